@@ -1,0 +1,29 @@
+"""Errors the run time raises: each message says what was found, what was expected and what to type."""
+
+
+class CaptionerError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class BundleError(CaptionerError):
+    """A model bundle is missing, damaged, or of a schema this version does not read."""
+
+
+class BackendError(CaptionerError):
+    """A backend is unknown, not installed, or failed to load or run the model."""
+
+
+class FrameError(CaptionerError):
+    """A frame or an image message cannot be used; `reason` is a short key for counting.
+
+    Attributes:
+        reason: lower_snake_case class of the fault, e.g. ``"short_data"``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class OptionsError(CaptionerError):
+    """A decoding option or a node parameter is out of its range or of the wrong type."""

@@ -1,0 +1,209 @@
+"""A training run's settings: dataclasses that a YAML file fills and checks."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A config file has an unknown key, a missing key or a value of the wrong type."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where pictures and captions are.
+
+    Attributes:
+        images: folder of the training pictures.
+        captions_train: COCO captions JSON, or a Karpathy split JSON (then also `captions_val`).
+        captions_val: the same for validation.
+        val_images: folder of the validation pictures; `images` if empty.
+        min_word_count: rarer training words become ``<unk>``.
+        max_words: longer captions are cut for training.
+    """
+
+    images: str
+    captions_train: str
+    captions_val: str
+    val_images: str = ""
+    min_word_count: int = 5
+    max_words: int = 25
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    Attributes:
+        encoder: torchvision name, ``resnet18`` to ``resnet152``.
+        encoder_weights: ``torchvision`` (downloaded), ``random``, or a safetensors file with
+            torchvision's key names.
+        stride_in_1x1: the weights are of ResNet v1, whose bottlenecks stride in their first 1x1
+            convolution; torchvision's own stride in the 3x3.
+        image_size: side of the encoder's input in pixels.
+        width: D, projected features, and A, attention keys.
+        hidden: H, LSTM state; also the word embedding, which is tied to the output layer.
+        dropout: on embeddings and before the output layer.
+    """
+
+    encoder: str = "resnet50"
+    encoder_weights: str = "torchvision"
+    stride_in_1x1: bool = False
+    image_size: int = 224
+    width: int = 512
+    hidden: int = 512
+    dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """The optimiser and its schedule: linear warm-up, then cosine decay over each stage.
+
+    Attributes:
+        frozen_epochs: epochs of the decoder alone, on cached features.
+        finetune_epochs: further epochs that train encoder and decoder together.
+        frozen_batch: pictures a step in the frozen stage (all captions of a picture together).
+        finetune_batch: pictures a step in the fine-tuning stage.
+        decoder_lr: peak learning rate of the decoder in the frozen stage.
+        finetune_decoder_lr: peak learning rate of the decoder in the fine-tuning stage.
+        encoder_lr: peak learning rate of the encoder.
+        warmup_steps: steps of linear warm-up at the start of each stage.
+        weight_decay: AdamW's.
+        label_smoothing: of the cross-entropy.
+        clip_norm: gradients are clipped to this global norm.
+        workers: processes that read pictures; 0 reads in the training process.
+    """
+
+    frozen_epochs: int = 8
+    finetune_epochs: int = 2
+    frozen_batch: int = 16
+    finetune_batch: int = 16
+    decoder_lr: float = 1e-3
+    finetune_decoder_lr: float = 2e-4
+    encoder_lr: float = 2e-5
+    warmup_steps: int = 200
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.1
+    clip_norm: float = 5.0
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """Validation by beam search after each epoch.
+
+    Attributes:
+        beam_width: of the search.
+        length_penalty: of the search.
+        batch: pictures searched together.
+    """
+
+    beam_width: int = 3
+    length_penalty: float = 0.7
+    batch: int = 50
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a run needs; the file `config.json` of a run holds it.
+
+    Attributes:
+        name: of the data set, kept in the bundle's training record.
+        licence: of the data, kept in the model card.
+        seed: fixes initialisation, shuffling and dropout.
+        data: see `DataConfig`; likewise the rest.
+    """
+
+    name: str
+    data: DataConfig
+    licence: str = "unknown"
+    seed: int = 1
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+
+
+T = TypeVar("T")
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
+    """Read a YAML config; ``overrides`` are ``section.key=value`` strings that win over it.
+
+    Raises:
+        ConfigError: names the key at fault and the keys that exist.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the config {path}: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: found no keys; expected sections such as 'data:' and 'model:'")
+    for override in overrides or []:
+        _apply_override(tree, override)
+    return config_from_dict(tree)
+
+
+def config_from_dict(tree: dict[str, Any]) -> TrainConfig:
+    """Build the config from nested dicts, refusing unknown keys and wrong types."""
+    return _build(TrainConfig, tree, "config")
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    if not separator:
+        raise ConfigError(f"found --set {override}; expected --set section.key=value")
+    *sections, key = path.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[key] = yaml.safe_load(text)
+
+
+def _build(cls: type[T], tree: Any, where: str) -> T:
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}: found {tree!r}; expected a section with keys")
+    known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(tree) - set(known))
+    if unknown:
+        raise ConfigError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
+    missing = [
+        name
+        for name, item in known.items()
+        if name not in tree
+        and item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"{where}: missing keys {missing}")
+    values = {key: _value(known[key], value, f"{where}.{key}") for key, value in tree.items()}
+    return cls(**values)
+
+
+_SCALARS: dict[Any, type] = {"int": int, "float": float, "str": str, "bool": bool}
+_SECTIONS: dict[Any, type] = {
+    "DataConfig": DataConfig,
+    "ModelConfig": ModelConfig,
+    "OptimConfig": OptimConfig,
+    "ValidationConfig": ValidationConfig,
+}
+
+
+def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
+    if item.type in _SECTIONS:
+        return _build(_SECTIONS[item.type], value, where)
+    expected = _SCALARS[item.type]
+    if expected is float and type(value) is int:
+        return float(value)
+    if expected is float and isinstance(value, str):
+        # YAML reads 1e-3 (no dot) as text.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if type(value) is not expected:
+        raise ConfigError(f"{where}: found {value!r}; expected {expected.__name__}")
+    return value

@@ -1,0 +1,140 @@
+"""Attention LSTM decoder with a visual sentinel, for teacher forcing and for single steps."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from training.config import ModelConfig
+
+
+class Prepared(NamedTuple):
+    """What the decoder needs of a picture, computed once.
+
+    Attributes:
+        features: ``[B, L, D]`` projected grid.
+        keys: ``[B, L, A]`` attention keys.
+        h0: ``[B, H]`` initial LSTM output.
+        c0: ``[B, H]`` initial LSTM cell.
+    """
+
+    features: Tensor
+    keys: Tensor
+    h0: Tensor
+    c0: Tensor
+
+
+class AdaptiveAttentionDecoder(nn.Module):
+    """One LSTM that attends to the picture, or to its own memory, after each word.
+
+    Lu et al. 2017, "Knowing When to Look", section 2: the LSTM's new output queries the grid, and
+    a sentinel made from its cell takes part in the softmax, so words such as "of" need no place
+    in the picture. Scores are scaled dot products instead of additive ones (two batched products),
+    and the output layer is tied to the word embedding.
+
+    Args:
+        config: widths and dropout.
+        channels: C of the encoder's grid.
+        vocabulary_size: V.
+    """
+
+    def __init__(self, config: ModelConfig, channels: int, vocabulary_size: int) -> None:
+        super().__init__()
+        width, hidden = config.width, config.hidden
+        self.project = nn.Linear(channels, width)
+        self.key = nn.Linear(width, width, bias=False)
+        self.initial = nn.Linear(width, 2 * hidden)
+        self.embedding = nn.Embedding(vocabulary_size, hidden)
+        self.input_gates = nn.Linear(hidden, 4 * hidden)
+        self.hidden_gates = nn.Linear(hidden, 4 * hidden, bias=False)
+        self.sentinel_input = nn.Linear(hidden, hidden)
+        self.sentinel_hidden = nn.Linear(hidden, hidden, bias=False)
+        self.sentinel_project = nn.Linear(hidden, width)
+        self.query = nn.Linear(hidden, width)
+        self.output = nn.Linear(hidden + width, hidden)
+        self.logit_bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.dropout = nn.Dropout(config.dropout)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        nn.init.normal_(self.embedding.weight, std=0.05)
+        hidden = self.hidden_gates.weight.shape[1]
+        nn.init.orthogonal_(self.hidden_gates.weight)
+        # A forget gate that starts open keeps the first words in memory.
+        with torch.no_grad():
+            self.input_gates.bias[hidden : 2 * hidden] = 1.0
+
+    def prepare(self, grid: Tensor) -> Prepared:
+        """``[B, L, C]`` grid to what every step needs."""
+        features = torch.relu(self.project(self.dropout(grid)))
+        keys = self.key(features)
+        h0, c0 = self.initial(features.mean(dim=1)).tanh().chunk(2, dim=-1)
+        return Prepared(features, keys, h0, c0)
+
+    def forward(self, prepared: Prepared, tokens: Tensor, valid: Tensor) -> Tensor:
+        """Teacher forcing.
+
+        Args:
+            prepared: of B pictures.
+            tokens: int64 ``[B, N, T]``, N captions a picture, each begun by the start token.
+            valid: bool ``[B, N, T]``, false where a caption has ended.
+
+        Returns:
+            Logits ``[M, V]`` of the word that follows each of the M valid tokens, in their order.
+        """
+        batch, captions, length = tokens.shape
+        embedded = self.dropout(self.embedding(tokens))
+        gates = self.input_gates(embedded).unbind(dim=2)
+        h = prepared.h0[:, None].expand(batch, captions, -1)
+        c = prepared.c0[:, None].expand(batch, captions, -1)
+        before, outputs, cells = [], [], []
+        for step in range(length):
+            before.append(h)
+            h, c = self._lstm(gates[step], h, c)
+            outputs.append(h)
+            cells.append(c)
+        states = [torch.stack(parts, dim=2).flatten(1, 2) for parts in (before, outputs, cells)]
+        words, _ = self._read_out(embedded.flatten(1, 2), *states, prepared.features, prepared.keys)
+        # The output layer costs most; captions are half padding, so only valid words reach it.
+        return self._logits(self.dropout(words[valid.flatten(1)]))
+
+    def step(
+        self, tokens: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One step for ``tokens`` ``[B, K]`` with state ``[B, K, H]``.
+
+        Returns:
+            Logits ``[B, K, V]``, h, c, and attention ``[B, K, L]``; what attention lacks to a sum
+            of one went to the sentinel.
+        """
+        embedded = self.embedding(tokens)
+        before = h
+        h, c = self._lstm(self.input_gates(embedded), h, c)
+        words, attention = self._read_out(embedded, before, h, c, features, keys)
+        return self._logits(words), h, c, attention
+
+    def _lstm(self, input_gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        gates = input_gates + self.hidden_gates(h)
+        enter, forget, cell, leave = gates.chunk(4, dim=-1)
+        c = forget.sigmoid() * c + enter.sigmoid() * cell.tanh()
+        return leave.sigmoid() * c.tanh(), c
+
+    def _read_out(
+        self, embedded: Tensor, before: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Attend with M states a picture, all ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
+        gate = (self.sentinel_input(embedded) + self.sentinel_hidden(before)).sigmoid()
+        sentinel = torch.relu(self.sentinel_project(gate * c.tanh()))
+        query = self.query(h) * (1 / math.sqrt(keys.shape[-1]))
+        cell_scores = query @ keys.transpose(1, 2)
+        sentinel_score = (query * self.key(sentinel)).sum(dim=-1, keepdim=True)
+        weights = torch.cat([cell_scores, sentinel_score], dim=-1).softmax(dim=-1)
+        attention, to_sentinel = weights[..., :-1], weights[..., -1:]
+        context = attention @ features + to_sentinel * sentinel
+        return self.output(torch.cat([h, context], dim=-1)).tanh(), attention
+
+    def _logits(self, words: Tensor) -> Tensor:
+        return nn.functional.linear(words, self.embedding.weight, self.logit_bias)

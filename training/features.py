@@ -1,0 +1,68 @@
+"""Cached encoder grids, so that epochs with a frozen encoder never run it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ros2_captioner.preprocess import preprocess_batch, read_picture
+from training.encoder import GridEncoder
+
+_BATCH = 25
+
+
+def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    """Pictures as the encoder takes them: uint8 ``[B, size, size, 3]``."""
+    return preprocess_batch([read_picture(str(path)) for path in paths], size)
+
+
+def cached_grids(
+    encoder: GridEncoder, paths: Sequence[Path], size: int, folder: Path
+) -> NDArray[np.float16]:
+    """The encoder's grids of all pictures, float16 ``[N, L, C]``, memory-mapped from ``folder``.
+
+    The file's name holds a digest of the weights, the size and the picture names, so a cache is
+    never used for another encoder or data set. An interrupted computation leaves no cache.
+    """
+    target = folder / f"grids_{_digest(encoder, paths, size)}.npy"
+    if not target.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial")
+        cells = (size // 32) ** 2
+        grids = np.lib.format.open_memmap(
+            partial, mode="w+", dtype=np.float16, shape=(len(paths), cells, encoder.channels)
+        )
+        for first, batch in _encoded(encoder, paths, size):
+            grids[first : first + len(batch)] = batch
+        grids.flush()
+        os.replace(partial, target)
+    return np.load(target, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def _encoded(
+    encoder: GridEncoder, paths: Sequence[Path], size: int
+) -> Iterator[tuple[int, NDArray[np.float16]]]:
+    device = next(encoder.parameters()).device
+    encoder.eval()
+    with torch.inference_mode(), tqdm(total=len(paths), desc="features", unit="picture") as bar:
+        for first in range(0, len(paths), _BATCH):
+            frames = read_frames(paths[first : first + _BATCH], size)
+            grid = encoder(torch.from_numpy(frames).to(device))
+            yield first, grid.cpu().numpy().astype(np.float16)
+            bar.update(len(frames))
+
+
+def _digest(encoder: GridEncoder, paths: Sequence[Path], size: int) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    for name, tensor in encoder.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    for path in paths:
+        digest.update(str(path).encode())
+    return digest.hexdigest()[:16]

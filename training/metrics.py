@@ -1,0 +1,118 @@
+"""Caption metrics through pycocoevalcap, the reference implementation of the field."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from ros2_captioner.vocabulary import tokenize
+
+Tokens = dict[str, list[str]]
+
+
+class MetricsError(ValueError):
+    """The captions to be scored, or this machine, do not allow the metric."""
+
+
+def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Refuse what would score wrongly in silence.
+
+    Raises:
+        MetricsError: counts differ, a hypothesis has a line break, or a picture has no reference.
+    """
+    if len(hypotheses) != len(references):
+        raise MetricsError(
+            f"found {len(hypotheses)} hypotheses for {len(references)} pictures; expected one each"
+        )
+    for place, (hypothesis, captions) in enumerate(zip(hypotheses, references, strict=True)):
+        if "\n" in hypothesis:
+            raise MetricsError(f"hypothesis {place} holds a line break; expected one line")
+        if not captions:
+            raise MetricsError(f"picture {place} has no reference caption")
+
+
+def ptb_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
+    """Tokenise with the Penn Treebank tokeniser of pycocoevalcap.
+
+    Raises:
+        MetricsError: Java is not installed.
+    """
+    if shutil.which("java") is None:
+        raise MetricsError(
+            "found no Java; the Penn Treebank tokeniser and METEOR need version 8 or later. "
+            "Type: sudo apt install default-jre-headless"
+        )
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+    tree = {str(i): [{"caption": text} for text in texts] for i, texts in enumerate(captions)}
+    tokens: Tokens = PTBTokenizer().tokenize(tree)
+    return tokens
+
+
+def plain_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
+    """Tokenise as training does; close to the Penn Treebank's result and needs no Java."""
+    return {str(i): [" ".join(tokenize(t)) for t in texts] for i, texts in enumerate(captions)}
+
+
+def score_tokens(
+    hypotheses: Tokens, references: Tokens, *, meteor: bool = False
+) -> dict[str, float]:
+    """Corpus scores, x1, of tokenised captions.
+
+    Args:
+        hypotheses: one caption for each picture key.
+        references: captions for the same keys.
+        meteor: add METEOR, which needs Java.
+
+    Returns:
+        BLEU-1 to BLEU-4, ROUGE-L and CIDEr (CIDEr-D, document frequencies of these references).
+    """
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    with contextlib.redirect_stdout(io.StringIO()):  # the BLEU scorer prints its lengths
+        bleu, _ = Bleu(4).compute_score(references, hypotheses, verbose=0)
+    scores = {f"BLEU-{order}": float(value) for order, value in enumerate(bleu, start=1)}
+    if meteor:
+        scores["METEOR"] = _meteor(hypotheses, references)
+    scores["ROUGE-L"] = float(Rouge().compute_score(references, hypotheses)[0])
+    scores["CIDEr"] = float(Cider().compute_score(references, hypotheses)[0])
+    return scores
+
+
+def _meteor(hypotheses: Tokens, references: Tokens) -> float:
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    scorer = Meteor()
+    try:
+        # An empty line breaks METEOR's pipe; a full stop matches nothing and scores zero.
+        filled = {key: [texts[0] or "."] for key, texts in hypotheses.items()}
+        return float(scorer.compute_score(references, filled)[0])
+    finally:
+        scorer.meteor_p.kill()
+        scorer.meteor_p.wait()
+
+
+def score_captions(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> dict[str, float]:
+    """All metrics, x1, of raw captions under the Penn Treebank tokeniser.
+
+    Raises:
+        MetricsError: see `check_pairs` and `ptb_tokens`.
+    """
+    check_pairs(hypotheses, references)
+    found = ptb_tokens([[text] for text in hypotheses])
+    return score_tokens(found, ptb_tokens(references), meteor=True)
+
+
+def signature(split: str, pictures: int, beam_width: int, length_penalty: float) -> str:
+    """What must stand beside a number for it to mean anything."""
+    return (
+        f"pycocoevalcap {version('pycocoevalcap')}, PTB tokeniser, {split}, {pictures} pictures, "
+        f"beam {beam_width}, length penalty {length_penalty:g}, scores x1"
+    )
