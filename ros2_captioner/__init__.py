@@ -1,0 +1,33 @@
+"""Image captioning for ROS 2: a ResNet encoder and an attention LSTM decoder with beam search.
+
+Importing this package needs neither ROS, nor torch, nor a GPU::
+
+    from ros2_captioner import Captioner
+    from ros2_captioner.preprocess import read_picture
+
+    captioner = Captioner.load()
+    print(captioner.caption([read_picture("dog.jpg")]).captions[0].text)
+"""
+
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.captioner import Caption, CaptionBatch, Captioner
+from ros2_captioner.errors import (
+    BackendError,
+    BundleError,
+    CaptionerError,
+    FrameError,
+    OptionsError,
+)
+
+__version__ = "0.1.0"
+__all__ = [
+    "BackendError",
+    "BundleError",
+    "Caption",
+    "CaptionBatch",
+    "Captioner",
+    "CaptionerError",
+    "DecodingOptions",
+    "FrameError",
+    "OptionsError",
+]

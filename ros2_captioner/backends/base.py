@@ -1,0 +1,36 @@
+"""What every backend offers: encode pictures, start a decode, step it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.beam_search import Stepper
+
+
+class Backend(Protocol):
+    """A runtime with the model loaded; the state of a decode stays on its device.
+
+    Attributes:
+        name: ``onnxruntime`` and so on.
+        device: ``cpu`` or ``cuda``.
+        precision: of the loaded variant.
+    """
+
+    name: str
+    device: str
+    precision: str
+
+    def encode(self, frames: NDArray[np.uint8]) -> Any:
+        """Encode frames ``[B, S, S, 3]``; the result is opaque and goes to `start`.
+
+        Raises:
+            BackendError: the runtime failed.
+        """
+        ...
+
+    def start(self, encoding: Any, beam_width: int) -> Stepper:
+        """Begin a decode of the encoded pictures with ``beam_width`` rows each."""
+        ...

@@ -1,0 +1,156 @@
+"""Frames to captions: the only door into the model. Knows nothing of ROS."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.backends import choose
+from ros2_captioner.backends.base import Backend
+from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
+from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.preprocess import preprocess_batch
+from ros2_captioner.vocabulary import detokenize
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A sentence about one picture.
+
+    Attributes:
+        text: lower-case sentence without a full stop.
+        score: length-normalised log-probability, natural logarithm; higher is surer.
+        words: the words of `text`.
+        log_probs: natural log-probability of each word.
+        attention: float32 ``[len(words), side, side]``, the weight of each cell of the picture
+            for each word; what a word's cells lack to a sum of one it took from memory.
+        alternatives: further captions, best first.
+    """
+
+    text: str
+    score: float
+    words: tuple[str, ...]
+    log_probs: tuple[float, ...]
+    attention: NDArray[np.float32]
+    alternatives: tuple[Caption, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall time of one batch, milliseconds."""
+
+    preprocess_ms: float
+    encode_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True)
+class CaptionBatch:
+    """Captions of a batch of frames, one each, and how long they took."""
+
+    captions: tuple[Caption, ...]
+    timing: Timing
+
+
+class Captioner:
+    """A loaded model. One caller at a time runs it; further threads wait.
+
+    Args:
+        bundle: verified model, see `ros2_captioner.bundle.load_bundle`.
+        backend: the bundle loaded in a runtime, see `ros2_captioner.backends.choose`.
+    """
+
+    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+        self.bundle = bundle
+        self.backend = backend
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        model: Path | str = "",
+        backend: str = "auto",
+        precision: str = "auto",
+        device: str = "auto",
+    ) -> Captioner:
+        """Load a bundle; the shipped one if ``model`` is empty.
+
+        Raises:
+            BundleError: the bundle is missing or damaged.
+            BackendError: the runtime is unknown, missing, or lacks the device.
+        """
+        bundle = load_bundle(model)
+        return cls(bundle, choose(bundle, backend, precision, device))
+
+    def default_options(self) -> DecodingOptions:
+        """Decoding options that the bundle's metrics were measured with."""
+        return DecodingOptions(**self.bundle.manifest["decoding"])
+
+    def caption(
+        self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions | None = None
+    ) -> CaptionBatch:
+        """Caption a batch of frames together.
+
+        Args:
+            frames: at least one uint8 ``[height, width, 3]`` RGB array, sizes may differ.
+            options: the bundle's defaults if None.
+
+        Returns:
+            One caption a frame, in order.
+
+        Raises:
+            FrameError: a frame is not a picture.
+            BackendError: the runtime failed.
+        """
+        options = options or self.default_options()
+        with self._lock:
+            begun = time.perf_counter()
+            inputs = preprocess_batch(frames, self.bundle.image_size)
+            preprocessed = time.perf_counter()
+            encoding = self.backend.encode(inputs)
+            encoded = time.perf_counter()
+            found = self._search(encoding, len(frames), options)
+            decoded = time.perf_counter()
+        captions = tuple(self._caption(hypotheses, options) for hypotheses in found)
+        timing = Timing(
+            1e3 * (preprocessed - begun), 1e3 * (encoded - preprocessed), 1e3 * (decoded - encoded)
+        )
+        return CaptionBatch(captions, timing)
+
+    def _search(
+        self, encoding: object, batch: int, options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        vocabulary = self.bundle.vocabulary
+        banned = vocabulary.known_ids(word.lower() for word in options.banned_words)
+        return beam_search(
+            self.backend.start(encoding, options.beam_width),
+            batch,
+            options,
+            start=vocabulary.start,
+            end=vocabulary.end,
+            vetoed=[vocabulary.start, vocabulary.unknown, *banned],
+        )
+
+    def _caption(self, hypotheses: Sequence[Hypothesis], options: DecodingOptions) -> Caption:
+        best, *others = (self._worded(hypothesis) for hypothesis in hypotheses)
+        alternatives = tuple(others[: options.num_alternatives])
+        return Caption(
+            best.text, best.score, best.words, best.log_probs, best.attention, alternatives
+        )
+
+    def _worded(self, hypothesis: Hypothesis) -> Caption:
+        words = tuple(self.bundle.vocabulary.decode(hypothesis.ids))
+        side = self.bundle.grid_side
+        return Caption(
+            detokenize(words),
+            hypothesis.score,
+            words,
+            tuple(float(value) for value in hypothesis.log_probs),
+            hypothesis.attention.reshape(len(words), side, side),
+        )

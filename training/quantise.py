@@ -1,0 +1,70 @@
+"""int8 variants for CPUs: a calibrated encoder and a decoder with 8-bit weights."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.matmul_nbits_quantizer import (
+    DefaultWeightOnlyQuantConfig,
+    MatMulNBitsQuantizer,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+
+class _Frames(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, batches: Iterator[NDArray[np.uint8]]) -> None:
+        self._batches = batches
+
+    def get_next(self) -> dict[str, Any] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"frames": batch}
+
+
+def quantise_encoder(source: Path, target: Path, batches: Iterator[NDArray[np.uint8]]) -> None:
+    """Quantise convolutions and products to uint8 activations and int8 weights, per channel.
+
+    Weights keep 7 bits: on CPUs without VNNI a sum of two full products overflows its 16 bits.
+
+    Args:
+        source: float32 encoder.
+        target: file to write.
+        batches: real training frames, uint8 ``[B, S, S, 3]``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "encoder.onnx"
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            target,
+            _Frames(batches),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+
+
+def quantise_decoder(source: Path, target: Path) -> None:
+    """Store every constant weight of a product in 8 bits, in blocks of 32; sums stay float32."""
+    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
+    config = DefaultWeightOnlyQuantConfig(block_size=32, is_symmetric=True, bits=8)
+    quantiser = MatMulNBitsQuantizer(onnx.load(source), algo_config=config)
+    quantiser.process()
+    quantiser.model.save_model_to_file(str(target))
