@@ -1,0 +1,73 @@
+"""Run one node as a process that ends cleanly on SIGINT and SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TypeVar
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from ros2_captioner.errors import CaptionerError
+
+NodeType = TypeVar("NodeType", bound=Node)
+_EXECUTOR_TIMEOUT_S = 1.0
+
+
+def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None]) -> int:
+    """Make a node, begin its work and spin until a signal or a shutdown.
+
+    Args:
+        make: constructs the node; may raise `CaptionerError`.
+        begin: called once, in the first turn of the executor, so that the node already answers.
+
+    Returns:
+        0 after a clean end, 1 if the node could not be made.
+    """
+    problem = middleware_problem()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    rclpy.init()
+    executor = SingleThreadedExecutor()
+    node: NodeType | None = None
+    try:
+        node = make()
+        executor.add_node(node)
+        executor.create_task(begin, node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except CaptionerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        # A second signal during the clean-up must not turn a clean end into a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        executor.shutdown(timeout_sec=_EXECUTOR_TIMEOUT_S)
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def middleware_problem() -> str:
+    """Why the chosen middleware cannot load, or an empty string.
+
+    A shell that was set up for another ROS installation often asks for a middleware that the
+    wheels in this environment do not contain; rclpy would then abort without a word.
+    """
+    wanted = os.environ.get("RMW_IMPLEMENTATION", "")
+    from_wheels = "AMENT_PREFIX_PATH" not in os.environ and find_spec("rclpy") is not None
+    if from_wheels and wanted not in ("", "rmw_fastrtps_cpp"):
+        return (
+            f"error: RMW_IMPLEMENTATION is {wanted}, but ROS from wheels has rmw_fastrtps_cpp "
+            "alone; type: unset RMW_IMPLEMENTATION"
+        )
+    return ""

@@ -1,0 +1,168 @@
+"""Export a trained run to a model bundle, and prove that the graphs caption as torch does.
+
+    python -m training.export --run runs/flickr8k --output bundles/flickr8k
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.bundle import VOCABULARY
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import CaptionerError
+from training.captions_data import CaptionedPicture, read_split
+from training.config import ConfigError
+from training.decode import decode_batches
+from training.features import read_frames
+from training.graphs import export_graphs
+from training.manifest import build_manifest, write_manifest
+from training.quantise import quantise_decoder, quantise_encoder
+from training.run import Run, load_run
+from training.stages import prepared_pictures
+
+PRECISIONS = ("float16", "int8", "float32")
+_PROOF_PICTURES = 50
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    arguments = _parser().parse_args()
+    try:
+        export(arguments.run, arguments.output, arguments.precisions, arguments.calibration)
+    except (ConfigError, CaptionerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.export",
+        description="Write a model bundle from the best checkpoint of a run. The graphs are "
+        f"compared with torch on {_PROOF_PICTURES} validation pictures: float32 must give every "
+        "caption word for word.",
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of training.train")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="bundle folder; an old one is replaced"
+    )
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        choices=PRECISIONS,
+        default=["float16", "int8"],
+        help="variants to carry (default: float16 int8)",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=int,
+        default=128,
+        metavar="N",
+        help="training pictures that calibrate the int8 encoder (default: %(default)s)",
+    )
+    return parser
+
+
+def export(run_folder: Path, output: Path, precisions: Sequence[str], calibration: int) -> None:
+    """Write the bundle beside ``output``, prove it, then put it in place.
+
+    Raises:
+        ConfigError: no run, or the float32 graphs do not caption as torch does.
+    """
+    run = load_run(run_folder)
+    work = output.with_name(output.name + ".partial")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / VOCABULARY).write_text(run.vocabulary.to_json(), encoding="utf-8")
+    decoding = DecodingOptions(
+        beam_width=run.config.validation.beam_width,
+        length_penalty=run.config.validation.length_penalty,
+    )
+    # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
+    variants = {name: _file_names(name) for name in {"float32", *precisions}}
+    for name in sorted(variants):
+        print(f"exporting {name}")
+        _write_variant(run, work, name, variants, calibration)
+    write_manifest(work, build_manifest(run, work, variants, decoding))
+    _prove(run, work, decoding, sorted(variants))
+    if "float32" not in precisions:
+        for file in variants.pop("float32").values():
+            (work / file).unlink()
+        write_manifest(work, build_manifest(run, work, variants, decoding))
+    shutil.rmtree(output, ignore_errors=True)
+    work.rename(output)
+    size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
+    print(f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output}")
+
+
+def _file_names(precision: str) -> dict[str, str]:
+    return {part: f"{part}.{precision}.onnx" for part in ("encoder", "decoder")}
+
+
+def _write_variant(
+    run: Run, folder: Path, precision: str, variants: dict[str, dict[str, str]], calibration: int
+) -> None:
+    encoder, decoder = (folder / variants[precision][part] for part in ("encoder", "decoder"))
+    if precision == "int8":
+        float32 = variants["float32"]
+        frames = _calibration_frames(run, calibration)
+        quantise_encoder(folder / float32["encoder"], encoder, frames)
+        quantise_decoder(folder / float32["decoder"], decoder)
+        return
+    model = copy.deepcopy(run.model)
+    model = model.half() if precision == "float16" else model
+    export_graphs(model, run.config.model.image_size, encoder, decoder)
+
+
+def _calibration_frames(run: Run, count: int) -> Iterator[NDArray[np.uint8]]:
+    """Frames spread evenly over the training split, eight at a time."""
+    pictures = read_split(run.config.data, "train")
+    chosen = pictures[:: max(1, len(pictures) // count)][:count]
+    for first in range(0, len(chosen), 8):
+        paths = [picture.path for picture in chosen[first : first + 8]]
+        yield read_frames(paths, run.config.model.image_size)
+
+
+def _prove(run: Run, bundle: Path, options: DecodingOptions, precisions: Sequence[str]) -> None:
+    pictures = read_split(run.config.data, "val")[:_PROOF_PICTURES]
+    prepared = prepared_pictures(run.model, pictures, run.config)
+    expected = decode_batches(run.model.decoder, prepared, run.vocabulary, options)
+    for precision in precisions:
+        found = _bundle_captions(bundle, precision, pictures, run, options)
+        equal = sum(a == b for a, b in zip(expected, found, strict=True))
+        print(f"{precision}: {equal} of {len(pictures)} captions equal torch's word for word")
+        if precision == "float32" and equal < len(pictures):
+            place = next(i for i, text in enumerate(found) if text != expected[i])
+            raise ConfigError(
+                f"the float32 graphs differ from torch on {pictures[place].path.name}: found "
+                f"{found[place]!r}, expected {expected[place]!r}; nothing was written to the output"
+            )
+
+
+def _bundle_captions(
+    bundle: Path,
+    precision: str,
+    pictures: Sequence[CaptionedPicture],
+    run: Run,
+    options: DecodingOptions,
+) -> list[str]:
+    captioner = Captioner.load(bundle, precision=precision, device="cpu")
+    texts: list[str] = []
+    for first in range(0, len(pictures), 10):
+        paths = [picture.path for picture in pictures[first : first + 10]]
+        frames = list(read_frames(paths, run.config.model.image_size))
+        texts += [caption.text for caption in captioner.caption(frames, options).captions]
+    return texts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Write a bundle's manifest, whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.bundle import MANIFEST, SCHEMA
+from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
+from ros2_captioner.vocabulary import SPECIAL_TOKENS
+from training.graphs import STATE, describe
+from training.run import Run
+
+
+def build_manifest(
+    run: Run, folder: Path, variants: dict[str, dict[str, str]], decoding: DecodingOptions
+) -> dict[str, Any]:
+    """Describe the files of a bundle folder; metrics are added by ``training.evaluate``.
+
+    Args:
+        run: the model came from.
+        folder: holds the vocabulary and all graphs.
+        variants: precision to ``{"encoder": file name, "decoder": file name}``.
+        decoding: defaults of the search.
+    """
+    model = run.config.model
+    files = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    first = next(iter(variants.values()))
+    return {
+        "schema": SCHEMA,
+        "name": f"{model.encoder}-adaptive-attention-{run.config.name}",
+        "architecture": {
+            "encoder": model.encoder,
+            "decoder": "adaptive_attention_lstm",
+            "width": model.width,
+            "hidden": model.hidden,
+            "cells": (model.image_size // 32) ** 2,
+            "vocabulary_size": len(run.vocabulary),
+        },
+        "preprocessing": {
+            "size": model.image_size,
+            "resize": RESIZE_RULE,
+            "channels": "rgb",
+            "mean": list(IMAGENET_MEAN),
+            "std": list(IMAGENET_STD),
+        },
+        "special_tokens": {token: index for index, token in enumerate(SPECIAL_TOKENS)},
+        "decoding": dataclasses.asdict(decoding),
+        "graphs": {
+            "encoder": describe(folder / first["encoder"]),
+            "decoder": describe(folder / first["decoder"]) | {"state": STATE},
+        },
+        "variants": variants,
+        "files": {name: _fingerprint(folder / name) for name in files},
+        "training": _training_record(run),
+        "metrics": {},
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Replace the manifest atomically."""
+    partial = folder / f"{MANIFEST}.partial"
+    partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, folder / MANIFEST)
+
+
+def _fingerprint(file: Path) -> dict[str, Any]:
+    raw = file.read_bytes()
+    return {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
+
+
+def _training_record(run: Run) -> dict[str, Any]:
+    optim = run.config.optim
+    return {
+        "data": run.config.name,
+        "licence": run.config.licence,
+        "command": f"python -m training.train --config training/configs/{run.config.name}.yaml",
+        "commit": _commit(),
+        "seed": run.config.seed,
+        "epochs": {"frozen": optim.frozen_epochs, "finetune": optim.finetune_epochs},
+        "optim": dataclasses.asdict(optim),
+        "history": run.progress.history,
+    }
+
+
+def _commit() -> str:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

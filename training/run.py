@@ -1,0 +1,51 @@
+"""A finished run's folder: config, vocabulary and best model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ros2_captioner.vocabulary import Vocabulary
+from training.checkpoint import Progress, load_checkpoint
+from training.config import ConfigError, TrainConfig, config_from_dict
+from training.model import CaptionModel, build_model
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training left behind.
+
+    Attributes:
+        config: of the run.
+        vocabulary: of its training captions.
+        model: best checkpoint, float32, in eval mode.
+        progress: up to that checkpoint.
+    """
+
+    config: TrainConfig
+    vocabulary: Vocabulary
+    model: CaptionModel
+    progress: Progress
+
+
+def load_run(folder: Path) -> Run:
+    """Load the best checkpoint of a run.
+
+    Raises:
+        ConfigError: the folder holds no finished epoch.
+    """
+    file = folder / "config.json"
+    if not file.is_file():
+        raise ConfigError(
+            f"no run in {folder}: {file.name} is missing; expected a folder that "
+            "python -m training.train --output wrote"
+        )
+    config = config_from_dict(json.loads(file.read_text(encoding="utf-8")))
+    vocabulary = Vocabulary.read(folder / "vocabulary.json")
+    # The checkpoint holds all weights, so the start weights need not be there any more.
+    blank = dataclasses.replace(config.model, encoder_weights="random")
+    model = build_model(blank, len(vocabulary))
+    progress = load_checkpoint(folder / "best.safetensors", model)
+    return Run(config, vocabulary, model.eval(), progress)
