@@ -19,7 +19,9 @@ NodeType = TypeVar("NodeType", bound=Node)
 _EXECUTOR_TIMEOUT_S = 1.0
 
 
-def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None]) -> int:
+def run_node(
+    make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None
+) -> int:
     """Make a node, begin its work and spin until a signal or a shutdown.
 
     Args:
@@ -39,7 +41,8 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None]) ->
     try:
         node = make()
         executor.add_node(node)
-        executor.create_task(begin, node)
+        if begin is not None:
+            executor.create_task(begin, node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
