@@ -1,0 +1,1 @@
+"""Command lines that work without ROS."""

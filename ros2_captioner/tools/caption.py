@@ -1,0 +1,145 @@
+"""``caption``: describe picture files on the command line; needs no ROS."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.backends import BACKENDS, DEVICES, PRECISIONS
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.captioner import Caption, Captioner
+from ros2_captioner.errors import CaptionerError, FrameError
+from ros2_captioner.figure import attention_figure, stacked, write_picture
+from ros2_captioner.preprocess import read_picture
+
+Frame = NDArray[np.uint8]
+_BATCH = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point.
+
+    Returns:
+        0, 1 if some pictures could not be read, 2 if nothing could be done.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        captioner = Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
+        options = dataclasses.replace(captioner.default_options(), **_changes(parsed))
+        return _caption_all(captioner, options, parsed)
+    except (CaptionerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output went away, as "| head" does
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="caption",
+        description="Print a caption for each picture. One picture: the caption alone; several: "
+        "one line each, 'picture: caption'. Unreadable pictures are named on stderr and skipped.",
+    )
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files")
+    parser.add_argument("--beam-width", type=int, metavar="K", help="1-16 (default: the model's)")
+    parser.add_argument("--length-penalty", type=float, metavar="A", help="0-3; higher: longer")
+    parser.add_argument("--max-length", type=int, metavar="N", help="words at most")
+    parser.add_argument(
+        "--alternatives", type=int, default=0, metavar="N", help="also print N further captions"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--explain", metavar="OUT.png", help="draw the attention of every word of every picture"
+    )
+    parser.add_argument("--model", default="", help="bundle directory (default: shipped model)")
+    parser.add_argument("--backend", default="auto", choices=BACKENDS)
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
+    parser.add_argument("--device", default="auto", choices=DEVICES)
+    return parser
+
+
+def _changes(parsed: argparse.Namespace) -> dict[str, float]:
+    """Options that the user gave; asking for alternatives widens a default beam to hold them."""
+    given = {
+        "beam_width": parsed.beam_width,
+        "length_penalty": parsed.length_penalty,
+        "max_length": parsed.max_length,
+        "num_alternatives": parsed.alternatives,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if parsed.beam_width is None and parsed.alternatives:
+        changes["beam_width"] = max(DecodingOptions().beam_width, parsed.alternatives + 1)
+    return changes
+
+
+def _caption_all(
+    captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace
+) -> int:
+    failures: list[str] = []
+    figures: list[Frame] = []
+    done = 0
+    for paths, frames in _batches(parsed.pictures, failures):
+        batch = captioner.caption(frames, options)
+        for path, frame, caption in zip(paths, frames, batch.captions, strict=True):
+            _print(path, caption, parsed)
+            if parsed.explain:
+                figures.append(attention_figure(frame, caption))
+        done += len(paths)
+        if len(parsed.pictures) > _BATCH:
+            print(f"\r{done + len(failures)}/{len(parsed.pictures)}", end="", file=sys.stderr)
+    if len(parsed.pictures) > _BATCH:
+        print(file=sys.stderr)
+    if figures:
+        write_picture(parsed.explain, stacked(figures))
+    if not done:
+        return 2
+    return 1 if failures else 0
+
+
+def _batches(
+    paths: Sequence[str], failures: list[str]
+) -> Iterator[tuple[list[str], list[Frame]]]:
+    """Readable pictures in batches; unreadable ones are reported and noted in ``failures``."""
+    for first in range(0, len(paths), _BATCH):
+        read: dict[str, Frame] = {}
+        for path in paths[first : first + _BATCH]:
+            try:
+                read[path] = read_picture(path)
+            except FrameError as error:
+                failures.append(path)
+                print(f"error: {error}", file=sys.stderr)
+        if read:
+            yield list(read), list(read.values())
+
+
+def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
+    if parsed.json:
+        print(json.dumps({"picture": path, **_fields(caption)}, ensure_ascii=False), flush=True)
+        return
+    prefix = f"{Path(path)}: " if len(parsed.pictures) > 1 else ""
+    print(f"{prefix}{caption.text}", flush=True)
+    for other in caption.alternatives:
+        print(f"{' ' * len(prefix)}{other.text} ({math.exp(other.score):.2f})", flush=True)
+
+
+def _fields(caption: Caption) -> dict[str, object]:
+    alternatives = [
+        {"caption": other.text, "score": round(other.score, 4)} for other in caption.alternatives
+    ]
+    return {
+        "caption": caption.text,
+        "score": round(caption.score, 4),
+        "alternatives": alternatives,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
