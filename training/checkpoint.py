@@ -43,7 +43,7 @@ def save_checkpoint(
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     if optimiser is not None:
         for index, moments in optimiser.state_dict()["state"].items():
-            tensors |= {f"{_OPTIMISER}{index}.{key}": value for key, value in moments.items()}
+            tensors |= {f"{_OPTIMISER}{index}.{key}": t.contiguous() for key, t in moments.items()}
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"progress": json.dumps(asdict(progress))})
     with open(partial, "rb") as file:

@@ -72,21 +72,23 @@ class OptimConfig:
         decoder_lr: peak learning rate of the decoder in the frozen stage.
         finetune_decoder_lr: peak learning rate of the decoder in the fine-tuning stage.
         encoder_lr: peak learning rate of the encoder.
-        warmup_steps: steps of linear warm-up at the start of each stage.
+        frozen_warmup_steps: steps of linear warm-up at the start of the frozen stage.
+        finetune_warmup_steps: the same for the fine-tuning stage.
         weight_decay: AdamW's.
         label_smoothing: of the cross-entropy.
         clip_norm: gradients are clipped to this global norm.
         workers: processes that read pictures; 0 reads in the training process.
     """
 
-    frozen_epochs: int = 8
-    finetune_epochs: int = 2
+    frozen_epochs: int = 7
+    finetune_epochs: int = 3
     frozen_batch: int = 16
     finetune_batch: int = 16
     decoder_lr: float = 1e-3
-    finetune_decoder_lr: float = 2e-4
-    encoder_lr: float = 2e-5
-    warmup_steps: int = 200
+    finetune_decoder_lr: float = 4e-4
+    encoder_lr: float = 5e-5
+    frozen_warmup_steps: int = 200
+    finetune_warmup_steps: int = 60
     weight_decay: float = 1e-2
     label_smoothing: float = 0.1
     clip_norm: float = 5.0

@@ -72,6 +72,16 @@ class Stage(ABC):
     def batch_size(self) -> int:
         """Pictures a step."""
 
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """Epochs of the stage."""
+
+    @property
+    @abstractmethod
+    def warmup_steps(self) -> int:
+        """Steps of linear warm-up."""
+
     @abstractmethod
     def prepare(self, pictures: Tensor) -> Prepared:
         """A batch's pictures to what the decoder needs."""
@@ -93,7 +103,7 @@ class Stage(ABC):
 
     def set_rates(self, step: int, steps: int) -> None:
         """Set every group's learning rate for a step of the stage."""
-        factor = rate_factor(step, steps, self.config.optim.warmup_steps)
+        factor = rate_factor(step, steps, self.warmup_steps)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak_lr"] * factor
 
@@ -116,6 +126,16 @@ class FrozenStage(Stage):
     def batch_size(self) -> int:
         """Pictures a step."""
         return self.config.optim.frozen_batch
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the stage."""
+        return self.config.optim.frozen_epochs
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of linear warm-up."""
+        return self.config.optim.frozen_warmup_steps
 
     def prepare(self, pictures: Tensor) -> Prepared:
         """Grids to what the decoder needs."""
@@ -154,6 +174,16 @@ class FinetuneStage(Stage):
     def batch_size(self) -> int:
         """Pictures a step."""
         return self.config.optim.finetune_batch
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the stage."""
+        return self.config.optim.finetune_epochs
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of linear warm-up."""
+        return self.config.optim.finetune_warmup_steps
 
     def prepare(self, pictures: Tensor) -> Prepared:
         """Frames to what the decoder needs."""

@@ -139,7 +139,6 @@ def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Pr
 def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
     """Train one epoch; returns its mean cross-entropy a word, in nats."""
     optim, model = stage.config.optim, stage.model
-    stage_epochs = optim.frozen_epochs if stage.name == "frozen" else optim.finetune_epochs
     torch.manual_seed(stage.config.seed + 1000 * (epoch + 1))
     criterion = nn.CrossEntropyLoss(label_smoothing=optim.label_smoothing)
     batches = stage.batches(epoch)
@@ -148,7 +147,7 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step")
     for index, batch in enumerate(bar):
         batch = batch.to(device_of(model))
-        stage.set_rates(stage_epoch * len(batches) + index, stage_epochs * len(batches))
+        stage.set_rates(stage_epoch * len(batches) + index, stage.epochs * len(batches))
         logits = model.decoder(stage.prepare(batch.pictures), batch.tokens, batch.valid)
         loss = criterion(logits, batch.targets)
         stage.optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,136 @@
+"""Beam search against exhaustive search over a small random language."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ros2_captioner.beam_search import DecodingOptions, StepOutput, beam_search
+from ros2_captioner.errors import OptionsError
+
+START, END, WORDS = 0, 1, 5
+
+
+class TableStepper:
+    """A language whose next word depends on the word before it and on the picture."""
+
+    def __init__(self, batch, width, seed=0):
+        logits = np.random.default_rng(seed).normal(size=(batch, WORDS, WORDS)) * 2
+        logits[:, :, START] = -30
+        self.table = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+        self.batch = batch
+        self.reordered = []
+
+    def step(self, tokens, parents):
+        self.reordered.append(parents.copy())
+        rows = self.table[np.arange(self.batch)[:, None], tokens]
+        ids = np.argsort(-rows, axis=2, kind="stable")
+        log_probs = np.take_along_axis(rows, ids, axis=2).astype(np.float32)
+        attention = np.repeat(tokens[:, :, None], 4, axis=2).astype(np.float32)
+        return StepOutput(log_probs, ids.astype(np.int32), attention)
+
+
+def exhaustive(table, max_length, alpha, allowed=lambda ids: True):
+    """The best caption of one picture over all captions, ended or cut at the limit."""
+    best = (-np.inf, ())
+    for length in range(max_length + 1):
+        for ids in itertools.product(range(2, WORDS), repeat=length):
+            ended = length < max_length
+            path = [START, *ids, *([END] if ended else [])]
+            total = sum(table[a, b] for a, b in itertools.pairwise(path))
+            score = total / (len(path) - 1) ** alpha
+            if allowed(ids) and score > best[0]:
+                best = (score, ids)
+    return best
+
+
+def search(stepper, batch, **options):
+    return beam_search(stepper, batch, DecodingOptions(**options), start=START, end=END)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_wide_beam_finds_the_best_caption_of_every_picture(seed):
+    stepper = TableStepper(3, 16, seed)
+    found = search(stepper, 3, beam_width=16, max_length=4, length_penalty=0.0)
+    for table, hypotheses in zip(stepper.table, found, strict=True):
+        score, ids = exhaustive(table, 4, 0.0)
+        assert hypotheses[0].ids == ids
+        assert hypotheses[0].score == pytest.approx(score, abs=1e-5)
+
+
+def test_pictures_of_a_batch_do_not_disturb_each_other():
+    together = TableStepper(3, 3)
+    found = search(together, 3, beam_width=3, max_length=6)
+    for picture in range(3):
+        alone = TableStepper(3, 3)
+        alone.table, alone.batch = alone.table[picture : picture + 1], 1
+        single = search(alone, 1, beam_width=3, max_length=6)[0]
+        assert [h.ids for h in single] == [h.ids for h in found[picture]]
+
+
+def test_greedy_is_beam_width_one():
+    stepper = TableStepper(1, 1)
+    ids, word = [], START
+    while len(ids) < 6 and (word := int(stepper.table[0, word].argmax())) != END:
+        ids.append(word)
+    assert search(TableStepper(1, 1), 1, beam_width=1, max_length=6)[0][0].ids == tuple(ids)
+
+
+def test_log_probabilities_and_attention_follow_the_hypothesis():
+    stepper = TableStepper(1, 4)
+    for hypothesis in search(stepper, 1, beam_width=4, max_length=5)[0]:
+        path = [START, *hypothesis.ids]
+        expected = [stepper.table[0, a, b] for a, b in itertools.pairwise(path)]
+        np.testing.assert_allclose(hypothesis.log_probs, expected, rtol=1e-5)
+        assert hypothesis.attention[:, 0].tolist() == path[:-1]
+
+
+def test_min_length_and_max_length():
+    for hypothesis in search(TableStepper(2, 3), 2, beam_width=3, min_length=4, max_length=5)[1]:
+        assert 4 <= len(hypothesis.ids) <= 5
+
+
+def test_no_bigram_occurs_twice():
+    options = {"beam_width": 4, "min_length": 7, "max_length": 7}
+    free = search(TableStepper(1, 4), 1, **options)[0][0].ids
+    bound = search(TableStepper(1, 4), 1, no_repeat_ngram=2, **options)[0][0].ids
+    pairs = list(itertools.pairwise(bound))
+    assert len(set(pairs)) == len(pairs)
+    assert len(set(itertools.pairwise(free))) < len(pairs)
+
+
+def test_vetoed_words_never_appear():
+    options = DecodingOptions(beam_width=3, min_length=4)
+    found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=[2, 3])
+    assert all(set(hypothesis.ids) == {4} for hypothesis in found[0])
+
+
+def test_all_words_vetoed_gives_an_empty_caption_and_no_crash():
+    options = DecodingOptions(beam_width=3, min_length=4)
+    found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=range(5))
+    assert found[0][0].ids == ()
+
+
+def test_length_penalty_lengthens():
+    lengths = [
+        len(search(TableStepper(1, 8, 3), 1, beam_width=8, length_penalty=a)[0][0].ids)
+        for a in (0.0, 3.0)
+    ]
+    assert lengths[0] < lengths[1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"beam_width": 0},
+        {"beam_width": 17},
+        {"length_penalty": -0.1},
+        {"max_length": 0},
+        {"min_length": 9, "max_length": 8},
+        {"beam_width": 3, "num_alternatives": 3},
+        {"no_repeat_ngram": -1},
+    ],
+)
+def test_bad_options_are_refused_as_a_whole(values):
+    with pytest.raises(OptionsError, match="expected"):
+        DecodingOptions(**values)

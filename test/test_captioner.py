@@ -1,0 +1,59 @@
+"""The shipped model through the captioner."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.errors import FrameError
+
+
+def test_caption_is_a_sentence_with_its_words_and_attention(captioner, photograph):
+    batch = captioner.caption([photograph], DecodingOptions(num_alternatives=2))
+    caption = batch.captions[0]
+    assert len(caption.words) >= 4 and caption.text.startswith(caption.words[0])
+    assert caption.attention.shape == (len(caption.words), 7, 7)
+    sums = caption.attention.sum(axis=(1, 2))
+    assert (sums > 0).all() and (sums <= 1.001).all()
+    assert all(log_prob < 0 for log_prob in caption.log_probs)
+    scores = [caption.score, *(other.score for other in caption.alternatives)]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert min(batch.timing.preprocess_ms, batch.timing.encode_ms, batch.timing.decode_ms) > 0
+
+
+def test_a_batch_gives_what_single_frames_give(captioner, photograph, second_photograph):
+    frames = [photograph, second_photograph, photograph[:200]]
+    together = captioner.caption(frames).captions
+    alone = [captioner.caption([frame]).captions[0] for frame in frames]
+    assert [caption.text for caption in together] == [caption.text for caption in alone]
+
+
+def test_float16_variant_runs(captioner, photograph):
+    half = type(captioner).load(precision="float16", device="cpu")
+    assert half.backend.precision == "float16"
+    assert len(half.caption([photograph]).captions[0].words) >= 4
+
+
+def test_banned_words_and_length_limits_hold(captioner, photograph):
+    plain = captioner.caption([photograph], DecodingOptions()).captions[0]
+    banned = plain.words[1]
+    options = DecodingOptions(banned_words=(banned.upper(),), max_length=5)
+    caption = captioner.caption([photograph], options).captions[0]
+    assert banned not in caption.words and len(caption.words) <= 5
+
+
+def test_no_picture_is_refused(captioner):
+    with pytest.raises(FrameError):
+        captioner.caption([np.zeros((4, 4), np.uint8)])
+
+
+def test_importing_the_package_needs_neither_torch_nor_ros():
+    code = (
+        "import sys, ros2_captioner, ros2_captioner.tools.caption as tool\n"
+        "ros2_captioner.Captioner.load(device='cpu')\n"
+        "print([m for m in ('torch', 'rclpy', 'onnx', 'training') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
