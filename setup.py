@@ -42,7 +42,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
-        (f"share/{NAME}/config", glob("config/*.yaml")),
+        (f"share/{NAME}/config", glob("config/*")),
         # ros2 run looks here; colcon writes its own, pip would put scripts in bin alone.
         (f"lib/{NAME}", glob("scripts/*")),
     ],

@@ -14,6 +14,11 @@ os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 ROOT = Path(__file__).parents[1]
+# The tests publish raw 640x480 frames, which the default profile of Fast DDS loses.
+_PROFILE_VARIABLE = {"jazzy": "FASTRTPS_DEFAULT_PROFILES_FILE"}.get(
+    os.environ.get("ROS_DISTRO", ""), "FASTDDS_DEFAULT_PROFILES_FILE"
+)
+os.environ[_PROFILE_VARIABLE] = str(ROOT / "config/fastdds_large_images.xml")
 
 
 @pytest.fixture(scope="session")

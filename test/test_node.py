@@ -8,6 +8,8 @@ import pytest
 from ros_harness import BROKEN_IMAGES, BROKEN_JPEGS, Client, Process
 from sensor_msgs.msg import CompressedImage
 
+from ros2_captioner.ros.image_player import jpeg_message
+
 RAW, JPEG = "/camera/image_raw", "/jpeg_camera/image_raw/compressed"
 
 
@@ -119,8 +121,6 @@ def test_topic_type_is_learnt_from_the_graph(tmp_path, client, photograph):
     try:
         process.wait_for_log("captioning")
         # A CompressedImage topic whose name does not say so.
-        from ros2_captioner.ros.image_player import jpeg_message
-
         publisher = client.node.create_publisher(CompressedImage, "/odd_name", 5)
         assert client.spin_until(lambda: "CompressedImage" in process.log)
         assert client.spin_until(lambda: publisher.get_subscription_count() > 0)
@@ -174,7 +174,7 @@ def test_bad_model_is_named_and_can_be_mended_live(
     try:
         process.wait_for_log("cannot configure")
         assert message in process.log and client.state() == "unconfigured"
-        client.set_parameters(**dict.fromkeys(parameters, ""), precision="auto")
+        client.set_parameters(**{**dict.fromkeys(parameters, ""), "precision": "auto"})
         assert client.transition("configure") and client.transition("activate")
         client.caption_of(photograph)
     finally:

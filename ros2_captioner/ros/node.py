@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
-from rcl_interfaces.msg import SetParametersResult
 from std_msgs.msg import String
 
 from ros2_captioner.captioner import Captioner
@@ -33,13 +33,14 @@ class CaptionerNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("captioner")
-        self._settings = declare_parameters(self)
+        # First of all: a refused parameter leaves a node that must still be destroyed cleanly.
         self._configured = False
         self._captioner: Captioner | None = None
         self._worker: CaptionWorker | None = None
         self._cameras: list[Camera] = []
         self._outputs: dict[str, list[LifecyclePublisher]] = {}
         self._detail: LifecyclePublisher | None = None
+        self._settings = declare_parameters(self)
         self._graph_timer = self.create_timer(_GRAPH_PERIOD_S, self._follow_types)
         self.add_on_set_parameters_callback(self._on_set_parameters)
 

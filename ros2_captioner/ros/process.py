@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TypeVar
 
 import rclpy
@@ -31,10 +29,6 @@ def run_node(
     Returns:
         0 after a clean end, 1 if the node could not be made.
     """
-    problem = middleware_problem()
-    if problem:
-        print(problem, file=sys.stderr)
-        return 1
     rclpy.init()
     executor = SingleThreadedExecutor()
     node: NodeType | None = None
@@ -58,19 +52,3 @@ def run_node(
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
-
-
-def middleware_problem() -> str:
-    """Why the chosen middleware cannot load, or an empty string.
-
-    A shell that was set up for another ROS installation often asks for a middleware that the
-    wheels in this environment do not contain; rclpy would then abort without a word.
-    """
-    wanted = os.environ.get("RMW_IMPLEMENTATION", "")
-    from_wheels = "AMENT_PREFIX_PATH" not in os.environ and find_spec("rclpy") is not None
-    if from_wheels and wanted not in ("", "rmw_fastrtps_cpp"):
-        return (
-            f"error: RMW_IMPLEMENTATION is {wanted}, but ROS from wheels has rmw_fastrtps_cpp "
-            "alone; type: unset RMW_IMPLEMENTATION"
-        )
-    return ""

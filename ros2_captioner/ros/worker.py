@@ -72,6 +72,7 @@ class CaptionWorker:
         self._logger = logger
         self._last_taken_s: dict[str, float] = {}
         self.rejected: Counter[str] = Counter()
+        self._last_warned_s: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="captioner-worker", daemon=True)
 
     def start(self) -> None:
@@ -143,10 +144,11 @@ class CaptionWorker:
 
     def _reject(self, reason: str, message: str, frames: int = 1) -> None:
         self.rejected[reason] += frames
-        self._logger.warning(
-            f"{message} ({self.rejected[reason]} refused as {reason})",
-            throttle_duration_sec=_WARNING_PERIOD_S,
-        )
+        # rclpy's own throttle counts a line of code, so one reason would silence the others.
+        now = time.monotonic()
+        if now - self._last_warned_s.get(reason, -_WARNING_PERIOD_S) >= _WARNING_PERIOD_S:
+            self._last_warned_s[reason] = now
+            self._logger.warning(f"{message} ({self.rejected[reason]} refused as {reason})")
 
 
 def _to_rgb(message: Any) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,41 +83,39 @@ def _changes(parsed: argparse.Namespace) -> dict[str, float]:
 def _caption_all(
     captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace
 ) -> int:
-    failures: list[str] = []
+    # On a terminal the captions themselves show the progress.
+    show_progress = len(parsed.pictures) > _BATCH and not sys.stdout.isatty()
     figures: list[Frame] = []
     done = 0
-    for paths, frames in _batches(parsed.pictures, failures):
-        batch = captioner.caption(frames, options)
-        for path, frame, caption in zip(paths, frames, batch.captions, strict=True):
+    for first in range(0, len(parsed.pictures), _BATCH):
+        read = _read(parsed.pictures[first : first + _BATCH])
+        batch = captioner.caption([frame for _, frame in read], options) if read else None
+        for (path, frame), caption in zip(read, batch.captions if batch else (), strict=True):
             _print(path, caption, parsed)
             if parsed.explain:
                 figures.append(attention_figure(frame, caption))
-        done += len(paths)
-        if len(parsed.pictures) > _BATCH:
-            print(f"\r{done + len(failures)}/{len(parsed.pictures)}", end="", file=sys.stderr)
-    if len(parsed.pictures) > _BATCH:
+        done += len(read)
+        if show_progress:
+            tried = min(first + _BATCH, len(parsed.pictures))
+            print(f"\r{tried}/{len(parsed.pictures)} pictures", end="", file=sys.stderr)
+    if show_progress:
         print(file=sys.stderr)
     if figures:
         write_picture(parsed.explain, stacked(figures))
     if not done:
         return 2
-    return 1 if failures else 0
+    return 0 if done == len(parsed.pictures) else 1
 
 
-def _batches(
-    paths: Sequence[str], failures: list[str]
-) -> Iterator[tuple[list[str], list[Frame]]]:
-    """Readable pictures in batches; unreadable ones are reported and noted in ``failures``."""
-    for first in range(0, len(paths), _BATCH):
-        read: dict[str, Frame] = {}
-        for path in paths[first : first + _BATCH]:
-            try:
-                read[path] = read_picture(path)
-            except FrameError as error:
-                failures.append(path)
-                print(f"error: {error}", file=sys.stderr)
-        if read:
-            yield list(read), list(read.values())
+def _read(paths: Sequence[str]) -> list[tuple[str, Frame]]:
+    """The readable pictures among the paths; the others are named on stderr."""
+    read = []
+    for path in paths:
+        try:
+            read.append((path, read_picture(path)))
+        except FrameError as error:
+            print(f"error: {error}", file=sys.stderr)
+    return read
 
 
 def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
