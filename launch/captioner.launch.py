@@ -1,14 +1,15 @@
 """Start the captioner on one or more camera topics.
 
-    ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_raw']"
+ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_raw']"
 """
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription
 
 _DEFAULT_PARAMS = PathJoinSubstitution(
     [FindPackageShare("ros2_captioner"), "config", "captioner.yaml"]

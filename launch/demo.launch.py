@@ -1,15 +1,16 @@
 """Start a camera that plays pictures, a video or a webcam, and the captioner on it.
 
-    ros2 launch ros2_captioner demo.launch.py source:=/path/to/pictures
+ros2 launch ros2_captioner demo.launch.py source:=/path/to/pictures
 """
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription
 
 _TOPIC = "/camera/image_raw"
 

@@ -238,7 +238,7 @@ def _without(
 def _repeats(
     history: NDArray[np.int32], candidates: NDArray[np.int32], n: int
 ) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` would complete an n-gram that ``history`` ``[B, K, T]`` has."""
+    """Which candidates ``[B, K, k]`` complete an n-gram that ``history`` ``[B, K, T]`` has."""
     repeats = np.zeros(candidates.shape, np.bool_)
     length = history.shape[2]
     suffix = history[:, :, length - n + 1 :]
@@ -282,6 +282,4 @@ def _finish_live(beams: _Beams, pools: list[_Pool], options: DecodingOptions) ->
                 pool.add(beams.hypothesis(picture, row, float(total / norm)))
         if not pool.hypotheses:
             # Every candidate was vetoed: an empty caption says so, and nothing crashes.
-            pool.add(
-                Hypothesis((), np.zeros(0, np.float32), -np.inf, np.zeros((0, 1), np.float32))
-            )
+            pool.add(Hypothesis((), np.zeros(0, np.float32), -np.inf, np.zeros((0, 1), np.float32)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class Bundle:
     @property
     def grid_side(self) -> int:
         """Cells along one side of the attention grid."""
-        return round(int(self.manifest["architecture"]["cells"]) ** 0.5)
+        return math.isqrt(int(self.manifest["architecture"]["cells"]))
 
     def graph(self, precision: str, part: str) -> Path:
         """Path of the ``encoder`` or ``decoder`` graph of a precision.
@@ -134,9 +135,7 @@ def _check_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
             f"broken copy? Copy it again, or {_REMEDY}"
         )
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(
-            hashlib, "file_digest"
-        ) else hashlib.sha256(stream.read()).hexdigest()
+        found = hashlib.sha256(stream.read()).hexdigest()
     if found != expected["sha256"]:
         raise BundleError(
             f"{file}: found sha256 {found[:12]}..., expected {expected['sha256'][:12]}...; the "

@@ -1,4 +1,4 @@
-"""Errors the run time raises: each message says what was found, what was expected and what to type."""
+"""Errors of the run time; each message says what was found, what was expected, what to type."""
 
 
 class CaptionerError(Exception):

@@ -1,4 +1,4 @@
-"""A picture of any size to the encoder's input: the one definition that training and run time share."""
+"""A picture of any size to the encoder's input; training and run time share this definition."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def preprocess(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
     if (height, width) == (size, size):
         return np.ascontiguousarray(frame)
-    # Area averaging avoids aliasing when shrinking; it degrades to nearest neighbour when enlarging.
+    # Area averaging avoids aliasing when shrinking; enlarging, it would copy the nearest pixel.
     shrinking = height >= size and width >= size
     interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     resized = cv2.resize(frame, (size, size), interpolation=interpolation)
@@ -48,7 +48,7 @@ def preprocess(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def preprocess_batch(frames: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.uint8]:
-    """Stack preprocessed frames to uint8 ``[B, size, size, 3]``; see `preprocess` for the errors."""
+    """Stack preprocessed frames to uint8 ``[B, size, size, 3]``; errors as of `preprocess`."""
     return np.stack([preprocess(frame, size) for frame in frames])
 
 

@@ -65,7 +65,9 @@ def test_pixels_equal_opencv_whatever_the_row_padding(encoding, padding):
 def test_planar_yuv(encoding, code):
     pixels = random_pixels(1, rows=HEIGHT * 3 // 2)
     found = image_to_rgb(message(encoding, pixels, padding=3))
-    np.testing.assert_array_equal(found, cv2.cvtColor(pixels, getattr(cv2, f"COLOR_YUV2RGB_{code}")))
+    np.testing.assert_array_equal(
+        found, cv2.cvtColor(pixels, getattr(cv2, f"COLOR_YUV2RGB_{code}"))
+    )
 
 
 @pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])

@@ -34,9 +34,7 @@ def client():
         ("jpeg", CompressedImage, "/camera/image_raw/compressed", compressed_to_rgb),
     ],
 )
-def test_plays_a_folder_once_and_ends(
-    tmp_path, client, folder, image_format, kind, topic, convert
-):
+def test_plays_a_folder_once_and_ends(tmp_path, client, folder, image_format, kind, topic, convert):
     messages = []
     client.node.create_subscription(kind, topic, messages.append, 10)
     process = Process(

@@ -9,13 +9,15 @@ WORDS = [*SPECIAL_TOKENS, "a", "dog", "'s", "bone"]
 
 
 def test_tokenize_drops_punctuation_and_splits_clitics_as_the_treebank_does():
-    text = 'The dog\'s T-shirt isn\'t "red", it\'s BLUE .'
+    text = "The dog's T-shirt isn't \"red\", it's BLUE ."
     expected = ["the", "dog", "'s", "t-shirt", "is", "n't", "red", "it", "'s", "blue"]
     assert tokenize(text) == expected
 
 
 def test_detokenize_glues_clitics():
-    assert detokenize(["the", "dog", "'s", "bone", "is", "n't", "red"]) == "the dog's bone isn't red"
+    assert (
+        detokenize(["the", "dog", "'s", "bone", "is", "n't", "red"]) == "the dog's bone isn't red"
+    )
     assert detokenize([]) == ""
 
 

@@ -39,7 +39,7 @@ def save_checkpoint(
     progress: Progress,
     optimiser: torch.optim.Optimizer | None = None,
 ) -> None:
-    """Write the model, and the optimiser's moments if given; the old file stays until it is whole."""
+    """Write the model and the optimiser's moments; the old file stays until this one is whole."""
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     if optimiser is not None:
         for index, moments in optimiser.state_dict()["state"].items():

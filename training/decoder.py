@@ -96,8 +96,14 @@ class AdaptiveAttentionDecoder(nn.Module):
             h, c = self._lstm(gates[step], h, c)
             outputs.append(h)
             cells.append(c)
-        states = [torch.stack(parts, dim=2).flatten(1, 2) for parts in (before, outputs, cells)]
-        words, _ = self._read_out(embedded.flatten(1, 2), *states, prepared.features, prepared.keys)
+        words, _ = self._read_out(
+            embedded.flatten(1, 2),
+            _all_steps(before),
+            _all_steps(outputs),
+            _all_steps(cells),
+            prepared.features,
+            prepared.keys,
+        )
         # The output layer costs most; captions are half padding, so only valid words reach it.
         return self._logits(self.dropout(words[valid.flatten(1)]))
 
@@ -125,7 +131,7 @@ class AdaptiveAttentionDecoder(nn.Module):
     def _read_out(
         self, embedded: Tensor, before: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Attend with M states a picture, all ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
+        """Attend with M states a picture, ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
         gate = (self.sentinel_input(embedded) + self.sentinel_hidden(before)).sigmoid()
         sentinel = torch.relu(self.sentinel_project(gate * c.tanh()))
         query = self.query(h) * (1 / math.sqrt(keys.shape[-1]))
@@ -138,3 +144,8 @@ class AdaptiveAttentionDecoder(nn.Module):
 
     def _logits(self, words: Tensor) -> Tensor:
         return nn.functional.linear(words, self.embedding.weight, self.logit_bias)
+
+
+def _all_steps(states: list[Tensor]) -> Tensor:
+    """T states ``[B, N, H]`` to ``[B, N * T, H]``, in the order of the tokens."""
+    return torch.stack(states, dim=2).flatten(1, 2)

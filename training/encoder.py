@@ -26,6 +26,9 @@ class GridEncoder(nn.Module):
         trunk: a torchvision ResNet; its pooling and classifier are dropped.
     """
 
+    mean: Tensor
+    inverse_std: Tensor
+
     def __init__(self, trunk: torchvision.models.ResNet) -> None:
         super().__init__()
         self.channels: int = trunk.fc.in_features
@@ -38,7 +41,7 @@ class GridEncoder(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """uint8 ``[B, S, S, 3]`` RGB to ``[B, L, C]`` with L = (S / 32)**2 cells, row by row."""
         pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
-        grid = self.stages(self.stem((pixels - self.mean) * self.inverse_std))
+        grid: Tensor = self.stages(self.stem((pixels - self.mean) * self.inverse_std))
         return grid.flatten(2).transpose(1, 2)
 
 
@@ -92,9 +95,9 @@ def fold_batch_norm(module: nn.Module) -> None:
     """Replace every convolution + BatchNorm pair by one convolution with bias, in place."""
     children = dict(module.named_children())
     for convolution, norm in _BATCH_NORM_OF.items():
-        if isinstance(children.get(norm), nn.BatchNorm2d):
-            fused = fuse_conv_bn_eval(children[convolution], children[norm])
-            setattr(module, convolution, fused)
+        pair = children.get(convolution), children.get(norm)
+        if isinstance(pair[0], nn.Conv2d) and isinstance(pair[1], nn.BatchNorm2d):
+            setattr(module, convolution, fuse_conv_bn_eval(pair[0], pair[1]))
             setattr(module, norm, nn.Identity())
     for child in children.values():
         fold_batch_norm(child)

@@ -1,6 +1,6 @@
 """Score a bundle, or a run's torch model, on a split with pycocoevalcap.
 
-    python -m training.evaluate --bundle ros2_captioner/models/default --config training/configs/flickr8k.yaml
+python -m training.evaluate --bundle BUNDLE --config training/configs/flickr8k.yaml
 """
 
 from __future__ import annotations

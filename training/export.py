@@ -1,6 +1,6 @@
 """Export a trained run to a model bundle, and prove that the graphs caption as torch does.
 
-    python -m training.export --run runs/flickr8k --output bundles/flickr8k
+python -m training.export --run runs/flickr8k --output bundles/flickr8k
 """
 
 from __future__ import annotations

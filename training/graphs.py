@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,7 @@ def describe(file: Path) -> dict[str, dict[str, Any]]:
     return {"inputs": _tensors(graph.input), "outputs": _tensors(graph.output)}
 
 
-def _tensors(values: Any) -> Mapping[str, dict[str, Any]]:
+def _tensors(values: Any) -> dict[str, Any]:
     return {
         value.name: {
             "dtype": _dtype(value.type.tensor_type.elem_type),

@@ -1,6 +1,6 @@
 """Train a captioning model: the decoder on cached features first, then encoder and decoder.
 
-    python -m training.train --config training/configs/flickr8k.yaml --output runs/flickr8k
+python -m training.train --config training/configs/flickr8k.yaml --output runs/flickr8k
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Pr
     loss = _train_epoch(stage, epoch, stage_epoch)
     scores = validate(stage)
     entry = {"epoch": epoch + 1, "stage": stage.name, "loss": loss, **scores}
-    print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()))
+    print(
+        "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items())
+    )
     return Progress(
         epoch + 1, max(progress.best_cider, scores["CIDEr"]), [*progress.history, entry]
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from ros2_captioner.errors import FrameError
 MAX_PIXELS = 64_000_000  # 8K UHD is 33 million; a larger header is a broken one
 
 Pixels = NDArray[np.uint8]
+AnyPixels = NDArray[Any]
 
 
 class ImageMessage(Protocol):
@@ -49,23 +50,23 @@ class _Encoding:
 
     dtype: str
     channels: int
-    to_rgb: Callable[[NDArray[np.generic]], NDArray[np.generic]]
+    to_rgb: Callable[[AnyPixels], AnyPixels]
     rows_per_height: float = 1.0
 
 
-def _colour(code: int) -> Callable[[NDArray[np.generic]], NDArray[np.generic]]:
+def _colour(code: int) -> Callable[[AnyPixels], AnyPixels]:
     return lambda pixels: cv2.cvtColor(pixels, code)
 
 
-def _same(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+def _same(pixels: AnyPixels) -> AnyPixels:
     return pixels
 
 
-def _grey_from_16_bit(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-    return cv2.cvtColor((pixels >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)  # type: ignore[operator]
+def _grey_from_16_bit(pixels: AnyPixels) -> AnyPixels:
+    return cv2.cvtColor((pixels >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)
 
 
-def _stretched_depth(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
     """Depth as grey, near to far over the values present; zero and non-finite mean no reading."""
     depth = pixels.astype(np.float32).reshape(pixels.shape[:2])
     valid = np.isfinite(depth) & (depth > 0)
@@ -148,9 +149,7 @@ def image_to_rgb(message: ImageMessage) -> Pixels:
     return _to_rgb(encoding, pixels.reshape(rows, message.width, encoding.channels), message)
 
 
-def _to_rgb(
-    encoding: _Encoding, pixels: NDArray[np.generic], message: ImageMessage
-) -> Pixels:
+def _to_rgb(encoding: _Encoding, pixels: AnyPixels, message: ImageMessage) -> Pixels:
     try:
         return np.ascontiguousarray(encoding.to_rgb(pixels), dtype=np.uint8)
     except cv2.error as error:  # e.g. an odd width in a format that pairs pixels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ class ImagePlayer(Node):
         self.create_timer(1 / rate_hz, self._play)
         self.get_logger().info(f"playing {self._value('source')} on {self._publisher.topic_name}")
 
-    def _value(self, name: str) -> object:
+    def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
 
     def _one_of(self, name: str, choices: tuple[str, ...]) -> str:

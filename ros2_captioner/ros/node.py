@@ -73,7 +73,7 @@ class CaptionerNode(LifecycleNode):
         return Result.SUCCESS
 
     def _make_outputs(self) -> dict[str, list[LifecyclePublisher]]:
-        """Publishers of the sentence by camera: the common one, and its own if there are several."""
+        """Publishers of the sentence by camera: the common one; with several, its own too."""
         common = self.create_lifecycle_publisher(String, "scene_caption", 10)
         topics = [self.resolve_topic_name(topic) for topic in self._settings["image_topics"]]
         outputs = {topic: [common] for topic in topics}
@@ -97,9 +97,7 @@ class CaptionerNode(LifecycleNode):
         )
         result: Result = super().on_activate(state)
         self._worker.start()
-        self._cameras = [
-            Camera(self, topic, self._settings, mailbox) for topic in self._outputs
-        ]
+        self._cameras = [Camera(self, topic, self._settings, mailbox) for topic in self._outputs]
         names = ", ".join(camera.topic for camera in self._cameras)
         self.get_logger().info(f"captioning {names}")
         return result

@@ -134,7 +134,7 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     Raises:
         OptionsError: names the parameter, what was found and what was expected.
     """
-    plain = {
+    plain: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
     for name, value in plain.items():
@@ -188,8 +188,10 @@ def _check(declaration: Declaration, value: Any) -> None:
     right_type = type(value) is type(declaration.default)
     if isinstance(value, tuple):
         right_type = right_type and all(isinstance(item, str) for item in value)
-    in_range = not right_type or declaration.low is None or (
-        declaration.low <= value <= (declaration.high or 0)
+    in_range = (
+        not right_type
+        or declaration.low is None
+        or (declaration.low <= value <= (declaration.high or 0))
     )
     in_choices = not declaration.choices or value in declaration.choices
     if not (right_type and in_range and in_choices):

@@ -17,9 +17,7 @@ NodeType = TypeVar("NodeType", bound=Node)
 _EXECUTOR_TIMEOUT_S = 1.0
 
 
-def run_node(
-    make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None
-) -> int:
+def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None) -> int:
     """Make a node, begin its work and spin until a signal or a shutdown.
 
     Args:

@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _changes(parsed: argparse.Namespace) -> dict[str, float]:
+def _changes(parsed: argparse.Namespace) -> dict[str, Any]:
     """Options that the user gave; asking for alternatives widens a default beam to hold them."""
     given = {
         "beam_width": parsed.beam_width,
@@ -80,9 +81,7 @@ def _changes(parsed: argparse.Namespace) -> dict[str, float]:
     return changes
 
 
-def _caption_all(
-    captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace
-) -> int:
+def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace) -> int:
     # On a terminal the captions themselves show the progress.
     show_progress = len(parsed.pictures) > _BATCH and not sys.stdout.isatty()
     figures: list[Frame] = []

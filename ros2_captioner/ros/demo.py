@@ -1,0 +1,165 @@
+"""The demo: the real node and a camera that plays photographs, then a picture of it all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import String
+
+from ros2_captioner.captioner import Caption
+from ros2_captioner.errors import CaptionerError, FrameError
+from ros2_captioner.figure import attention_figure, stacked, write_picture
+from ros2_captioner.ros.demo_photographs import collect_photographs
+from ros2_captioner.ros.frame_sources import pictures_in
+from ros2_captioner.ros.image_conversion import compressed_to_rgb
+
+_TOPIC = "/camera/image_raw"
+_RATE_HZ = 1.0
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 10.0
+
+Stamp = tuple[int, int]
+
+
+class Audience(Node):
+    """Listens to the camera and to the captions, and pairs them by the stamp."""
+
+    def __init__(self) -> None:
+        super().__init__("captioner_demo")
+        self._frames: dict[Stamp, NDArray[np.uint8]] = {}
+        self.captioned: list[tuple[NDArray[np.uint8], Caption]] = []
+        self.create_subscription(CompressedImage, f"{_TOPIC}/compressed", self._on_frame, 10)
+        self.create_subscription(String, "/scene_caption", self._on_sentence, 10)
+        self.create_subscription(String, "/scene_caption/detail", self._on_detail, 10)
+
+    def _on_frame(self, message: CompressedImage) -> None:
+        stamp = message.header.stamp
+        self._frames[stamp.sec, stamp.nanosec] = compressed_to_rgb(message)
+
+    def _on_sentence(self, message: String) -> None:
+        print(f"/scene_caption: {message.data}", flush=True)
+
+    def _on_detail(self, message: String) -> None:
+        detail = json.loads(message.data)
+        stamp = (detail["stamp"]["sec"], detail["stamp"]["nanosec"])
+        if stamp in self._frames:
+            self.captioned.append((self._frames[stamp], _caption(detail)))
+
+
+def _caption(detail: dict[str, Any]) -> Caption:
+    words = detail["words"]
+    return Caption(
+        detail["caption"],
+        detail["score"],
+        tuple(entry["word"] for entry in words),
+        tuple(entry["log_prob"] for entry in words),
+        np.asarray([entry["attention"] for entry in words], np.float32),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns 0 if every photograph got its caption."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ros2_captioner.ros.demo",
+        description="Start the captioner node and a camera that plays photographs, print what "
+        "arrives on /scene_caption, and draw photographs, captions and attention.",
+    )
+    parser.add_argument(
+        "--photographs", default="", help="folder of pictures (default: some that packages ship)"
+    )
+    parser.add_argument(
+        "--output", default="build/demo/captions.png", help="picture to write (%(default)s)"
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        return _run(parsed.photographs, Path(parsed.output))
+    except (CaptionerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(photographs: str, output: Path) -> int:
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if photographs and not Path(photographs).is_dir():
+        raise FrameError("no_source", f"found no folder {photographs}; expected one with pictures")
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(photographs or own)
+        if not photographs:
+            collect_photographs(folder)
+        expected = len(pictures_in(folder))
+        captioned = _watch(folder, expected)
+    if captioned:
+        write_picture(str(output), stacked([attention_figure(*pair) for pair in captioned]))
+        print(f"wrote {output}")
+    print(f"{len(captioned)} captions for {expected} photographs")
+    return 0 if len(captioned) == expected else 1
+
+
+def _watch(folder: Path, expected: int) -> list[tuple[NDArray[np.uint8], Caption]]:
+    """Play the folder once; returns frames with their captions."""
+    node_parameters = {"image_topics": [f"{_TOPIC}/compressed"], "publish_attention": True,
+                       "max_frame_age_s": 0.0}  # fmt: skip
+    player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
+                         "rate_hz": _RATE_HZ, "loop": False}  # fmt: skip
+    processes: list[subprocess.Popen[bytes]] = []
+    rclpy.init()
+    audience = Audience()
+    try:
+        processes.append(_start("node", node_parameters))
+        _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
+        processes.append(_start("image_player", player_parameters))
+        _spin(audience, lambda: len(audience.captioned) >= expected, processes[:1], expected)
+        return audience.captioned
+    finally:
+        _stop(processes)
+        audience.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _start(module: str, parameters: dict[str, Any]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", f"ros2_captioner.ros.{module}", "--ros-args"]
+    for name, value in parameters.items():
+        command += ["-p", f"{name}:={json.dumps(value)}"]
+    return subprocess.Popen(command)
+
+
+def _spin(
+    audience: Audience, condition: Any, processes: list[subprocess.Popen[bytes]], extra_s: float = 0
+) -> None:
+    """Spin until the condition holds, a process ends, or the time is up."""
+    deadline = time.monotonic() + _START_TIMEOUT_S + extra_s
+    while not condition() and time.monotonic() < deadline:
+        if any(process.poll() is not None for process in processes):
+            return
+        rclpy.spin_once(audience, timeout_sec=0.1)
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in processes:
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Fixtures of the training tests: a few synthetic pictures with captions, and a tiny config."""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.config import config_from_dict
+
+ROOT = Path(__file__).parents[2]
+FLICKR8K = Path(os.environ.get("FLICKR8K", ROOT.parent / "shared/data/flickr8k"))
+COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white": (255,) * 3}
+
+
+def captions_of(colour):
+    return [f"a {colour} square is standing on a dark table", f"the square is {colour}"]
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """A folder with four pictures and COCO captions JSON for them."""
+    folder = tmp_path_factory.mktemp("tiny")
+    images, annotations = [], []
+    for identifier, (colour, bgr) in enumerate(COLOURS.items()):
+        picture = np.zeros((64, 64, 3), np.uint8)
+        picture[16:48, 16:48] = bgr
+        cv2.imwrite(str(folder / f"{colour}.png"), picture)
+        images.append({"id": identifier, "file_name": f"{colour}.png"})
+        annotations += [{"image_id": identifier, "caption": c} for c in captions_of(colour)]
+    (folder / "captions.json").write_text(
+        json.dumps({"images": images, "annotations": annotations})
+    )
+    return folder
+
+
+@pytest.fixture
+def tiny_config(tiny_data):
+    """Makes a config of seconds; keyword arguments go to its optim section."""
+
+    def make(**optim):
+        captions = str(tiny_data / "captions.json")
+        defaults = {
+            "frozen_epochs": 1,
+            "finetune_epochs": 1,
+            "frozen_batch": 2,
+            "finetune_batch": 2,
+            "frozen_warmup_steps": 2,
+            "finetune_warmup_steps": 2,
+        }
+        return config_from_dict(
+            {
+                "name": "tiny",
+                "data": {
+                    "images": str(tiny_data),
+                    "captions_train": captions,
+                    "captions_val": captions,
+                    "min_word_count": 1,
+                },
+                "model": {
+                    "encoder": "resnet18",
+                    "encoder_weights": "random",
+                    "image_size": 64,
+                    "width": 32,
+                    "hidden": 48,
+                    "dropout": 0.0,
+                },
+                "optim": {**defaults, **optim},
+            }
+        )
+
+    return make

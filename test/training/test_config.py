@@ -1,0 +1,40 @@
+"""Config files and their refusals."""
+
+from pathlib import Path
+
+import pytest
+
+from training.config import ConfigError, load_config
+
+ROOT = Path(__file__).parents[2]
+MINIMAL = "name: x\ndata: {images: i, captions_train: t, captions_val: v}\n"
+
+
+@pytest.mark.parametrize("name", ["flickr8k", "coco"])
+def test_shipped_configs_load(name):
+    assert load_config(ROOT / f"training/configs/{name}.yaml").name == name
+
+
+def test_overrides_win(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(MINIMAL)
+    config = load_config(file, ["optim.decoder_lr=1e-4", "model.encoder=resnet101"])
+    assert config.optim.decoder_lr == 1e-4 and config.model.encoder == "resnet101"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "match"),
+    [
+        ("", [], "found no keys"),
+        ("name: x\n", [], "missing keys"),
+        (MINIMAL + "speed: 1\n", [], "unknown keys"),
+        (MINIMAL, ["optim.decoder_lr=fast"], "optim.decoder_lr: found 'fast'; expected float"),
+        (MINIMAL, ["seed=1.5"], "seed: found 1.5; expected int"),
+        (MINIMAL, ["seed"], "expected --set"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, text, overrides, match):
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=match):
+        load_config(file, overrides)

@@ -1,0 +1,86 @@
+"""A trained run to a bundle that the run time captions with."""
+
+import json
+
+import onnx
+import pytest
+from conftest import FLICKR8K, ROOT
+
+from ros2_captioner.bundle import load_bundle
+from ros2_captioner.captioner import Captioner
+from training.captions_data import read_split
+from training.evaluate import caption_pictures
+from training.evaluate import main as evaluate
+from training.export import export
+from training.train import train
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    return tmp_path_factory.mktemp("exported")
+
+
+@pytest.fixture
+def bundle(exported, tiny_config):
+    """The bundle of a short run; exported once for the module. Exporting itself proves float32."""
+    config = tiny_config(frozen_epochs=10)
+    if not (exported / "bundle").exists():
+        train(config, exported / "run")
+        export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4)
+    return exported / "bundle", config
+
+
+def test_every_precision_captions(bundle):
+    folder, config = bundle
+    pictures = read_split(config.data, "val")
+    assert set(load_bundle(folder).precisions) == {"float32", "float16", "int8"}
+    for precision in ("float32", "float16", "int8"):
+        captioner = Captioner.load(folder, precision=precision, device="cpu")
+        texts = caption_pictures(captioner, pictures, captioner.default_options())
+        assert all(len(text.split()) > 2 for text in texts)
+
+
+def test_graphs_keep_the_contract(bundle):
+    folder, _ = bundle
+    for part in ("encoder", "decoder"):
+        graph = onnx.load(folder / f"{part}.float32.onnx")
+        assert not [t.name for t in graph.graph.initializer if t.external_data]
+        operators = {node.op_type for node in graph.graph.node}
+        assert not operators & {"Shape", "Range", "GatherND", "GatherElements"}
+    shapes = json.loads((folder / "manifest.json").read_text())["graphs"]["decoder"]
+    assert shapes["inputs"]["tokens"] == {"dtype": "int32", "shape": ["B", "K"]}
+    assert shapes["outputs"]["log_probs"]["dtype"] == "float32"
+
+
+def test_scores_are_recorded_in_the_manifest(bundle, monkeypatch, capsys, tmp_path):
+    pytest.importorskip("pycocoevalcap")
+    folder, config = bundle
+    file = tmp_path / "config.yaml"
+    data = {"images": config.data.images}
+    data |= dict.fromkeys(("captions_train", "captions_val"), config.data.captions_val)
+    file.write_text(json.dumps({"name": "tiny", "data": data}))
+    monkeypatch.setattr(
+        "training.evaluate.score_captions", lambda found, references: {"CIDEr": 1.0}
+    )
+    arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
+    monkeypatch.setattr("sys.argv", arguments)
+    assert evaluate() == 0
+    metrics = json.loads((folder / "manifest.json").read_text())["metrics"]["int8"]
+    assert metrics["CIDEr"] == 1.0 and metrics["signature"] in capsys.readouterr().out
+    load_bundle(folder)
+
+
+@pytest.mark.skipif(not FLICKR8K.is_dir(), reason="needs Flickr8k; set FLICKR8K to its folder")
+def test_shipped_bundle_still_scores_on_flickr8k_val(tmp_path):
+    """A sample of the validation split: far below the recorded score means a broken pipeline."""
+    from training.config import DataConfig
+    from training.metrics import plain_tokens, score_tokens
+
+    captions = str(FLICKR8K / "captions_val.json")
+    pictures = read_split(DataConfig(str(FLICKR8K / "images"), captions, captions), "val")[:100]
+    captioner = Captioner.load(ROOT / "ros2_captioner/models/default", device="cpu")
+    texts = caption_pictures(captioner, pictures, captioner.default_options())
+    scores = score_tokens(
+        plain_tokens([[text] for text in texts]), plain_tokens([p.captions for p in pictures])
+    )
+    assert scores["BLEU-1"] > 0.5 and scores["CIDEr"] > 0.35

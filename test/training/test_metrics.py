@@ -1,0 +1,59 @@
+"""Metrics against known answers, and the traps around them."""
+
+import shutil
+
+import pytest
+
+from training.metrics import MetricsError, check_pairs, plain_tokens, ptb_tokens, score_tokens
+
+HYPOTHESES = ["a man is speaking", "rain falls"]
+REFERENCES = [
+    [
+        "a man speaks.",
+        "someone speaks.",
+        "a man is speaking while a bird is chirping in the background",
+    ],
+    ["rain is falling hard on a surface"],
+]
+KNOWN = {
+    "CIDEr": 0.96135,
+    "BLEU-1": 0.42785,
+    "BLEU-2": 0.40589,
+    "BLEU-3": 0.43897,
+    "BLEU-4": 0.45650,
+    "ROUGE-L": 0.48707,
+}
+TOKENISERS = [
+    plain_tokens,
+    pytest.param(
+        ptb_tokens, marks=pytest.mark.skipif(not shutil.which("java"), reason="needs Java")
+    ),
+]
+
+
+@pytest.mark.parametrize("tokens", TOKENISERS)
+def test_known_answers_to_five_digits(tokens):
+    scores = score_tokens(tokens([[text] for text in HYPOTHESES]), tokens(REFERENCES))
+    assert scores == {name: pytest.approx(value, abs=5e-6) for name, value in KNOWN.items()}
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="needs Java")
+def test_meteor_survives_an_empty_caption():
+    tokens = plain_tokens([["a man is speaking"], [""]])
+    scores = score_tokens(tokens, plain_tokens(REFERENCES), meteor=True)
+    assert 0.1 < scores["METEOR"] < 1
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "references"),
+    [(["a"], [["a"], ["b"]]), (["a\nb"], [["a"]]), (["a"], [[]])],
+)
+def test_what_would_score_wrongly_is_refused(hypotheses, references):
+    with pytest.raises(MetricsError):
+        check_pairs(hypotheses, references)
+
+
+def test_missing_java_says_what_to_type(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MetricsError, match="apt install"):
+        ptb_tokens([["a"]])

@@ -1,0 +1,105 @@
+"""Training end to end on four pictures: it learns, stops, resumes and refuses."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import COLOURS, captions_of
+from safetensors.torch import load_file
+
+from ros2_captioner.beam_search import DecodingOptions
+from training.captions_data import read_split
+from training.checkpoint import read_progress
+from training.config import ConfigError
+from training.decode import decode_batches
+from training.run import load_run
+from training.stages import prepared_pictures
+from training.train import train
+
+
+def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
+    config = tiny_config(frozen_epochs=40, finetune_epochs=10, label_smoothing=0.0, decoder_lr=1e-2)
+    progress = train(config, tmp_path / "run")
+    losses = [entry["loss"] for entry in progress.history]
+    assert losses[-1] < 0.3 * losses[0]
+    run = load_run(tmp_path / "run")
+    pictures = read_split(config.data, "val")
+    texts = decode_batches(
+        run.model.decoder,
+        prepared_pictures(run.model, pictures, config),
+        run.vocabulary,
+        DecodingOptions(),
+    )
+    for colour, text in zip(COLOURS, texts, strict=True):
+        assert text in captions_of(colour)
+
+
+def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
+    train(tiny_config(finetune_epochs=0), tmp_path / "frozen")
+    train(tiny_config(encoder_lr=1e-3), tmp_path / "tuned")
+    before = load_file(tmp_path / "frozen/last.safetensors")
+    after = load_file(tmp_path / "tuned/last.safetensors")
+    layers = [name for name in before if name.startswith("encoder.st")]
+    assert len(layers) > 30
+    assert not [name for name in layers if torch.equal(before[name], after[name])]
+
+
+def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypatch):
+    config = tiny_config(frozen_epochs=2, finetune_epochs=2)
+    whole = train(config, tmp_path / "whole")
+    for stop_after in (1, 3):
+        folder = tmp_path / f"stopped{stop_after}"
+        with monkeypatch.context() as patch:
+            patch.setattr("training.train._epoch", interrupted_after(stop_after))
+            with pytest.raises(KeyboardInterrupt):
+                train(config, folder)
+        resumed = train(config, folder)
+        assert [e["loss"] for e in resumed.history] == [e["loss"] for e in whole.history]
+
+
+def interrupted_after(epochs):
+    from training.train import _epoch
+
+    def epoch_or_interrupt(stage, epoch, stage_epoch, progress):
+        if epoch == epochs:
+            raise KeyboardInterrupt
+        return _epoch(stage, epoch, stage_epoch, progress)
+
+    return epoch_or_interrupt
+
+
+def test_seed_reproduces_and_another_seed_differs(tiny_config, tmp_path):
+    config = tiny_config(finetune_epochs=0)
+    first, second = (train(config, tmp_path / name) for name in ("a", "b"))
+    assert first == second == read_progress(tmp_path / "a/last.safetensors")
+    other = train(dataclasses.replace(config, seed=2), tmp_path / "c")
+    assert other.history[0]["loss"] != first.history[0]["loss"]
+
+
+def test_a_folder_keeps_one_config(tiny_config, tmp_path):
+    train(tiny_config(finetune_epochs=0), tmp_path / "run")
+    with pytest.raises(ConfigError, match="another config"):
+        train(tiny_config(finetune_epochs=0, decoder_lr=0.5), tmp_path / "run")
+
+
+def test_missing_run_says_what_to_type(tmp_path):
+    with pytest.raises(ConfigError, match=r"training\.train"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("tool", ["train", "evaluate", "export"])
+def test_help_reads(tool):
+    command = [sys.executable, "-m", f"training.{tool}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"python -m training.{tool}" in done.stdout
+
+
+def test_errors_are_one_line_and_status_2(tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("name: x\n")
+    command = [sys.executable, "-m", "training.train", "--config", str(config), "--output", "out"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: config: missing keys") and "Traceback" not in done.stderr
