@@ -3,22 +3,21 @@
 ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_raw']"
 """
 
-from launch.actions import DeclareLaunchArgument
+import yaml
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-
-from launch import LaunchDescription
 
 _DEFAULT_PARAMS = PathJoinSubstitution(
     [FindPackageShare("ros2_captioner"), "config", "captioner.yaml"]
 )
 _ARGUMENTS = (
-    ("image_topics", "['/camera/image_raw']", "Camera topics, a YAML list of names"),
-    ("model", "", "Directory of a model bundle; empty for the shipped model"),
-    ("backend", "auto", "Runtime of the model: auto or onnxruntime"),
-    ("params_file", _DEFAULT_PARAMS, "Parameter file; arguments of this launch win over it"),
+    ("image_topics", "", "Camera topics, e.g. ['/camera/image_raw']; empty: as in params_file"),
+    ("model", "", "Directory of a model bundle; empty: as in params_file, or the shipped model"),
+    ("backend", "", "Runtime of the model, auto or onnxruntime; empty: as in params_file"),
+    ("params_file", _DEFAULT_PARAMS, "Parameter file; the arguments above win over it"),
     ("namespace", "", "Namespace of the node and its outputs"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
@@ -30,23 +29,27 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in _ARGUMENTS
     ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=_captioner)])
+
+
+def _captioner(context: LaunchContext) -> list[Node]:
+    # Only what was given may override the parameter file, so the values must be known here.
+    texts = {
+        name: LaunchConfiguration(name).perform(context)
+        for name in ("image_topics", "model", "backend")
+    }
+    given = {name: text for name, text in texts.items() if text}
+    if "image_topics" in given:
+        topics = yaml.safe_load(given["image_topics"])
+        given["image_topics"] = topics if isinstance(topics, list) else [str(topics)]
     captioner = Node(
         package="ros2_captioner",
         executable="captioner_node",
         name="captioner",
         namespace=LaunchConfiguration("namespace"),
-        parameters=[
-            LaunchConfiguration("params_file"),
-            {
-                "image_topics": ParameterValue(
-                    LaunchConfiguration("image_topics"), value_type=list[str]
-                ),
-                "model": ParameterValue(LaunchConfiguration("model"), value_type=str),
-                "backend": ParameterValue(LaunchConfiguration("backend"), value_type=str),
-            },
-        ],
+        parameters=[LaunchConfiguration("params_file"), given],
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
         output="screen",
         emulate_tty=True,
     )
-    return LaunchDescription([*arguments, captioner])
+    return [captioner]
