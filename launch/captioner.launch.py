@@ -4,11 +4,12 @@ ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_ra
 """
 
 import yaml
-from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchContext, LaunchDescription
 
 _DEFAULT_PARAMS = PathJoinSubstitution(
     [FindPackageShare("ros2_captioner"), "config", "captioner.yaml"]

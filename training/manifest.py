@@ -1,4 +1,4 @@
-"""Write a bundle's manifest, whole or not at all."""
+"""Write a bundle's manifest, whole or not at all, and its model card."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ros2_captioner.bundle import MANIFEST, SCHEMA
 from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
 from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.graphs import STATE, describe
+from training.model_card import CARD, model_card
 from training.run import Run
 
 
@@ -30,7 +31,8 @@ def build_manifest(
         decoding: defaults of the search.
     """
     model = run.config.model
-    files = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    described = {MANIFEST, CARD}
+    files = sorted(path.name for path in folder.iterdir() if path.name not in described)
     first = next(iter(variants.values()))
     return {
         "schema": SCHEMA,
@@ -64,10 +66,11 @@ def build_manifest(
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Replace the manifest atomically."""
+    """Replace the manifest atomically, and the model card that follows from it."""
     partial = folder / f"{MANIFEST}.partial"
     partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, folder / MANIFEST)
+    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:

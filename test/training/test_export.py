@@ -12,6 +12,7 @@ from training.captions_data import read_split
 from training.evaluate import caption_pictures
 from training.evaluate import main as evaluate
 from training.export import export
+from training.model_card import METRICS
 from training.train import train
 
 
@@ -60,11 +61,12 @@ def test_scores_are_recorded_in_the_manifest(bundle, monkeypatch, capsys, tmp_pa
     data |= dict.fromkeys(("captions_train", "captions_val"), config.data.captions_val)
     file.write_text(json.dumps({"name": "tiny", "data": data}))
     monkeypatch.setattr(
-        "training.evaluate.score_captions", lambda found, references: {"CIDEr": 1.0}
+        "training.evaluate.score_captions", lambda found, references: dict.fromkeys(METRICS, 1.0)
     )
     arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
     monkeypatch.setattr("sys.argv", arguments)
     assert evaluate() == 0
+    assert "| int8 | " in (folder / "README.md").read_text()
     metrics = json.loads((folder / "manifest.json").read_text())["metrics"]["int8"]
     assert metrics["CIDEr"] == 1.0 and metrics["signature"] in capsys.readouterr().out
     load_bundle(folder)

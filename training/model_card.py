@@ -1,0 +1,51 @@
+"""The model card that lies in a bundle as README.md, written from its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+CARD = "README.md"
+METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "ROUGE-L")
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """Markdown: what the model is, its data and licence, its scores, its limits."""
+    training = manifest["training"]
+    architecture = manifest["architecture"]
+    epochs = training["epochs"]
+    return f"""# {manifest["name"]}
+
+{architecture["encoder"]} encoder, fine-tuned in all its layers, and an adaptive attention LSTM decoder
+(Lu et al. 2017) with a vocabulary of {architecture["vocabulary_size"]} words. Input: one RGB picture, squashed to
+{manifest["preprocessing"]["size"]}x{manifest["preprocessing"]["size"]}. Output: one English sentence.
+
+## Data and licence
+Trained on the training split of {training["data"]}: {training["licence"]}. The encoder
+started from weights trained on ImageNet. Check that these terms suit your use.
+
+## Training
+`{training["command"]}`, commit {training["commit"][:12]}, seed {training["seed"]}: {epochs["frozen"]} epochs of the decoder alone,
+then {epochs["finetune"]} of encoder and decoder. The record of every epoch is in `manifest.json`.
+
+## Scores
+{metrics_table(manifest["metrics"])}
+
+## Intended use and limits
+Short descriptions of everyday scenes for logs and operators. The model knows the words and the scenes
+of its training data and names the nearest of them when it sees anything else; it miscounts, mistakes
+colours and genders, and reads no text. Never let a safety function depend on a caption.
+"""
+
+
+def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """A Markdown table with a row for each variant, and the signature below."""
+    if not metrics:
+        return "Not measured yet; type: python -m training.evaluate --bundle ... --record"
+    rows = [
+        f"| {variant} | " + " | ".join(f"{scores[name]:.3f}" for name in METRICS) + " |"
+        for variant, scores in sorted(metrics.items())
+    ]
+    signatures = sorted({scores["signature"] for scores in metrics.values()})
+    header = f"| variant | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}"
+    return "\n".join([header, *rows, "", *(f"Signature: {text}." for text in signatures)])
