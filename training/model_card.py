@@ -12,29 +12,31 @@ METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "ROUGE-L")
 def model_card(manifest: Mapping[str, Any]) -> str:
     """Markdown: what the model is, its data and licence, its scores, its limits."""
     training = manifest["training"]
-    architecture = manifest["architecture"]
-    epochs = training["epochs"]
+    encoder, words = (manifest["architecture"][key] for key in ("encoder", "vocabulary_size"))
+    side = manifest["preprocessing"]["size"]
+    frozen, finetune = (training["epochs"][stage] for stage in ("frozen", "finetune"))
     return f"""# {manifest["name"]}
 
-{architecture["encoder"]} encoder, fine-tuned in all its layers, and an adaptive attention LSTM decoder
-(Lu et al. 2017) with a vocabulary of {architecture["vocabulary_size"]} words. Input: one RGB picture, squashed to
-{manifest["preprocessing"]["size"]}x{manifest["preprocessing"]["size"]}. Output: one English sentence.
+{encoder} encoder, fine-tuned in all its layers, and an adaptive attention LSTM decoder
+(Lu et al. 2017) with a vocabulary of {words} words.
+Input: one RGB picture, squashed to {side}x{side}. Output: one English sentence.
 
 ## Data and licence
-Trained on the training split of {training["data"]}: {training["licence"]}. The encoder
-started from weights trained on ImageNet. Check that these terms suit your use.
+Trained on the training split of {training["data"]}: {training["licence"]}.
+The encoder started from weights trained on ImageNet. Check that these terms suit your use.
 
 ## Training
-`{training["command"]}`, commit {training["commit"][:12]}, seed {training["seed"]}: {epochs["frozen"]} epochs of the decoder alone,
-then {epochs["finetune"]} of encoder and decoder. The record of every epoch is in `manifest.json`.
+`{training["command"]}`
+at commit {training["commit"][:12]} with seed {training["seed"]}: {frozen} epochs of the decoder
+alone, then {finetune} of encoder and decoder. `manifest.json` holds the record of every epoch.
 
 ## Scores
 {metrics_table(manifest["metrics"])}
 
 ## Intended use and limits
-Short descriptions of everyday scenes for logs and operators. The model knows the words and the scenes
-of its training data and names the nearest of them when it sees anything else; it miscounts, mistakes
-colours and genders, and reads no text. Never let a safety function depend on a caption.
+Short descriptions of everyday scenes for logs and operators. The model knows the words and the
+scenes of its training data and names the nearest of them when it sees anything else; it miscounts,
+mistakes colours and genders, and reads no text. Never let a safety function depend on a caption.
 """
 
 

@@ -54,7 +54,6 @@ def test_graphs_keep_the_contract(bundle):
 
 
 def test_scores_are_recorded_in_the_manifest(bundle, monkeypatch, capsys, tmp_path):
-    pytest.importorskip("pycocoevalcap")
     folder, config = bundle
     file = tmp_path / "config.yaml"
     data = {"images": config.data.images}
