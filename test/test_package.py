@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ros2_captioner
+from ros2_captioner.bundle import load_bundle
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
@@ -28,6 +29,13 @@ def test_versions_agree():
     setup = (ROOT / "setup.py").read_text()
     assert package.findtext("version") == ros2_captioner.__version__
     assert f'version="{ros2_captioner.__version__}"' in setup
+
+
+def test_readme_gives_the_scores_of_the_manifest():
+    readme = (ROOT / "README.md").read_text()
+    for variant, scores in load_bundle().manifest["metrics"].items():
+        assert re.search(rf"^\| {variant} \| {scores['CIDEr']:.3f} \|", readme, re.M)
+        assert scores["signature"] in readme
 
 
 def test_scripts_are_executable_and_name_real_entry_points():

@@ -1,22 +1,13 @@
 """Fixtures of the training tests: a few synthetic pictures with captions, and a tiny config."""
 
 import json
-import os
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from tiny import COLOURS, captions_of
 
 from training.config import config_from_dict
-
-ROOT = Path(__file__).parents[2]
-FLICKR8K = Path(os.environ.get("FLICKR8K", ROOT.parent / "shared/data/flickr8k"))
-COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white": (255,) * 3}
-
-
-def captions_of(colour):
-    return [f"a {colour} square is standing on a dark table", f"the square is {colour}"]
 
 
 @pytest.fixture(scope="session")

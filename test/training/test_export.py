@@ -4,7 +4,7 @@ import json
 
 import onnx
 import pytest
-from conftest import FLICKR8K, ROOT
+from tiny import FLICKR8K, ROOT
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import torch
-from conftest import COLOURS, captions_of
 from safetensors.torch import load_file
+from tiny import COLOURS, captions_of
 
 from ros2_captioner.beam_search import DecodingOptions
 from training.captions_data import read_split

@@ -1,0 +1,12 @@
+"""What the training tests share: the synthetic captions, and where real data may lie."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FLICKR8K = Path(os.environ.get("FLICKR8K", ROOT.parent / "shared/data/flickr8k"))
+COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white": (255,) * 3}
+
+
+def captions_of(colour):
+    return [f"a {colour} square is standing on a dark table", f"the square is {colour}"]
