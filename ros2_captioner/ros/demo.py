@@ -34,22 +34,27 @@ _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 
 Stamp = tuple[int, int]
+Pair = tuple[NDArray[np.uint8], Caption]
 
 
 class Audience(Node):
-    """Listens to the camera and to the captions, and pairs them by the stamp."""
+    """Listens to the camera and to the captions, and pairs them by the stamp.
+
+    Attributes:
+        captioned: by JPEG, the picture and its caption; a picture played twice counts once.
+    """
 
     def __init__(self) -> None:
         super().__init__("captioner_demo")
-        self._frames: dict[Stamp, NDArray[np.uint8]] = {}
-        self.captioned: list[tuple[NDArray[np.uint8], Caption]] = []
+        self._frames: dict[Stamp, CompressedImage] = {}
+        self.captioned: dict[bytes, Pair] = {}
         self.create_subscription(CompressedImage, f"{_TOPIC}/compressed", self._on_frame, 10)
         self.create_subscription(String, "/scene_caption", self._on_sentence, 10)
         self.create_subscription(String, "/scene_caption/detail", self._on_detail, 10)
 
     def _on_frame(self, message: CompressedImage) -> None:
         stamp = message.header.stamp
-        self._frames[stamp.sec, stamp.nanosec] = compressed_to_rgb(message)
+        self._frames[stamp.sec, stamp.nanosec] = message
 
     def _on_sentence(self, message: String) -> None:
         print(f"/scene_caption: {message.data}", flush=True)
@@ -57,8 +62,10 @@ class Audience(Node):
     def _on_detail(self, message: String) -> None:
         detail = json.loads(message.data)
         stamp = (detail["stamp"]["sec"], detail["stamp"]["nanosec"])
-        if stamp in self._frames:
-            self.captioned.append((self._frames[stamp], _caption(detail)))
+        message = self._frames.get(stamp)
+        if message is not None:
+            pair = compressed_to_rgb(message), _caption(detail)
+            self.captioned.setdefault(bytes(message.data), pair)
 
 
 def _caption(detail: dict[str, Any]) -> Caption:
@@ -111,12 +118,12 @@ def _run(photographs: str, output: Path) -> int:
     return 0 if len(captioned) == expected else 1
 
 
-def _watch(folder: Path, expected: int) -> list[tuple[NDArray[np.uint8], Caption]]:
-    """Play the folder once; returns frames with their captions."""
+def _watch(folder: Path, expected: int) -> list[Pair]:
+    """Play the folder until each picture has its caption; returns pictures with captions."""
     node_parameters = {"image_topics": [f"{_TOPIC}/compressed"], "publish_attention": True,
                        "max_frame_age_s": 0.0}  # fmt: skip
     player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
-                         "rate_hz": _RATE_HZ, "loop": False}  # fmt: skip
+                         "rate_hz": _RATE_HZ}  # fmt: skip
     processes: list[subprocess.Popen[bytes]] = []
     rclpy.init()
     audience = Audience()
@@ -125,7 +132,7 @@ def _watch(folder: Path, expected: int) -> list[tuple[NDArray[np.uint8], Caption
         _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
         processes.append(_start("image_player", player_parameters))
         _spin(audience, lambda: len(audience.captioned) >= expected, processes[:1], expected)
-        return audience.captioned
+        return list(audience.captioned.values())
     finally:
         _stop(processes)
         audience.destroy_node()
