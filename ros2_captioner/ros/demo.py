@@ -131,7 +131,7 @@ def _watch(folder: Path, expected: int) -> list[Pair]:
         processes.append(_start("node", node_parameters))
         _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
         processes.append(_start("image_player", player_parameters))
-        _spin(audience, lambda: len(audience.captioned) >= expected, processes[:1], expected)
+        _spin(audience, lambda: len(audience.captioned) >= expected, processes, expected)
         return list(audience.captioned.values())
     finally:
         _stop(processes)
