@@ -97,7 +97,9 @@ def fold_batch_norm(module: nn.Module) -> None:
     for convolution, norm in _BATCH_NORM_OF.items():
         pair = children.get(convolution), children.get(norm)
         if isinstance(pair[0], nn.Conv2d) and isinstance(pair[1], nn.BatchNorm2d):
-            setattr(module, convolution, fuse_conv_bn_eval(pair[0], pair[1]))
+            # torch gives the new bias no gradient where the convolution had none before.
+            fused = fuse_conv_bn_eval(pair[0], pair[1]).requires_grad_(True)
+            setattr(module, convolution, fused)
             setattr(module, norm, nn.Identity())
     for child in children.values():
         fold_batch_norm(child)

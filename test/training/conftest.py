@@ -16,8 +16,9 @@ def tiny_data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     images, annotations = [], []
     for identifier, (colour, bgr) in enumerate(COLOURS.items()):
+        # Squares of different sizes too: a random encoder hardly tells colours apart.
         picture = np.zeros((64, 64, 3), np.uint8)
-        picture[16:48, 16:48] = bgr
+        picture[: 16 * (identifier + 1), : 16 * (identifier + 1)] = bgr
         cv2.imwrite(str(folder / f"{colour}.png"), picture)
         images.append({"id": identifier, "file_name": f"{colour}.png"})
         annotations += [{"image_id": identifier, "caption": c} for c in captions_of(colour)]
