@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Sequence
@@ -140,9 +141,7 @@ class Captioner:
     def _caption(self, hypotheses: Sequence[Hypothesis], options: DecodingOptions) -> Caption:
         best, *others = (self._worded(hypothesis) for hypothesis in hypotheses)
         alternatives = tuple(others[: options.num_alternatives])
-        return Caption(
-            best.text, best.score, best.words, best.log_probs, best.attention, alternatives
-        )
+        return dataclasses.replace(best, alternatives=alternatives)
 
     def _worded(self, hypothesis: Hypothesis) -> Caption:
         words = tuple(self.bundle.vocabulary.decode(hypothesis.ids))

@@ -19,9 +19,10 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import VOCABULARY
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
-from training.captions_data import CaptionedPicture, read_split
+from training.captions_data import read_split
 from training.config import ConfigError
 from training.decode import decode_batches
+from training.evaluate import caption_pictures
 from training.features import read_frames
 from training.graphs import export_graphs
 from training.manifest import build_manifest, write_manifest
@@ -137,7 +138,8 @@ def _prove(run: Run, bundle: Path, options: DecodingOptions, precisions: Sequenc
     prepared = prepared_pictures(run.model, pictures, run.config)
     expected = decode_batches(run.model.decoder, prepared, run.vocabulary, options)
     for precision in precisions:
-        found = _bundle_captions(bundle, precision, pictures, run, options)
+        captioner = Captioner.load(bundle, precision=precision, device="cpu")
+        found = caption_pictures(captioner, pictures, options)
         equal = sum(a == b for a, b in zip(expected, found, strict=True))
         print(f"{precision}: {equal} of {len(pictures)} captions equal torch's word for word")
         if precision == "float32" and equal < len(pictures):
@@ -146,22 +148,6 @@ def _prove(run: Run, bundle: Path, options: DecodingOptions, precisions: Sequenc
                 f"the float32 graphs differ from torch on {pictures[place].path.name}: found "
                 f"{found[place]!r}, expected {expected[place]!r}; nothing was written to the output"
             )
-
-
-def _bundle_captions(
-    bundle: Path,
-    precision: str,
-    pictures: Sequence[CaptionedPicture],
-    run: Run,
-    options: DecodingOptions,
-) -> list[str]:
-    captioner = Captioner.load(bundle, precision=precision, device="cpu")
-    texts: list[str] = []
-    for first in range(0, len(pictures), 10):
-        paths = [picture.path for picture in pictures[first : first + 10]]
-        frames = list(read_frames(paths, run.config.model.image_size))
-        texts += [caption.text for caption in captioner.caption(frames, options).captions]
-    return texts
 
 
 if __name__ == "__main__":

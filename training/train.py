@@ -99,7 +99,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
             stage_class = FrozenStage if epoch < frozen else FinetuneStage
             stage = stage_class(config, model, splits, output.parent / "cache")
             first = 0 if epoch < frozen else frozen
-            if last.is_file() and stage is not None:
+            if last.is_file():
                 same_stage = epoch > first
                 load_checkpoint(last, model, stage.optimiser if same_stage else None)
         progress = _epoch(stage, epoch, epoch - first, progress)
