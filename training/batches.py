@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ros2_captioner.preprocess import preprocess, read_picture
 from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training.captions_data import CaptionedPicture
-from training.features import read_frames
 
 CAPTIONS_PER_PICTURE = 5
 
@@ -22,12 +23,14 @@ class Batch(NamedTuple):
     """B pictures with N captions each.
 
     Attributes:
-        pictures: grids float ``[B, L, C]`` or frames uint8 ``[B, S, S, 3]``.
+        indices: int64 ``[B]``, places of the pictures in their split.
+        pictures: cached maps float ``[B, h, w, c]`` or frames uint8 ``[B, S, S, 3]``.
         tokens: int64 ``[B, N, T]``, begun by the start token, padded with the end token.
         valid: bool ``[B, N, T]``.
         targets: int64 ``[M]``, the words that follow the M valid tokens.
     """
 
+    indices: Tensor
     pictures: Tensor
     tokens: Tensor
     valid: Tensor
@@ -38,15 +41,19 @@ class Batch(NamedTuple):
         return Batch(*(tensor.to(device) for tensor in self))
 
 
-class PictureDataset(Dataset[tuple[Tensor, list[list[int]]]]):
-    """Each item is a picture and its encoded captions.
+Item = tuple[int, Tensor, list[list[int]]]
+
+
+class PictureDataset(Dataset[Item]):
+    """Each item is a picture's place, the picture and its encoded captions.
 
     Args:
         pictures: with their captions.
         vocabulary: encodes the captions.
         max_words: longer captions are cut.
         image_size: side of the frames in pixels.
-        grids: ``[len(pictures), L, C]`` cached grids; frames are read from disk without them.
+        maps: ``[len(pictures), h, w, c]`` cached maps; frames are read from disk without them.
+        crop_area: smallest share of a frame that a random crop keeps; 1 crops nothing.
     """
 
     def __init__(
@@ -55,7 +62,8 @@ class PictureDataset(Dataset[tuple[Tensor, list[list[int]]]]):
         vocabulary: Vocabulary,
         max_words: int,
         image_size: int,
-        grids: NDArray[np.float16] | None = None,
+        maps: NDArray[np.float16] | None = None,
+        crop_area: float = 1.0,
     ) -> None:
         self._paths = [picture.path for picture in pictures]
         self._captions = [
@@ -63,21 +71,41 @@ class PictureDataset(Dataset[tuple[Tensor, list[list[int]]]]):
             for picture in pictures
         ]
         self._image_size = image_size
-        self._grids = grids
+        self._maps = maps
+        self._crop_area = crop_area
 
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, list[list[int]]]:
-        if self._grids is None:
-            picture = torch.from_numpy(read_frames([self._paths[index]], self._image_size)[0])
-        else:
-            picture = torch.from_numpy(self._grids[index].astype(np.float32))
+    def __getitem__(self, index: int) -> Item:
         captions = self._captions[index]
         if len(captions) > CAPTIONS_PER_PICTURE:
             chosen = torch.randperm(len(captions))[:CAPTIONS_PER_PICTURE]
             captions = [captions[place] for place in chosen]
-        return picture, captions
+        return index, self._picture(index), captions
+
+    def _picture(self, index: int) -> Tensor:
+        if self._maps is not None:
+            return torch.from_numpy(self._maps[index].astype(np.float32))
+        picture = read_picture(str(self._paths[index]))
+        if self._crop_area < 1:
+            picture = random_crop(picture, self._crop_area)
+        return torch.from_numpy(preprocess(picture, self._image_size))
+
+
+def random_crop(picture: NDArray[np.uint8], smallest_area: float) -> NDArray[np.uint8]:
+    """A part of a picture ``[h, w, 3]`` that keeps at least ``smallest_area`` of it, 0-1.
+
+    The sides are drawn apart, so the crop, squashed afterwards, also varies the aspect ratio.
+    """
+    smallest_side = math.sqrt(smallest_area)
+    height, width = (
+        max(1, round(side * (smallest_side + (1 - smallest_side) * float(torch.rand(())))))
+        for side in picture.shape[:2]
+    )
+    top = int(torch.randint(picture.shape[0] - height + 1, ()))
+    left = int(torch.randint(picture.shape[1] - width + 1, ()))
+    return picture[top : top + height, left : left + width]
 
 
 def loader(
@@ -85,7 +113,7 @@ def loader(
 ) -> DataLoader[Batch]:
     """Shuffled batches of ``size`` pictures; the order depends on the seed alone."""
 
-    def collated(items: list[tuple[Tensor, list[list[int]]]]) -> Batch:
+    def collated(items: list[Item]) -> Batch:
         return collate(items, vocabulary)
 
     return DataLoader(
@@ -98,16 +126,22 @@ def loader(
     )
 
 
-def collate(items: list[tuple[Tensor, list[list[int]]]], vocabulary: Vocabulary) -> Batch:
+def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:
     """Stack items; pictures with fewer captions get rows that are nowhere valid."""
-    most = max(len(captions) for _, captions in items)
-    longest = max(len(ids) for _, captions in items for ids in captions) + 1
+    most = max(len(captions) for *_, captions in items)
+    longest = max(len(ids) for *_, captions in items for ids in captions) + 1
     tokens = torch.full((len(items), most, longest), vocabulary.end)
     following = tokens.clone()
     valid = torch.zeros(tokens.shape, dtype=torch.bool)
-    for row, (_, captions) in enumerate(items):
+    for row, (*_, captions) in enumerate(items):
         for column, ids in enumerate(captions):
             tokens[row, column, : len(ids) + 1] = torch.tensor([vocabulary.start, *ids])
             following[row, column, : len(ids)] = torch.tensor(ids)
             valid[row, column, : len(ids) + 1] = True
-    return Batch(torch.stack([picture for picture, _ in items]), tokens, valid, following[valid])
+    return Batch(
+        torch.tensor([index for index, *_ in items]),
+        torch.stack([picture for _, picture, _ in items]),
+        tokens,
+        valid,
+        following[valid],
+    )

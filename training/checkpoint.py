@@ -15,7 +15,7 @@ from torch import Tensor
 
 from training.config import ConfigError
 
-_OPTIMISER = "optimiser."
+_OPTIMISER, _AVERAGE = "optimiser.", "average."
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Progress:
     """How far a run has come.
 
     Attributes:
-        epochs_done: over both stages.
+        epochs_done: of this run, over all stages.
         best_cider: highest validation CIDEr so far, x1.
-        history: one entry of metrics an epoch.
+        history: one entry of metrics an epoch, those of the run it started from first.
     """
 
     epochs_done: int = 0
@@ -38,38 +38,55 @@ def save_checkpoint(
     model: torch.nn.Module,
     progress: Progress,
     optimiser: torch.optim.Optimizer | None = None,
+    average: torch.nn.Module | None = None,
 ) -> None:
-    """Write the model and the optimiser's moments; the old file stays until this one is whole."""
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    """Write the model, and what resuming needs; the old file stays until this one is whole."""
+    tensors = dict(model.state_dict())
     if optimiser is not None:
         for index, moments in optimiser.state_dict()["state"].items():
-            tensors |= {f"{_OPTIMISER}{index}.{key}": t.contiguous() for key, t in moments.items()}
+            tensors |= {f"{_OPTIMISER}{index}.{key}": value for key, value in moments.items()}
+    if average is not None:
+        tensors |= {_AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"progress": json.dumps(asdict(progress))})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()},
+        partial,
+        metadata={"progress": json.dumps(asdict(progress))},
+    )
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
-def load_checkpoint(
-    path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer | None = None
-) -> Progress:
-    """Fill the model, and the optimiser if given; returns the progress.
+def load_checkpoint(path: Path, model: torch.nn.Module) -> Progress:
+    """Fill the model; returns the progress.
 
     Raises:
         ConfigError: no such file, or its tensors do not fit the model.
     """
     progress = read_progress(path)
-    model_state, moments = _read_tensors(path)
+    tensors = _read_tensors(path)
+    state = {k: v for k, v in tensors.items() if not k.startswith((_OPTIMISER, _AVERAGE))}
     try:
-        model.load_state_dict(model_state)
+        model.load_state_dict(state)
     except RuntimeError as error:
         raise ConfigError(f"{path} does not fit the model of its config: {error}") from error
-    if optimiser is not None and moments:
-        state = optimiser.state_dict()
-        state["state"] = moments
-        optimiser.load_state_dict(state)
     return progress
+
+
+def load_training_state(
+    path: Path, optimiser: torch.optim.Optimizer, average: torch.nn.Module
+) -> None:
+    """Fill the optimiser's moments and the averaged weights, to go on within a stage."""
+    tensors = _read_tensors(path)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name in tensors:
+        if name.startswith(_OPTIMISER):
+            _, index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = tensors[name]
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
+    prefixed = {k: v for k, v in tensors.items() if k.startswith(_AVERAGE)}
+    average.load_state_dict({k.removeprefix(_AVERAGE): v for k, v in prefixed.items()})
 
 
 def read_progress(path: Path) -> Progress:
@@ -80,14 +97,6 @@ def read_progress(path: Path) -> Progress:
         return Progress(**json.loads(file.metadata()["progress"]))
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
-    model_state: dict[str, Tensor] = {}
-    moments: dict[int, dict[str, Tensor]] = {}
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
-        for name in file.keys():
-            if name.startswith(_OPTIMISER):
-                _, index, key = name.split(".")
-                moments.setdefault(int(index), {})[key] = file.get_tensor(name)
-            else:
-                model_state[name] = file.get_tensor(name)
-    return model_state, moments
+        return {name: file.get_tensor(name) for name in file.keys()}

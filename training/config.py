@@ -61,37 +61,55 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class OptimConfig:
-    """The optimiser and its schedule: linear warm-up, then cosine decay over each stage.
+class StageConfig:
+    """A span of epochs; each stage has its own optimiser, linear warm-up and cosine decay.
 
     Attributes:
-        frozen_epochs: epochs of the decoder alone, on cached features.
-        finetune_epochs: further epochs that train encoder and decoder together.
-        frozen_batch: pictures a step in the frozen stage (all captions of a picture together).
-        finetune_batch: pictures a step in the fine-tuning stage.
-        decoder_lr: peak learning rate of the decoder in the frozen stage.
-        finetune_decoder_lr: peak learning rate of the decoder in the fine-tuning stage.
+        epochs: 0 leaves the stage out.
+        batch: pictures a step, each with all its captions.
+        decoder_lr: peak learning rate of the decoder.
         encoder_lr: peak learning rate of the encoder.
-        frozen_warmup_steps: steps of linear warm-up at the start of the frozen stage.
-        finetune_warmup_steps: the same for the fine-tuning stage.
+        encoder_stages: how many of the ResNet's four stages train, counted from the output; 4
+            trains the stem as well. What lies below is computed once and cached on disk.
+        warmup_steps: steps of linear warm-up.
+    """
+
+    epochs: int = 0
+    batch: int = 16
+    decoder_lr: float = 1e-3
+    encoder_lr: float = 0.0
+    encoder_stages: int = 0
+    warmup_steps: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.encoder_stages <= 4:
+            raise ConfigError(
+                f"encoder_stages: found {self.encoder_stages}; expected 0 (the decoder alone) to 4"
+            )
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """What all stages share.
+
+    Attributes:
         weight_decay: AdamW's.
         label_smoothing: of the cross-entropy.
         clip_norm: gradients are clipped to this global norm.
+        ema_decay: of the moving average of all weights, which is what is validated, kept as
+            best, and handed to the next stage; 0 keeps the weights as they are.
+        crop_area: smallest share of a picture that a random crop keeps where frames are read
+            each epoch; 1 crops nothing. Pictures are never mirrored: captions say left and right.
+        samples: captions drawn a picture in self-critical training.
         workers: processes that read pictures; 0 reads in the training process.
     """
 
-    frozen_epochs: int = 7
-    finetune_epochs: int = 3
-    frozen_batch: int = 16
-    finetune_batch: int = 16
-    decoder_lr: float = 1e-3
-    finetune_decoder_lr: float = 4e-4
-    encoder_lr: float = 5e-5
-    frozen_warmup_steps: int = 200
-    finetune_warmup_steps: int = 60
     weight_decay: float = 1e-2
     label_smoothing: float = 0.1
     clip_norm: float = 5.0
+    ema_decay: float = 0.0
+    crop_area: float = 1.0
+    samples: int = 5
     workers: int = 0
 
 
@@ -118,14 +136,22 @@ class TrainConfig:
         name: of the data set, kept in the bundle's training record.
         licence: of the data, kept in the model card.
         seed: fixes initialisation, shuffling and dropout.
+        start_from: folder of an earlier run whose best weights and vocabulary this one takes.
         data: see `DataConfig`; likewise the rest.
+        frozen: cross-entropy, usually of the decoder alone.
+        finetune: cross-entropy, usually of decoder and encoder.
+        self_critical: CIDEr-D of sampled captions as reward (Rennie et al. 2017).
     """
 
     name: str
     data: DataConfig
     licence: str = "unknown"
     seed: int = 1
+    start_from: str = ""
     model: ModelConfig = field(default_factory=ModelConfig)
+    frozen: StageConfig = field(default_factory=StageConfig)
+    finetune: StageConfig = field(default_factory=StageConfig)
+    self_critical: StageConfig = field(default_factory=StageConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
 
@@ -189,6 +215,7 @@ _SCALARS: dict[Any, type] = {"int": int, "float": float, "str": str, "bool": boo
 _SECTIONS: dict[Any, type] = {
     "DataConfig": DataConfig,
     "ModelConfig": ModelConfig,
+    "StageConfig": StageConfig,
     "OptimConfig": OptimConfig,
     "ValidationConfig": ValidationConfig,
 }

@@ -40,9 +40,25 @@ class GridEncoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """uint8 ``[B, S, S, 3]`` RGB to ``[B, L, C]`` with L = (S / 32)**2 cells, row by row."""
+        return _grid(self.stages(self._stem(frames)))
+
+    def lower(self, frames: Tensor, stages: int) -> Tensor:
+        """Frames to the map after the stem and the first ``stages`` stages, ``[B, h, w, c]``."""
+        maps: Tensor = self.stages[:stages](self._stem(frames))
+        return maps.permute(0, 2, 3, 1)
+
+    def upper(self, maps: Tensor, stages: int) -> Tensor:
+        """What `lower` gave for the same ``stages`` to the grid ``[B, L, C]``."""
+        return _grid(self.stages[stages:](maps.permute(0, 3, 1, 2)))
+
+    def _stem(self, frames: Tensor) -> Tensor:
         pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
-        grid: Tensor = self.stages(self.stem((pixels - self.mean) * self.inverse_std))
-        return grid.flatten(2).transpose(1, 2)
+        stem: Tensor = self.stem((pixels - self.mean) * self.inverse_std)
+        return stem
+
+
+def _grid(maps: Tensor) -> Tensor:
+    return maps.flatten(2).transpose(1, 2)
 
 
 def build_encoder(config: ModelConfig) -> GridEncoder:

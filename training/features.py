@@ -1,4 +1,4 @@
-"""Cached encoder grids, so that epochs with a frozen encoder never run it."""
+"""Cached maps of the encoder's untrained part, so that no epoch computes them twice."""
 
 from __future__ import annotations
 
@@ -23,46 +23,47 @@ def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
     return preprocess_batch([read_picture(str(path)) for path in paths], size)
 
 
-def cached_grids(
-    encoder: GridEncoder, paths: Sequence[Path], size: int, folder: Path
+def cached_maps(
+    encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int, folder: Path
 ) -> NDArray[np.float16]:
-    """The encoder's grids of all pictures, float16 ``[N, L, C]``, memory-mapped from ``folder``.
+    """`GridEncoder.lower` of all pictures, float16 ``[N, h, w, c]``, mapped from ``folder``.
 
     The file's name holds a digest of the weights, the size and the picture names, so a cache is
     never used for another encoder or data set. An interrupted computation leaves no cache.
     """
-    target = folder / f"grids_{_digest(encoder, paths, size)}.npy"
+    target = folder / f"maps_{_digest(encoder, stages, paths, size)}.npy"
     if not target.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
-        cells = (size // 32) ** 2
-        grids = np.lib.format.open_memmap(
-            partial, mode="w+", dtype=np.float16, shape=(len(paths), cells, encoder.channels)
-        )
-        for first, batch in _encoded(encoder, paths, size):
-            grids[first : first + len(batch)] = batch
-        grids.flush()
+        maps: NDArray[np.float16] | None = None
+        for first, batch in _encoded(encoder, stages, paths, size):
+            if maps is None:
+                shape = (len(paths), *batch.shape[1:])
+                maps = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+            maps[first : first + len(batch)] = batch
+        del maps
         os.replace(partial, target)
     return np.load(target, mmap_mode="r")  # type: ignore[no-any-return]
 
 
 def _encoded(
-    encoder: GridEncoder, paths: Sequence[Path], size: int
+    encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int
 ) -> Iterator[tuple[int, NDArray[np.float16]]]:
     device = next(encoder.parameters()).device
     encoder.eval()
     with torch.inference_mode(), tqdm(total=len(paths), desc="features", unit="picture") as bar:
         for first in range(0, len(paths), _BATCH):
             frames = read_frames(paths[first : first + _BATCH], size)
-            grid = encoder(torch.from_numpy(frames).to(device))
-            yield first, grid.cpu().numpy().astype(np.float16)
+            maps = encoder.lower(torch.from_numpy(frames).to(device), stages)
+            yield first, maps.cpu().numpy().astype(np.float16)
             bar.update(len(frames))
 
 
-def _digest(encoder: GridEncoder, paths: Sequence[Path], size: int) -> str:
+def _digest(encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int) -> str:
     digest = hashlib.sha256(str(size).encode())
-    for name, tensor in encoder.state_dict().items():
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    for part in (encoder.stem, encoder.stages[:stages]):
+        for name, tensor in part.state_dict().items():
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     for path in paths:
         digest.update(str(path).encode())
     return digest.hexdigest()[:16]

@@ -17,6 +17,7 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.graphs import STATE, describe
 from training.model_card import CARD, model_card
 from training.run import Run
+from training.stages import STAGES
 
 
 def build_manifest(
@@ -79,15 +80,16 @@ def _fingerprint(file: Path) -> dict[str, Any]:
 
 
 def _training_record(run: Run) -> dict[str, Any]:
-    optim = run.config.optim
+    config = run.config
+    stages = {name: dataclasses.asdict(getattr(config, name)) for name in STAGES}
     return {
-        "data": run.config.name,
-        "licence": run.config.licence,
-        "command": f"python -m training.train --config training/configs/{run.config.name}.yaml",
+        "data": config.name,
+        "licence": config.licence,
         "commit": _commit(),
-        "seed": run.config.seed,
-        "epochs": {"frozen": optim.frozen_epochs, "finetune": optim.finetune_epochs},
-        "optim": dataclasses.asdict(optim),
+        "seed": config.seed,
+        "start_from": config.start_from,
+        "stages": {name: settings for name, settings in stages.items() if settings["epochs"]},
+        "optim": dataclasses.asdict(config.optim),
         "history": run.progress.history,
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 CARD = "README.md"
@@ -14,7 +15,6 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     training = manifest["training"]
     encoder, words = (manifest["architecture"][key] for key in ("encoder", "vocabulary_size"))
     side = manifest["preprocessing"]["size"]
-    frozen, finetune = (training["epochs"][stage] for stage in ("frozen", "finetune"))
     return f"""# {manifest["name"]}
 
 {encoder} encoder, fine-tuned in all its layers, and an adaptive attention LSTM decoder
@@ -26,9 +26,9 @@ Trained on the training split of {training["data"]}: {training["licence"]}.
 The encoder started from weights trained on ImageNet. Check that these terms suit your use.
 
 ## Training
-`{training["command"]}`
-at commit {training["commit"][:12]} with seed {training["seed"]}: {frozen} epochs of the decoder
-alone, then {finetune} of encoder and decoder. `manifest.json` holds the record of every epoch.
+With `training.train` at commit {training["commit"][:12]} and seed {training["seed"]}:
+{_epochs(training["history"])}.
+`manifest.json` holds the settings and the scores of every epoch.
 
 ## Scores
 {metrics_table(manifest["metrics"])}
@@ -38,6 +38,19 @@ Short descriptions of everyday scenes for logs and operators. The model knows th
 scenes of its training data and names the nearest of them when it sees anything else; it miscounts,
 mistakes colours and genders, and reads no text. Never let a safety function depend on a caption.
 """
+
+
+_WHAT = {
+    "frozen": "of the decoder with cross-entropy",
+    "finetune": "of encoder and decoder with cross-entropy",
+    "self_critical": "of self-critical training on CIDEr-D",
+}
+
+
+def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
+    """The stages of all epochs that led to the model, in words."""
+    stages = Counter(entry["stage"] for entry in history)
+    return ", then ".join(f"{count} epochs {_WHAT[stage]}" for stage, count in stages.items())
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,27 +1,31 @@
-"""The two stages of training: what is trained, on what, how fast."""
+"""A stage of training: what is trained, on what, how fast."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ros2_captioner.vocabulary import Vocabulary
 from training.batches import Batch, PictureDataset, loader
 from training.captions_data import CaptionedPicture
-from training.config import TrainConfig
+from training.config import StageConfig, TrainConfig
 from training.decoder import Prepared
-from training.features import cached_grids, read_frames
+from training.features import cached_maps, read_frames
 from training.model import CaptionModel
+from training.objectives import CrossEntropy, Loss, Objective, SelfCritical
+
+STAGES = ("frozen", "finetune", "self_critical")
+_RESNET_STAGES = 4
 
 
 @dataclass(frozen=True)
@@ -33,62 +37,60 @@ class Splits:
     vocabulary: Vocabulary
 
 
-class Stage(ABC):
-    """A span of epochs with its own optimiser and input.
+class Stage:
+    """A span of epochs with its own objective, input, optimiser and averaged weights.
 
     Args:
+        name: one of `STAGES`.
         config: of the run.
         model: to be trained.
         splits: the data.
-        cache: folder for cached grids.
+        cache: folder for the maps of the encoder's untrained part.
     """
 
-    name: str
-
     def __init__(
-        self, config: TrainConfig, model: CaptionModel, splits: Splits, cache: Path
+        self, name: str, config: TrainConfig, model: CaptionModel, splits: Splits, cache: Path
     ) -> None:
-        self.config, self.model, self.splits, self.cache = config, model, splits, cache
-        groups = self.parameter_groups()
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=config.optim.weight_decay)
+        self.name, self.config, self.model, self.splits = name, config, model, splits
+        self.settings: StageConfig = getattr(config, name)
+        self.objective = self._objective()
+        self._cache = cache
+        self._kept = _RESNET_STAGES - self.settings.encoder_stages
+        self._groups = self._parameter_groups()
+        self.optimiser = torch.optim.AdamW(
+            [{"params": parameters} for parameters, _ in self._groups],
+            weight_decay=config.optim.weight_decay,
+        )
+        decay = config.optim.ema_decay
+        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
         self._dataset = PictureDataset(
             splits.train,
             splits.vocabulary,
             config.data.max_words,
             config.model.image_size,
-            self.training_grids(),
+            self._maps(splits.train) if self._kept else None,
+            config.optim.crop_area,
         )
 
-    @abstractmethod
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is trained, each group with its ``peak_lr``."""
+    def _objective(self) -> Objective:
+        optim = self.config.optim
+        if self.name == "self_critical":
+            words = self.config.data.max_words
+            return SelfCritical(self.splits.train, self.splits.vocabulary, optim.samples, words)
+        return CrossEntropy(optim.label_smoothing)
 
-    @abstractmethod
-    def training_grids(self) -> NDArray[np.float16] | None:
-        """Cached grids to train on, or None to train on frames."""
+    def _parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """What is trained, each group with its peak learning rate."""
+        encoder, settings = self.model.encoder, self.settings
+        parts = [encoder.stages[self._kept :]] if self._kept else [encoder]
+        trained = [parameter for part in parts for parameter in part.parameters()]
+        groups = [(list(self.model.decoder.parameters()), settings.decoder_lr)]
+        return [*groups, (trained, settings.encoder_lr)] if trained else groups
 
-    @property
-    @abstractmethod
-    def batch_size(self) -> int:
-        """Pictures a step."""
-
-    @property
-    @abstractmethod
-    def epochs(self) -> int:
-        """Epochs of the stage."""
-
-    @property
-    @abstractmethod
-    def warmup_steps(self) -> int:
-        """Steps of linear warm-up."""
-
-    @abstractmethod
-    def prepare(self, pictures: Tensor) -> Prepared:
-        """A batch's pictures to what the decoder needs."""
-
-    @abstractmethod
-    def validation(self) -> Iterator[Prepared]:
-        """The validation pictures, in order."""
+    def _maps(self, pictures: list[CaptionedPicture]) -> NDArray[np.float16]:
+        paths = [picture.path for picture in pictures]
+        size = self.config.model.image_size
+        return cached_maps(self.model.encoder, self._kept, paths, size, self._cache)
 
     def batches(self, epoch: int) -> DataLoader[Batch]:
         """Training batches in an order that depends on the seed and the epoch alone."""
@@ -96,102 +98,50 @@ class Stage(ABC):
         return loader(
             self._dataset,
             self.splits.vocabulary,
-            self.batch_size,
+            self.settings.batch,
             config.seed + epoch,
             config.optim.workers,
         )
 
-    def set_rates(self, step: int, steps: int) -> None:
-        """Set every group's learning rate for a step of the stage."""
-        factor = rate_factor(step, steps, self.warmup_steps)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak_lr"] * factor
+    def step(self, batch: Batch, step: int, steps: int) -> Loss:
+        """One update from one batch, number ``step`` of the stage's ``steps``."""
+        factor = rate_factor(step, steps, self.settings.warmup_steps)
+        for group, (_, peak) in zip(self.optimiser.param_groups, self._groups, strict=True):
+            group["lr"] = peak * factor
+        self.model.train(self.objective.dropout)
+        loss = self.objective(self.model.decoder, self._prepare(self.model, batch.pictures), batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.value.backward()  # type: ignore[no-untyped-call]
+        trained = [parameter for parameters, _ in self._groups for parameter in parameters]
+        nn.utils.clip_grad_norm_(trained, self.config.optim.clip_norm)
+        self.optimiser.step()
+        self.average.update_parameters(self.model)
+        return loss
 
-
-class FrozenStage(Stage):
-    """Trains the decoder alone, on cached grids of the untouched encoder."""
-
-    name = "frozen"
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """The decoder."""
-        lr = self.config.optim.decoder_lr
-        return [{"params": list(self.model.decoder.parameters()), "peak_lr": lr}]
-
-    def training_grids(self) -> NDArray[np.float16]:
-        """Grids of the training pictures."""
-        return self._grids(self.splits.train)
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures a step."""
-        return self.config.optim.frozen_batch
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of the stage."""
-        return self.config.optim.frozen_epochs
-
-    @property
-    def warmup_steps(self) -> int:
-        """Steps of linear warm-up."""
-        return self.config.optim.frozen_warmup_steps
-
-    def prepare(self, pictures: Tensor) -> Prepared:
-        """Grids to what the decoder needs."""
-        return self.model.decoder.prepare(pictures)
+    def _prepare(self, model: CaptionModel, pictures: Tensor) -> Prepared:
+        if not self._kept:
+            return model.prepare(pictures)
+        return model.decoder.prepare(model.encoder.upper(pictures, self._kept))
 
     def validation(self) -> Iterator[Prepared]:
-        """From cached grids."""
+        """The validation pictures, in order, under the averaged weights."""
+        if not self._kept:
+            yield from prepared_pictures(self.averaged, self.splits.val, self.config)
+            return
         size = self.config.validation.batch
-        grids = self._grids(self.splits.val)
-        for first in range(0, len(grids), size):
-            batch = torch.from_numpy(grids[first : first + size].astype(np.float32))
-            yield self.model.decoder.prepare(batch.to(device_of(self.model)))
-
-    def _grids(self, pictures: list[CaptionedPicture]) -> NDArray[np.float16]:
-        paths = [picture.path for picture in pictures]
-        return cached_grids(self.model.encoder, paths, self.config.model.image_size, self.cache)
-
-
-class FinetuneStage(Stage):
-    """Trains encoder and decoder together on the pictures, each with its own learning rate."""
-
-    name = "finetune"
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Decoder and encoder, all layers."""
-        optim, model = self.config.optim, self.model
-        return [
-            {"params": list(model.decoder.parameters()), "peak_lr": optim.finetune_decoder_lr},
-            {"params": list(model.encoder.parameters()), "peak_lr": optim.encoder_lr},
-        ]
-
-    def training_grids(self) -> None:
-        """None: the grids change with the encoder."""
+        maps = self._maps(self.splits.val)
+        for first in range(0, len(maps), size):
+            batch = torch.from_numpy(maps[first : first + size].astype(np.float32))
+            yield self._prepare(self.averaged, batch.to(device_of(self.model)))
 
     @property
-    def batch_size(self) -> int:
-        """Pictures a step."""
-        return self.config.optim.finetune_batch
+    def averaged(self) -> CaptionModel:
+        """The model with the moving average of its weights."""
+        return cast(CaptionModel, self.average.module)
 
-    @property
-    def epochs(self) -> int:
-        """Epochs of the stage."""
-        return self.config.optim.finetune_epochs
-
-    @property
-    def warmup_steps(self) -> int:
-        """Steps of linear warm-up."""
-        return self.config.optim.finetune_warmup_steps
-
-    def prepare(self, pictures: Tensor) -> Prepared:
-        """Frames to what the decoder needs."""
-        return self.model.prepare(pictures)
-
-    def validation(self) -> Iterator[Prepared]:
-        """From the pictures."""
-        return prepared_pictures(self.model, self.splits.val, self.config)
+    def finish(self) -> None:
+        """Put the averaged weights in the model, for the next stage to start from."""
+        self.model.load_state_dict(self.averaged.state_dict())
 
 
 def prepared_pictures(

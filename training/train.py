@@ -1,4 +1,4 @@
-"""Train a captioning model: the decoder on cached features first, then encoder and decoder.
+"""Train a captioning model: decoder alone, then encoder and decoder, then on CIDEr itself.
 
 python -m training.train --config training/configs/flickr8k.yaml --output runs/flickr8k
 """
@@ -12,17 +12,23 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
 from training.captions_data import build_vocabulary, read_split
-from training.checkpoint import Progress, load_checkpoint, read_progress, save_checkpoint
+from training.checkpoint import (
+    Progress,
+    load_checkpoint,
+    load_training_state,
+    read_progress,
+    save_checkpoint,
+)
 from training.config import ConfigError, TrainConfig, load_config
 from training.decode import decode_batches
 from training.metrics import plain_tokens, score_tokens
 from training.model import build_model
-from training.stages import FinetuneStage, FrozenStage, Splits, Stage, device_of
+from training.run import load_run
+from training.stages import STAGES, Splits, Stage, device_of
 
 
 def main() -> int:
@@ -80,7 +86,12 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     """
     _claim(output, config)
     train_pictures = read_split(config.data, "train")
-    vocabulary = build_vocabulary(train_pictures, config.data.min_word_count)
+    earlier = load_run(Path(config.start_from)) if config.start_from else None
+    vocabulary = (
+        earlier.vocabulary
+        if earlier
+        else build_vocabulary(train_pictures, config.data.min_word_count)
+    )
     (output / "vocabulary.json").write_text(vocabulary.to_json(), encoding="utf-8")
     splits = Splits(train_pictures, read_split(config.data, "val"), vocabulary)
     print(
@@ -88,30 +99,36 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
         f"{len(vocabulary)} words"
     )
     torch.manual_seed(config.seed)
-    model = build_model(config.model, len(vocabulary)).to(device)
+    model = earlier.model if earlier else build_model(config.model, len(vocabulary))
+    model.to(device)
 
     last = output / "last.safetensors"
-    progress = read_progress(last) if last.is_file() else Progress()
-    frozen, total = config.optim.frozen_epochs, _total_epochs(config)
+    progress = Progress(history=earlier.progress.history if earlier else [])
+    if last.is_file():
+        progress = read_progress(last)
     stage: Stage | None = None
-    for epoch in range(progress.epochs_done, total):
-        if stage is None or epoch == frozen:
-            stage_class = FrozenStage if epoch < frozen else FinetuneStage
-            stage = stage_class(config, model, splits, output.parent / "cache")
-            first = 0 if epoch < frozen else frozen
+    for epoch, (name, stage_epoch) in enumerate(_plan(config)):
+        if epoch < progress.epochs_done:
+            continue
+        if stage is None or stage.name != name:
             if last.is_file():
-                same_stage = epoch > first
-                load_checkpoint(last, model, stage.optimiser if same_stage else None)
-        progress = _epoch(stage, epoch, epoch - first, progress)
+                load_checkpoint(last, model)
+            stage = Stage(name, config, model, splits, output.parent / "cache")
+            if stage_epoch:
+                load_training_state(last, stage.optimiser, stage.average)
+        progress = _epoch(stage, epoch, stage_epoch, progress)
         if progress.history[-1]["CIDEr"] >= progress.best_cider:
-            save_checkpoint(output / "best.safetensors", model, progress)
-        save_checkpoint(last, model, progress, stage.optimiser)
+            save_checkpoint(output / "best.safetensors", stage.averaged, progress)
+        if stage_epoch + 1 == stage.settings.epochs:
+            stage.finish()
+        save_checkpoint(last, model, progress, stage.optimiser, stage.average)
     print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")
     return progress
 
 
-def _total_epochs(config: TrainConfig) -> int:
-    return config.optim.frozen_epochs + config.optim.finetune_epochs
+def _plan(config: TrainConfig) -> list[tuple[str, int]]:
+    """Every epoch of the run: its stage, and its number within the stage."""
+    return [(name, epoch) for name in STAGES for epoch in range(getattr(config, name).epochs)]
 
 
 def _claim(output: Path, config: TrainConfig) -> None:
@@ -127,9 +144,14 @@ def _claim(output: Path, config: TrainConfig) -> None:
 
 
 def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Progress:
-    loss = _train_epoch(stage, epoch, stage_epoch)
+    shown = _train_epoch(stage, epoch, stage_epoch)
     scores = validate(stage)
-    entry = {"epoch": epoch + 1, "stage": stage.name, "loss": loss, **scores}
+    entry = {
+        "epoch": len(progress.history) + 1,
+        "stage": stage.name,
+        stage.objective.name: shown,
+        **scores,
+    }
     print(
         "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items())
     )
@@ -139,28 +161,18 @@ def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Pr
 
 
 def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
-    """Train one epoch; returns its mean cross-entropy a word, in nats."""
-    optim, model = stage.config.optim, stage.model
+    """Train one epoch; returns the mean of what its objective shows."""
     torch.manual_seed(stage.config.seed + 1000 * (epoch + 1))
-    criterion = nn.CrossEntropyLoss(label_smoothing=optim.label_smoothing)
     batches = stage.batches(epoch)
-    model.train()
-    summed, words = 0.0, 0
+    steps = stage.settings.epochs * len(batches)
+    summed, weight = 0.0, 0
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step")
     for index, batch in enumerate(bar):
-        batch = batch.to(device_of(model))
-        stage.set_rates(stage_epoch * len(batches) + index, stage.epochs * len(batches))
-        logits = model.decoder(stage.prepare(batch.pictures), batch.tokens, batch.valid)
-        loss = criterion(logits, batch.targets)
-        stage.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(
-            [p for group in stage.optimiser.param_groups for p in group["params"]], optim.clip_norm
-        )
-        stage.optimiser.step()
-        summed, words = summed + loss.item() * len(logits), words + len(logits)
-        bar.set_postfix(loss=f"{summed / words:.3f}")
-    return summed / words
+        batch = batch.to(device_of(stage.model))
+        loss = stage.step(batch, stage_epoch * len(batches) + index, steps)
+        summed, weight = summed + loss.shown * loss.weight, weight + loss.weight
+        bar.set_postfix({stage.objective.name: f"{summed / weight:.3f}"})
+    return summed / weight
 
 
 def validate(stage: Stage) -> dict[str, float]:
@@ -170,7 +182,7 @@ def validate(stage: Stage) -> dict[str, float]:
         beam_width=validation.beam_width, length_penalty=validation.length_penalty
     )
     splits = stage.splits
-    texts = decode_batches(stage.model.decoder, stage.validation(), splits.vocabulary, options)
+    texts = decode_batches(stage.averaged.decoder, stage.validation(), splits.vocabulary, options)
     references = plain_tokens([picture.captions for picture in splits.val])
     return score_tokens(plain_tokens([[text] for text in texts]), references)
 

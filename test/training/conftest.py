@@ -30,18 +30,17 @@ def tiny_data(tmp_path_factory):
 
 @pytest.fixture
 def tiny_config(tiny_data):
-    """Makes a config of seconds; keyword arguments go to its optim section."""
+    """Makes a config of seconds; keyword arguments change its stages and its optim section."""
 
-    def make(**optim):
+    def make(**sections):
         captions = str(tiny_data / "captions.json")
-        defaults = {
-            "frozen_epochs": 1,
-            "finetune_epochs": 1,
-            "frozen_batch": 2,
-            "finetune_batch": 2,
-            "frozen_warmup_steps": 2,
-            "finetune_warmup_steps": 2,
+        short = {"epochs": 1, "batch": 2, "warmup_steps": 2}
+        stages = {
+            "frozen": short,
+            "finetune": short | {"encoder_stages": 4, "encoder_lr": 1e-4},
+            "self_critical": short | {"epochs": 0},
         }
+        stages = {name: settings | sections.pop(name, {}) for name, settings in stages.items()}
         return config_from_dict(
             {
                 "name": "tiny",
@@ -59,7 +58,8 @@ def tiny_config(tiny_data):
                     "hidden": 48,
                     "dropout": 0.0,
                 },
-                "optim": {**defaults, **optim},
+                **stages,
+                **sections,
             }
         )
 

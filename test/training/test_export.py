@@ -24,7 +24,7 @@ def exported(tmp_path_factory):
 @pytest.fixture
 def bundle(exported, tiny_config):
     """The bundle of a short run; exported once for the module. Exporting itself proves float32."""
-    config = tiny_config(frozen_epochs=10)
+    config = tiny_config(frozen={"epochs": 10})
     if not (exported / "bundle").exists():
         train(config, exported / "run")
         export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4)

@@ -20,7 +20,11 @@ from training.train import train
 
 
 def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
-    config = tiny_config(frozen_epochs=100, finetune_epochs=5, label_smoothing=0.0, decoder_lr=5e-3)
+    config = tiny_config(
+        frozen={"epochs": 100, "decoder_lr": 5e-3},
+        finetune={"epochs": 5},
+        optim={"label_smoothing": 0.0},
+    )
     progress = train(config, tmp_path / "run")
     losses = [entry["loss"] for entry in progress.history]
     assert losses[-1] < 0.3 * losses[0]
@@ -37,8 +41,8 @@ def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
 
 
 def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
-    train(tiny_config(finetune_epochs=0), tmp_path / "frozen")
-    train(tiny_config(encoder_lr=1e-3), tmp_path / "tuned")
+    train(tiny_config(finetune={"epochs": 0}), tmp_path / "frozen")
+    train(tiny_config(finetune={"encoder_lr": 1e-3}), tmp_path / "tuned")
     before = load_file(tmp_path / "frozen/last.safetensors")
     after = load_file(tmp_path / "tuned/last.safetensors")
     layers = [name for name in before if name.startswith("encoder.st")]
@@ -46,17 +50,57 @@ def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
     assert not [name for name in layers if torch.equal(before[name], after[name])]
 
 
+def test_untrained_stages_of_the_encoder_stay(tiny_config, tmp_path):
+    train(tiny_config(finetune={"epochs": 0}), tmp_path / "frozen")
+    train(tiny_config(finetune={"encoder_stages": 1}), tmp_path / "tuned")
+    before = load_file(tmp_path / "frozen/last.safetensors")
+    after = load_file(tmp_path / "tuned/last.safetensors")
+    layers = [name for name in before if name.startswith("encoder.st")]
+    moved = [name for name in layers if not torch.equal(before[name], after[name])]
+    assert moved == [name for name in layers if name.startswith("encoder.stages.3.")]
+
+
+def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
+    train(tiny_config(frozen={"epochs": 3}, finetune={"epochs": 0}), tmp_path / "first")
+    config = tiny_config(frozen={"decoder_lr": 0.0}, finetune={"epochs": 0})
+    config = dataclasses.replace(config, start_from=str(tmp_path / "first"), seed=7)
+    progress = train(config, tmp_path / "second")
+    assert [entry["epoch"] for entry in progress.history] == [1, 2, 3, 4]
+    first, second = (load_file(tmp_path / f"{n}/best.safetensors") for n in ("first", "second"))
+    assert torch.equal(first["decoder.embedding.weight"], second["decoder.embedding.weight"])
+
+
+def test_best_is_the_moving_average(tiny_config, tmp_path):
+    config = tiny_config(frozen={"epochs": 2}, finetune={"epochs": 0}, optim={"ema_decay": 0.9})
+    train(config, tmp_path / "run")
+    last = load_file(tmp_path / "run/last.safetensors")
+    average = last["average.module.decoder.embedding.weight"]
+    assert torch.equal(last["decoder.embedding.weight"], average)
+
+
 def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypatch):
-    config = tiny_config(frozen_epochs=2, finetune_epochs=2)
+    two = {"epochs": 2}
+    config = tiny_config(
+        frozen=two,
+        finetune=two | {"encoder_stages": 2},
+        self_critical=two,
+        optim={"ema_decay": 0.5},
+    )
     whole = train(config, tmp_path / "whole")
-    for stop_after in (1, 3):
+    assert all(0 <= entry["reward"] < 10 for entry in whole.history[4:])
+    for stop_after in (1, 2, 3, 5):
         folder = tmp_path / f"stopped{stop_after}"
         with monkeypatch.context() as patch:
             patch.setattr("training.train._epoch", interrupted_after(stop_after))
             with pytest.raises(KeyboardInterrupt):
                 train(config, folder)
         resumed = train(config, folder)
-        assert [e["loss"] for e in resumed.history] == [e["loss"] for e in whole.history]
+        assert resumed == whole
+        for name in ("best", "last"):
+            found, expected = (
+                load_file(f / f"{name}.safetensors") for f in (folder, tmp_path / "whole")
+            )
+            assert not [key for key in expected if not torch.equal(found[key], expected[key])]
 
 
 def interrupted_after(epochs):
@@ -71,7 +115,7 @@ def interrupted_after(epochs):
 
 
 def test_seed_reproduces_and_another_seed_differs(tiny_config, tmp_path):
-    config = tiny_config(finetune_epochs=0)
+    config = tiny_config(finetune={"epochs": 0})
     first, second = (train(config, tmp_path / name) for name in ("a", "b"))
     assert first == second == read_progress(tmp_path / "a/last.safetensors")
     other = train(dataclasses.replace(config, seed=2), tmp_path / "c")
@@ -79,9 +123,9 @@ def test_seed_reproduces_and_another_seed_differs(tiny_config, tmp_path):
 
 
 def test_a_folder_keeps_one_config(tiny_config, tmp_path):
-    train(tiny_config(finetune_epochs=0), tmp_path / "run")
+    train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
     with pytest.raises(ConfigError, match="another config"):
-        train(tiny_config(finetune_epochs=0, decoder_lr=0.5), tmp_path / "run")
+        train(tiny_config(finetune={"epochs": 0, "batch": 1}), tmp_path / "run")
 
 
 def test_missing_run_says_what_to_type(tmp_path):

@@ -1,0 +1,69 @@
+"""Sampling and the self-critical loss."""
+
+import pytest
+import torch
+
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
+from training.batches import Batch
+from training.captions_data import CaptionedPicture
+from training.config import ModelConfig
+from training.model import build_model
+from training.objectives import SelfCritical, sample
+
+VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man"])
+PICTURES = [
+    CaptionedPicture("a.jpg", ("A dog runs.",)),
+    CaptionedPicture("b.jpg", ("A man.",)),
+    CaptionedPicture("c.jpg", ("A runs man.",)),
+]
+
+
+@pytest.fixture
+def decoder():
+    torch.manual_seed(0)
+    config = ModelConfig(encoder="resnet18", encoder_weights="random", width=16, hidden=24)
+    return build_model(config, len(VOCABULARY)).decoder.eval()
+
+
+@pytest.fixture
+def prepared(decoder):
+    return decoder.prepare(torch.rand(2, 4, 512))
+
+
+def test_samples_end_once_and_hold_no_specials(decoder, prepared):
+    drawn = sample(decoder, prepared, VOCABULARY, 40, 6)
+    assert drawn.shape[:2] == (2, 40) and drawn.shape[2] <= 6
+    assert not torch.isin(drawn, torch.tensor([VOCABULARY.start, VOCABULARY.unknown])).any()
+    ended = (drawn == VOCABULARY.end).long()
+    assert torch.equal(ended, ended.cummax(dim=-1).values)
+
+
+def test_samples_follow_the_distribution_of_the_model(decoder, prepared):
+    torch.manual_seed(1)
+    drawn = sample(decoder, prepared, VOCABULARY, 4000, 1)[..., 0]
+    tokens = torch.full((2, 1), VOCABULARY.start)
+    states = (prepared.h0[:, None], prepared.c0[:, None])
+    logits = decoder.step(tokens, *states, prepared.features, prepared.keys)[0][:, 0]
+    logits[:, [VOCABULARY.start, VOCABULARY.unknown]] = -torch.inf
+    expected = logits.softmax(dim=-1)
+    for row in range(2):
+        found = torch.bincount(drawn[row], minlength=len(VOCABULARY)) / 4000
+        torch.testing.assert_close(found, expected[row], atol=0.03, rtol=0)
+
+
+def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
+    torch.manual_seed(2)
+    grids = torch.rand(2, 4, 512)
+    objective = SelfCritical(PICTURES, VOCABULARY, samples=8, max_words=6)
+    empty = torch.zeros(0)
+    batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty)
+    optimiser = torch.optim.Adam(decoder.parameters(), lr=3e-3)
+    for _ in range(150):
+        loss = objective(decoder, decoder.prepare(grids), batch)
+        optimiser.zero_grad()
+        loss.value.backward()
+        optimiser.step()
+    drawn = sample(decoder, decoder.prepare(grids), VOCABULARY, 8, 6)
+    found = [{" ".join(VOCABULARY.decode(ids)) for ids in captions} for captions in drawn.tolist()]
+    assert "a dog runs" in found[0] and "a man" in found[1]
+    assert all(ids[-1] == VOCABULARY.end for captions in drawn.tolist() for ids in captions)
