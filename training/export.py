@@ -9,7 +9,7 @@ import argparse
 import copy
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -124,13 +124,15 @@ def _write_variant(
     export_graphs(model, run.config.model.image_size, encoder, decoder)
 
 
-def _calibration_frames(run: Run, count: int) -> Iterator[NDArray[np.uint8]]:
+def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
     """Frames spread evenly over the training split, eight at a time."""
     pictures = read_split(run.config.data, "train")
     chosen = pictures[:: max(1, len(pictures) // count)][:count]
-    for first in range(0, len(chosen), 8):
-        paths = [picture.path for picture in chosen[first : first + 8]]
-        yield read_frames(paths, run.config.model.image_size)
+    size = run.config.model.image_size
+    return [
+        read_frames([picture.path for picture in chosen[first : first + 8]], size)
+        for first in range(0, len(chosen), 8)
+    ]
 
 
 def _prove(run: Run, bundle: Path, options: DecodingOptions, precisions: Sequence[str]) -> None:

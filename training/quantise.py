@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from onnxruntime.quantization.matmul_nbits_quantizer import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from training.rounding import round_weights
+
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, batches: Iterator[NDArray[np.uint8]]) -> None:
@@ -34,7 +36,7 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
         return None if batch is None else {"frames": batch}
 
 
-def quantise_encoder(source: Path, target: Path, batches: Iterator[NDArray[np.uint8]]) -> None:
+def quantise_encoder(source: Path, target: Path, batches: Sequence[NDArray[np.uint8]]) -> None:
     """Quantise convolutions and products to uint8 activations and int8 weights, per channel.
 
     Weights keep 7 bits: on CPUs without VNNI a sum of two full products overflows its 16 bits.
@@ -50,7 +52,7 @@ def quantise_encoder(source: Path, target: Path, batches: Iterator[NDArray[np.ui
         quantize_static(
             prepared,
             target,
-            _Frames(batches),
+            _Frames(iter(batches)),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -59,6 +61,7 @@ def quantise_encoder(source: Path, target: Path, batches: Iterator[NDArray[np.ui
             op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
             calibrate_method=CalibrationMethod.MinMax,
         )
+        round_weights(prepared, target, batches)
 
 
 def quantise_decoder(source: Path, target: Path) -> None:
