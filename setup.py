@@ -9,6 +9,8 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
     "ros-kilted-rclpy[fastrtps]",
     "ros-kilted-sensor-msgs",
     "ros-kilted-std-msgs",
+    "ros-kilted-std-srvs",
+    "ros-kilted-diagnostic-msgs",
 ]
 TEST = ["pytest", "ruff", "mypy"]
 

@@ -7,6 +7,7 @@ import sys
 import time
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
@@ -14,7 +15,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header, String
 
-from ros2_captioner.ros.image_player import jpeg_message, raw_message
+from ros2_captioner.ros.image_messages import jpeg_message, raw_message
 
 START_TIMEOUT_S = 30.0
 TIMEOUT_S = 15.0
@@ -60,16 +61,20 @@ class Process:
 
 
 class Client:
-    """A node in the test's process: cameras, listeners and service calls."""
+    """A node in the test's process: cameras, listeners and service calls.
 
-    def __init__(self):
+    Args:
+        listening: subscribe to the captions.
+    """
+
+    def __init__(self, listening=True):
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
         self.node = rclpy.create_node("test_client", context=self.context)
         self._executor = rclpy.executors.SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
-        self.sentences = self.listen("/scene_caption")
-        self.details = self.listen("/scene_caption/detail")
+        self.sentences = self.listen("/scene_caption") if listening else []
+        self.details = self.listen("/scene_caption/detail") if listening else []
         self._publishers = {}
 
     def close(self):
@@ -82,6 +87,24 @@ class Client:
         received = []
         self.node.create_subscription(String, topic, lambda m: received.append(m.data), 10)
         return received
+
+    def receive(self, kind, topic):
+        """A list to which the topic's messages are appended."""
+        received = []
+        self.node.create_subscription(kind, topic, received.append, 10)
+        return received
+
+    def diagnosis(self, name, condition):
+        """Wait until the newest status whose name ends so meets a condition; returns it."""
+        found = []
+
+        def keep(message):
+            found.extend(s for s in message.status if s.name.endswith(name) and condition(s))
+
+        subscription = self.node.create_subscription(DiagnosticArray, "/diagnostics", keep, 10)
+        assert self.spin_until(lambda: bool(found)), f"no such status of {name}"
+        self.node.destroy_subscription(subscription)
+        return found[-1]
 
     def spin_until(self, condition, timeout_s=TIMEOUT_S):
         deadline = time.monotonic() + timeout_s

@@ -8,7 +8,7 @@ import pytest
 from ros_harness import BROKEN_IMAGES, BROKEN_JPEGS, Client, Process
 from sensor_msgs.msg import CompressedImage
 
-from ros2_captioner.ros.image_player import jpeg_message
+from ros2_captioner.ros.image_messages import jpeg_message
 
 RAW, JPEG = "/camera/image_raw", "/jpeg_camera/image_raw/compressed"
 

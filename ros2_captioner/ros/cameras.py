@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_captioner.ros.mailbox import Letter, Mailbox
 from ros2_captioner.ros.parameters import Settings
+from ros2_captioner.ros.statistics import Statistics
 
 _TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
 
@@ -24,12 +25,21 @@ class Camera:
         topic: as in ``image_topics``; ``/compressed`` at its end means CompressedImage.
         settings: QoS of the subscription.
         mailbox: where frames go.
+        statistics: counts them.
     """
 
-    def __init__(self, node: Node, topic: str, settings: Settings, mailbox: Mailbox) -> None:
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        settings: Settings,
+        mailbox: Mailbox,
+        statistics: Statistics,
+    ) -> None:
         self.topic = node.resolve_topic_name(topic)
         self._node = node
         self._mailbox = mailbox
+        self._statistics = statistics
         self._qos = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=settings["image_depth"],
@@ -62,4 +72,6 @@ class Camera:
         )
 
     def _receive(self, message: object) -> None:
-        self._mailbox.put(Letter(self.topic, message, time.monotonic()))
+        self._statistics.received(self.topic)
+        if self._mailbox.put(Letter(self.topic, message, time.monotonic())):
+            self._statistics.dropped(self.topic, "replaced")

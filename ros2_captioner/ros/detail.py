@@ -5,33 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ros2_captioner.captioner import Caption, Captioner, Timing
-from ros2_captioner.ros.parameters import Settings
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.ros.worker import CaptionedFrame
 
 DETAIL_SCHEMA = 1
 
 
-def detail_json(
-    *,
-    header: Any,
-    camera: str,
-    caption: Caption,
-    timing: Timing,
-    frame_age_s: float,
-    captioner: Captioner,
-    settings: Settings,
-) -> str:
+def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
     """Everything known about one caption, as one line of JSON.
 
     Args:
-        header: std_msgs/Header of the input frame; its stamp and frame_id are kept as they are.
-        camera: topic the frame came from.
-        caption: of the frame.
-        timing: of the batch the frame was in.
-        frame_age_s: stamp to publication on the node's clock.
+        frame: the caption with its message, whose stamp and frame_id are kept as they are.
         captioner: names backend and model.
-        settings: in force when the frame was captioned.
     """
+    header, caption, timing = frame.letter.message.header, frame.caption, frame.timing
+    settings = frame.settings
     words: list[dict[str, Any]] = [
         {"word": word, "log_prob": round(log_prob, 4)}
         for word, log_prob in zip(caption.words, caption.log_probs, strict=True)
@@ -43,7 +31,7 @@ def detail_json(
         "schema": DETAIL_SCHEMA,
         "stamp": {"sec": header.stamp.sec, "nanosec": header.stamp.nanosec},
         "frame_id": header.frame_id,
-        "camera": camera,
+        "camera": frame.letter.camera,
         "caption": caption.text,
         "score": round(caption.score, 4),
         "words": words,
@@ -57,7 +45,7 @@ def detail_json(
             "encode": round(timing.encode_ms, 2),
             "decode": round(timing.decode_ms, 2),
         },
-        "frame_age_s": round(frame_age_s, 4),
+        "frame_age_s": round(frame.frame_age_s, 4),
         "backend": captioner.backend.name,
         "device": captioner.backend.device,
         "precision": captioner.backend.precision,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import array
 import sys
 from typing import Any
 
-import cv2
-import numpy as np
 import rclpy
-from numpy.typing import NDArray
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -18,9 +14,9 @@ from std_msgs.msg import Header
 
 from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.ros.frame_sources import frames_from, shrink
+from ros2_captioner.ros.image_messages import jpeg_message, raw_message
 from ros2_captioner.ros.process import run_node
 
-_JPEG_QUALITY = 90
 _PARAMETERS = {
     "source": ("", "Folder of pictures, picture, video file, or webcam (0, /dev/video0)"),
     "topic": ("camera/image_raw", "Topic; with format jpeg, /compressed is appended"),
@@ -90,22 +86,6 @@ class ImagePlayer(Node):
         self._publisher.publish(
             jpeg_message(frame, header) if self._jpeg else raw_message(frame, header)
         )
-
-
-def raw_message(frame: NDArray[np.uint8], header: Header) -> Image:
-    """An rgb8 Image of a uint8 ``[height, width, 3]`` RGB frame."""
-    height, width = frame.shape[:2]
-    message = Image(header=header, height=height, width=width, encoding="rgb8", step=3 * width)
-    # array('B') is what rclpy stores; any other sequence is checked byte by byte (over a second).
-    message.data = array.array("B", frame.tobytes())
-    return message
-
-
-def jpeg_message(frame: NDArray[np.uint8], header: Header) -> CompressedImage:
-    """A JPEG CompressedImage of a uint8 ``[height, width, 3]`` RGB frame."""
-    bgr = np.ascontiguousarray(frame[:, :, ::-1])
-    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return CompressedImage(header=header, format="jpeg", data=array.array("B", encoded.tobytes()))
 
 
 def main() -> None:

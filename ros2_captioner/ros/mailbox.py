@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,26 +29,22 @@ class Mailbox:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._letters: dict[str, Letter] = {}
-        self._replaced = 0
+        self._hurried = False
         self._closed = False
 
-    @property
-    def replaced(self) -> int:
-        """Frames that a newer frame of the same camera replaced before they were taken."""
-        return self._replaced
-
-    def put(self, letter: Letter) -> None:
-        """Leave a letter, replacing the camera's older one."""
+    def put(self, letter: Letter) -> bool:
+        """Leave a letter; returns whether it replaced one that nobody had taken."""
         with self._condition:
-            self._replaced += letter.camera in self._letters
+            replaced = letter.camera in self._letters
             self._letters[letter.camera] = letter
             self._condition.notify()
+            return replaced
 
-    def take(self, cameras_at_rest: frozenset[str], timeout_s: float | None) -> list[Letter]:
+    def take(self, due: Callable[[str], bool], timeout_s: float | None) -> list[Letter]:
         """Wait for letters and take them, at most one a camera.
 
         Args:
-            cameras_at_rest: cameras whose letters stay for now (rate limit).
+            due: whether a camera's letter may be taken now; others stay.
             timeout_s: longest wait; None waits until a letter comes or the box closes.
 
         Returns:
@@ -55,14 +52,20 @@ class Mailbox:
         """
         with self._condition:
             self._condition.wait_for(
-                lambda: self._closed or any(c not in cameras_at_rest for c in self._letters),
-                timeout_s,
+                lambda: self._closed or self._hurried or any(map(due, self._letters)), timeout_s
             )
             if self._closed:
                 return []
-            ready = [c for c in self._letters if c not in cameras_at_rest]
+            ready = [c for c in self._letters if self._hurried or due(c)]
+            self._hurried = False
             letters = [self._letters.pop(camera) for camera in ready]
             return sorted(letters, key=lambda letter: letter.received_s)
+
+    def hurry(self) -> None:
+        """Make the next `take` return at once with all letters, due or not."""
+        with self._condition:
+            self._hurried = True
+            self._condition.notify()
 
     def close(self) -> None:
         """Wake the taker for good."""

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
-from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.ros.cameras import Camera
-from ros2_captioner.ros.detail import detail_json
+from ros2_captioner.ros.diagnostics import (
+    HANGS_AFTER_S,
+    camera_status,
+    diagnostic_array,
+    model_status,
+)
 from ros2_captioner.ros.mailbox import Mailbox
+from ros2_captioner.ros.outputs import Outputs
 from ros2_captioner.ros.parameters import changed_settings, declare_parameters
 from ros2_captioner.ros.process import run_node
+from ros2_captioner.ros.statistics import Statistics
 from ros2_captioner.ros.worker import CaptionedFrame, CaptionWorker
 
-_GRAPH_PERIOD_S = 0.5
+_WATCH_PERIOD_S = 0.4
+_DIAGNOSTICS_PERIOD_S = 1.0
 _STOP_TIMEOUT_S = 2.0
 
 
@@ -35,14 +47,24 @@ class CaptionerNode(LifecycleNode):
         super().__init__("captioner")
         # First of all: a refused parameter leaves a node that must still be destroyed cleanly.
         self._configured = False
+        self._enabled = True
         self._captioner: Captioner | None = None
+        self._outputs: Outputs | None = None
         self._worker: CaptionWorker | None = None
         self._cameras: list[Camera] = []
-        self._outputs: dict[str, list[LifecyclePublisher]] = {}
-        self._detail: LifecyclePublisher | None = None
+        self._statistics = Statistics([])
+        self._hang_reported = False
         self._settings = declare_parameters(self)
-        self._graph_timer = self.create_timer(_GRAPH_PERIOD_S, self._follow_types)
         self.add_on_set_parameters_callback(self._on_set_parameters)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
+        self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._diagnose, clock=steady)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        # A group of its own: a request that waits for the worker holds nobody else up.
+        self.create_service(
+            Trigger, "~/caption", self._on_caption, callback_group=ReentrantCallbackGroup()
+        )
+        self.create_service(SetBool, "~/enable", self._on_enable)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
@@ -62,8 +84,9 @@ class CaptionerNode(LifecycleNode):
         except CaptionerError as error:
             self.get_logger().error(f"cannot configure: {error}")
             return Result.FAILURE
-        self._detail = self.create_lifecycle_publisher(String, "scene_caption/detail", 10)
-        self._outputs = self._make_outputs()
+        topics = [self.resolve_topic_name(topic) for topic in settings["image_topics"]]
+        self._statistics = Statistics(topics)
+        self._outputs = Outputs(self, topics, self._captioner)
         self._configured = True
         backend = self._captioner.backend
         self.get_logger().info(
@@ -72,32 +95,25 @@ class CaptionerNode(LifecycleNode):
         )
         return Result.SUCCESS
 
-    def _make_outputs(self) -> dict[str, list[LifecyclePublisher]]:
-        """Publishers of the sentence by camera: the common one; with several, its own too."""
-        common = self.create_lifecycle_publisher(String, "scene_caption", 10)
-        topics = [self.resolve_topic_name(topic) for topic in self._settings["image_topics"]]
-        outputs = {topic: [common] for topic in topics}
-        if len(outputs) > 1:
-            for topic, publishers in outputs.items():
-                name = f"{camera_namespace(topic)}/scene_caption"
-                publishers.append(self.create_lifecycle_publisher(String, name, 10))
-        return outputs
-
     def on_activate(self, state: LifecycleState) -> Result:
         """Subscribe to the cameras and start the worker."""
         assert self._captioner is not None
-        mailbox = Mailbox()
+        mailbox, topics = Mailbox(), self._settings["image_topics"]
         self._worker = CaptionWorker(
             self._captioner,
             mailbox,
             lambda: self._settings,
+            lambda: not self._rests(),
             self._publish,
+            self._statistics,
             self.get_clock(),
             self.get_logger(),
         )
         result: Result = super().on_activate(state)
         self._worker.start()
-        self._cameras = [Camera(self, topic, self._settings, mailbox) for topic in self._outputs]
+        self._cameras = [
+            Camera(self, topic, self._settings, mailbox, self._statistics) for topic in topics
+        ]
         names = ", ".join(camera.topic for camera in self._cameras)
         self.get_logger().info(f"captioning {names}")
         return result
@@ -141,16 +157,10 @@ class CaptionerNode(LifecycleNode):
 
     def _release(self) -> None:
         self._stop_work()
-        publishers = {p for several in self._outputs.values() for p in several}
-        for publisher in publishers | ({self._detail} if self._detail else set()):
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs, self._detail = {}, None
-        self._captioner = None
+        if self._outputs is not None:
+            self._outputs.close()
+        self._outputs = self._captioner = None
         self._configured = False
-
-    def _follow_types(self) -> None:
-        for camera in self._cameras:
-            camera.follow_type()
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         self._settings, result = changed_settings(
@@ -158,29 +168,87 @@ class CaptionerNode(LifecycleNode):
         )
         return result
 
+    def _rests(self) -> str:
+        """Why nothing is captioned on its own; empty while there is work to do."""
+        if self._worker is None or self._outputs is None:
+            return "not active"
+        if not self._enabled:
+            return "disabled by ~/enable"
+        if not self._settings["always_on"] and not self._outputs.listened():
+            return "nobody subscribes to an output (always_on is false)"
+        return ""
+
     def _publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption; runs in the worker's thread."""
-        captioner, detail = self._captioner, self._detail
-        if captioner is None or detail is None or not rclpy.ok():
-            return
-        for publisher in self._outputs[frame.letter.camera]:
-            publisher.publish(String(data=frame.caption.text))
-        text = detail_json(
-            header=frame.letter.message.header,
-            camera=frame.letter.camera,
-            caption=frame.caption,
-            timing=frame.timing,
-            frame_age_s=frame.frame_age_s,
-            captioner=captioner,
-            settings=frame.settings,
+        if self._outputs is not None and rclpy.ok():
+            self._outputs.publish(frame)
+
+    async def _on_caption(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Caption the newest frame of every camera now, also while disabled."""
+        del request
+        if self._worker is None:
+            response.message = "not active; type: ros2 lifecycle set /captioner activate"
+            return response
+        future = self._worker.request()
+        future.add_done_callback(lambda _: self._wake_executor())
+        while not future.done():
+            await _NextTurn()
+        response.success, response.message = future.result()
+        return response
+
+    def _wake_executor(self) -> None:
+        if self.executor is not None:
+            self.executor.wake()
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        response.success = True
+        response.message = "captioning" if request.data else "resting; ~/caption still answers"
+        self.get_logger().info(f"enabled: {self._enabled}")
+        return response
+
+    def _watch(self) -> None:
+        """Follow the cameras' types and report an inference that hangs, once."""
+        for camera in self._cameras:
+            camera.follow_type()
+        hangs = self._worker is not None and self._worker.busy_s > HANGS_AFTER_S
+        if hangs and not self._hang_reported:
+            self.get_logger().error(f"one batch has taken more than {HANGS_AFTER_S} s so far")
+        self._hang_reported = hangs
+
+    def _diagnose(self) -> None:
+        name = self.get_fully_qualified_name()
+        model = model_status(
+            name,
+            rests=self._rests(),
+            busy_s=self._worker.busy_s if self._worker else 0.0,
+            model=_described(self._captioner) if self._captioner else {},
+            latencies_s=(self._statistics.latency_s(0.5), self._statistics.latency_s(0.95)),
         )
-        detail.publish(String(data=text))
+        cameras = self._statistics.report() if self._worker else []
+        statuses = [model, *(camera_status(name, report) for report in cameras)]
+        self._diagnostics.publish(diagnostic_array(self.get_clock().now().to_msg(), statuses))
 
 
-def camera_namespace(topic: str) -> str:
-    """The namespace of an image topic: ``/front/image_raw/compressed`` is of ``/front``."""
-    parts = topic.removesuffix("/compressed").rsplit("/", 1)
-    return parts[0] or topic
+class _NextTurn:
+    """Awaited in a callback, it leaves the executor to others until it next wakes."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+def _described(captioner: Captioner) -> dict[str, str]:
+    """The loaded model as values of a diagnostic status."""
+    backend, bundle = captioner.backend, captioner.bundle
+    return {
+        "name": str(bundle.manifest["name"]),
+        "digest": bundle.digest,
+        "backend": backend.name,
+        "device": backend.device,
+        "precision": backend.precision,
+    }
 
 
 def main() -> None:

@@ -73,8 +73,17 @@ PARAMETERS: tuple[Declaration, ...] = (
     Declaration("max_frame_age_s", 2.0,
                 "Frames whose stamp is older than this are refused; 0.0 accepts any age",
                 0.0, 3600.0),
+    Declaration(
+        "scene_change_threshold", 0.0,
+        "Change of brightness, 0 to 1, from which a frame counts as new; 0.0 captions every frame",
+        0.0, 1.0,
+    ),
+    Declaration("max_silence_s", 10.0,
+                "A still scene is captioned this often all the same; 0.0 means never", 0.0, 3600.0),
+    Declaration("always_on", False, "Caption even while nobody subscribes to any output"),
     Declaration("publish_attention", False,
-                "Add each word's attention grid to the detail topic"),
+                "Add each word's attention grid to the detail topic and to the overlay"),
+    Declaration("publish_overlay", True, "Draw overlays for those who subscribe to them"),
     Declaration("autostart", True, "Configure and activate the node at start", live=False),
     Declaration("model", "", "Directory of a model bundle; empty for the shipped model",
                 live=False),
@@ -121,6 +130,10 @@ def declare_parameters(node: Node) -> Settings:
             node.declare_parameter(
                 declaration.name, _message_value(declaration.default), _descriptor(declaration)
             )
+            if node.get_parameter(declaration.name).value == []:
+                # rclpy takes an empty list for bytes, and tools would show it as such.
+                kind = Parameter.Type.STRING_ARRAY
+                node.set_parameters([Parameter(declaration.name, kind, [])])
         except Exception as error:  # rclpy raises several unrelated classes here
             raise OptionsError(
                 f"parameter {declaration.name}: {error}; {expectation(declaration)}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import defaultdict, deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,11 @@ from ros2_captioner.errors import FrameError
 from ros2_captioner.ros.image_conversion import compressed_to_rgb, image_to_rgb
 from ros2_captioner.ros.mailbox import Letter, Mailbox
 from ros2_captioner.ros.parameters import Settings
+from ros2_captioner.ros.scene_gate import SceneGate
+from ros2_captioner.ros.statistics import Statistics
 
 _WARNING_PERIOD_S = 5.0
+_POLL_S = 0.1  # how soon a changed parameter or a new listener is noticed while nothing is due
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,31 @@ class CaptionedFrame:
 
     Attributes:
         letter: the camera and its message.
-        caption: of the message's picture.
+        picture: uint8 ``[height, width, 3]`` RGB, the message converted.
+        caption: of the picture.
         timing: of the batch that the frame was in.
         settings: in force for it.
         frame_age_s: stamp to the end of inference on the node's clock.
     """
 
     letter: Letter
+    picture: NDArray[np.uint8]
     caption: Caption
     timing: Timing
     settings: Settings
     frame_age_s: float
+
+
+class Answer(NamedTuple):
+    """To a request for a caption.
+
+    Attributes:
+        success: whether any camera has a caption of its newest frame.
+        message: the caption, or why there is none; with several cameras a line for each.
+    """
+
+    success: bool
+    message: str
 
 
 class CaptionWorker:
@@ -50,7 +68,9 @@ class CaptionWorker:
         captioner: the loaded model.
         mailbox: where frames arrive.
         settings: returns the settings now in force.
+        wanted: returns whether anybody wants captions; frames wait while not.
         publish: called in the worker's thread for each caption.
+        statistics: counts every frame.
         clock: the node's clock.
         logger: the node's logger.
     """
@@ -60,18 +80,25 @@ class CaptionWorker:
         captioner: Captioner,
         mailbox: Mailbox,
         settings: Callable[[], Settings],
+        wanted: Callable[[], bool],
         publish: Callable[[CaptionedFrame], None],
+        statistics: Statistics,
         clock: Clock,
         logger: RcutilsLogger,
     ) -> None:
         self._captioner = captioner
         self._mailbox = mailbox
         self._settings = settings
+        self._wanted = wanted
         self._publish = publish
+        self._statistics = statistics
         self._clock = clock
         self._logger = logger
         self._last_taken_s: dict[str, float] = {}
-        self.rejected: Counter[str] = Counter()
+        self._gates: defaultdict[str, SceneGate] = defaultdict(SceneGate)
+        self._outcomes: dict[str, CaptionedFrame | str] = {}
+        self._requests: deque[Future[Answer]] = deque()
+        self._busy_since_s: float | None = None
         self._last_warned_s: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="captioner-worker", daemon=True)
 
@@ -85,46 +112,83 @@ class CaptionWorker:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def request(self) -> Future[Answer]:
+        """Ask for the caption of every camera's newest frame, wanted, due, changed or not."""
+        future: Future[Answer] = Future()
+        self._requests.append(future)
+        self._mailbox.hurry()
+        return future
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds that the present batch has taken so far; 0 between batches."""
+        since = self._busy_since_s
+        return 0.0 if since is None else time.monotonic() - since
+
     def _run(self) -> None:
         while not self._mailbox.closed:
-            settings = self._settings()
-            resting, wait_s = self._resting(settings["max_rate_hz"])
-            letters = self._mailbox.take(resting, wait_s)
+            letters = self._mailbox.take(self._due, self._patience_s())
+            requests = [self._requests.popleft() for _ in range(len(self._requests))]
             # A live parameter may have changed during the wait and holds for these frames.
             settings = self._settings()
+            self._busy_since_s = time.monotonic()
             try:
-                self._caption(letters, settings)
+                self._caption(letters, settings, every=bool(requests))
             except Exception as error:  # the frame boundary: nothing may end the worker
-                self._reject("inference_failed", f"captioning failed: {error}", len(letters))
+                for letter in letters:
+                    self._refuse(letter, "inference_failed", f"captioning failed: {error}")
+            self._busy_since_s = None
+            for request in requests:
+                request.set_result(self._answer(settings["max_frame_age_s"]))
+        while self._requests:
+            self._requests.popleft().set_result(Answer(False, "the node was deactivated"))
 
-    def _resting(self, max_rate_hz: float) -> tuple[frozenset[str], float | None]:
-        """Cameras that the rate limit holds back, and seconds until the first may go on."""
-        if max_rate_hz <= 0:
-            return frozenset(), None
-        now = time.monotonic()
-        due = {camera: last + 1 / max_rate_hz for camera, last in self._last_taken_s.items()}
-        waits = {camera: at - now for camera, at in due.items() if at > now}
-        # Waking now and then lets a raised rate limit act before the old one has run out.
-        return frozenset(waits), min(0.1, *waits.values()) if waits else None
+    def _due(self, camera: str) -> bool:
+        return self._rest_s(camera) <= 0 and self._wanted()
 
-    def _caption(self, letters: list[Letter], settings: Settings) -> None:
-        usable: list[Letter] = []
-        frames: list[NDArray[np.uint8]] = []
+    def _rest_s(self, camera: str) -> float:
+        """Seconds for which the rate limit still holds a camera back."""
+        max_rate_hz = self._settings()["max_rate_hz"]
+        if max_rate_hz <= 0 or camera not in self._last_taken_s:
+            return 0.0
+        return float(self._last_taken_s[camera] + 1 / max_rate_hz - time.monotonic())
+
+    def _patience_s(self) -> float:
+        rests = [self._rest_s(camera) for camera in self._last_taken_s]
+        return min([_POLL_S, *(rest for rest in rests if rest > 0)])
+
+    def _caption(self, letters: list[Letter], settings: Settings, *, every: bool) -> None:
+        frames: list[tuple[Letter, NDArray[np.uint8]]] = []
         for letter in letters:
             try:
                 self._check_age(letter, settings["max_frame_age_s"])
-                frames.append(_to_rgb(letter.message))
-                usable.append(letter)
+                picture = _to_rgb(letter.message)
             except FrameError as error:
-                self._reject(error.reason, f"{letter.camera}: {error}")
+                self._refuse(letter, error.reason, f"{letter.camera}: {error}")
+                continue
+            if self._changed(letter, picture, settings) or every:
+                frames.append((letter, picture))
+            else:
+                self._statistics.dropped(letter.camera, "unchanged")
         if not frames:
             return
-        for letter in usable:
+        for letter, _ in frames:
             self._last_taken_s[letter.camera] = time.monotonic()
-        batch = self._captioner.caption(frames, settings.decoding)
-        for letter, caption in zip(usable, batch.captions, strict=True):
+        batch = self._captioner.caption([picture for _, picture in frames], settings.decoding)
+        for (letter, picture), caption in zip(frames, batch.captions, strict=True):
             age_s = self._age_s(letter)
-            self._publish(CaptionedFrame(letter, caption, batch.timing, settings, age_s))
+            frame = CaptionedFrame(letter, picture, caption, batch.timing, settings, age_s)
+            self._outcomes[letter.camera] = frame
+            self._publish(frame)
+            self._statistics.captioned(letter.camera, time.monotonic() - letter.received_s)
+
+    def _changed(self, letter: Letter, picture: NDArray[np.uint8], settings: Settings) -> bool:
+        return self._gates[letter.camera].passes(
+            picture,
+            settings["scene_change_threshold"],
+            settings["max_silence_s"],
+            time.monotonic(),
+        )
 
     def _check_age(self, letter: Letter, limit_s: float) -> None:
         age_s = self._age_s(letter)
@@ -142,13 +206,30 @@ class CaptionWorker:
         now = self._clock.now()
         return float((now - Time.from_msg(stamp, clock_type=now.clock_type)).nanoseconds * 1e-9)
 
-    def _reject(self, reason: str, message: str, frames: int = 1) -> None:
-        self.rejected[reason] += frames
+    def _answer(self, limit_s: float) -> Answer:
+        if not self._outcomes:
+            return Answer(False, "no camera has sent a frame yet; see /diagnostics")
+        found: dict[str, Answer] = {}
+        for camera, outcome in self._outcomes.items():
+            if isinstance(outcome, str):
+                found[camera] = Answer(False, outcome)
+            elif 0 < limit_s < self._age_s(outcome.letter):
+                found[camera] = Answer(False, f"no frame newer than {limit_s} s")
+            else:
+                found[camera] = Answer(True, outcome.caption.text)
+        if len(found) == 1:
+            return next(iter(found.values()))
+        lines = [f"{camera}: {answer.message}" for camera, answer in found.items()]
+        return Answer(any(answer.success for answer in found.values()), "\n".join(lines))
+
+    def _refuse(self, letter: Letter, reason: str, message: str) -> None:
+        self._outcomes[letter.camera] = message
+        count = self._statistics.refused(letter.camera, reason, message)
         # rclpy's own throttle counts a line of code, so one reason would silence the others.
         now = time.monotonic()
         if now - self._last_warned_s.get(reason, -_WARNING_PERIOD_S) >= _WARNING_PERIOD_S:
             self._last_warned_s[reason] = now
-            self._logger.warning(f"{message} ({self.rejected[reason]} refused as {reason})")
+            self._logger.warning(f"{message} ({count} refused as {reason})")
 
 
 def _to_rgb(message: Any) -> NDArray[np.uint8]:

@@ -1,0 +1,61 @@
+"""Decides which frames show something new, so that a still scene costs no inference."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_SIDE = 32
+_STILL_SHARE = 0.5  # of the threshold: below it from frame to frame, motion has ended
+
+
+class SceneGate:
+    """The gate of one camera, with hysteresis.
+
+    A still scene opens it when a frame differs from the last one that passed by more than the
+    threshold. It then stays open until successive frames differ by less than half of it and the
+    last of them equals what has passed, so that slow motion does not make it flicker.
+    """
+
+    def __init__(self) -> None:
+        self._passed: NDArray[np.float32] | None = None
+        self._previous: NDArray[np.float32] | None = None
+        self._moving = False
+        self._passed_s = 0.0
+
+    def passes(
+        self, frame: NDArray[np.uint8], threshold: float, max_silence_s: float, now_s: float
+    ) -> bool:
+        """Whether a frame is to be captioned.
+
+        Args:
+            frame: uint8 ``[height, width, 3]`` RGB.
+            threshold: mean absolute difference of brightness, 0-1; 0 lets everything pass.
+            max_silence_s: a frame passes after this long, changed or not; 0 means never.
+            now_s: any steady clock.
+        """
+        if threshold <= 0:
+            self._passed = None
+            return True
+        seen = _thumbnail(frame)
+        passed, previous, self._previous = self._passed, self._previous, seen
+        if passed is None or previous is None:
+            self._moving = True
+        else:
+            still_moving = self._moving and _apart(seen, previous) > _STILL_SHARE * threshold
+            self._moving = still_moving or _apart(seen, passed) > threshold
+        overdue = 0 < max_silence_s <= now_s - self._passed_s
+        if not (self._moving or overdue):
+            return False
+        self._passed, self._passed_s = seen, now_s
+        return True
+
+
+def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    small = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(small.mean(axis=2) / 255, np.float32)
+
+
+def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float(np.abs(one - other).mean())

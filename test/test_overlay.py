@@ -1,0 +1,37 @@
+"""The caption on the picture."""
+
+import numpy as np
+import pytest
+
+from ros2_captioner.overlay import draw_caption
+
+LONG = "a man in a red shirt and a woman in a blue dress are standing in front of a large building"
+
+
+def rows_written(picture, text):
+    """Rows in which white letters stand."""
+    return (draw_caption(picture, text).min(axis=2) > 200).any(axis=1)
+
+
+@pytest.mark.parametrize("size", [(240, 320), (480, 640), (1080, 1920), (1080, 300), (60, 800)])
+def test_text_lies_inside_a_band_at_the_bottom(size):
+    picture = np.full((*size, 3), 128, np.uint8)
+    drawn = draw_caption(picture, LONG)
+    assert drawn.shape == picture.shape and (picture == 128).all()
+    assert (drawn[0] == 128).all() or size[0] < 100
+    letters = drawn.min(axis=2) > 200
+    assert letters.any() and not letters[:, [0, -1]].any() and not letters[[0, -1]].any()
+
+
+def test_long_captions_take_more_lines():
+    picture = np.full((480, 640, 3), 128, np.uint8)
+    assert rows_written(picture, LONG).sum() > 1.5 * rows_written(picture, "a dog").sum()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 5), (20, 2000)])
+def test_tiny_pictures_survive(size):
+    assert draw_caption(np.zeros((*size, 3), np.uint8), LONG).shape == (*size, 3)
+
+
+def test_an_empty_caption_is_drawn_as_an_empty_band():
+    assert not rows_written(np.full((240, 320, 3), 128, np.uint8), "").any()
