@@ -52,9 +52,14 @@ def values(status):
     return {value.key: value.value for value in status.values}
 
 
-def arrived(client, count):
-    """Wait until the node has received so many frames."""
-    client.diagnosis(RAW, lambda s: int(values(s)["received"]) >= count)
+def deliver(client, frame, more_than=0):
+    """Send a frame until the node has received it; those before discovery may be lost."""
+
+    def received(status):
+        client.send(frame)
+        return int(values(status)["received"]) > more_than
+
+    client.diagnosis(RAW, received)
 
 
 def test_caption_service_answers_while_disabled(node, client, captioner, photograph):
@@ -63,8 +68,7 @@ def test_caption_service_answers_while_disabled(node, client, captioner, photogr
     client.details.clear()
     client.set_parameters(max_frame_age_s=0.0)
     other = np.ascontiguousarray(photograph[:, ::-1])
-    client.send(other)
-    arrived(client, 2)
+    deliver(client, other, more_than=1)
     assert not client.details
     response = ask(client)
     assert response.success
@@ -91,10 +95,9 @@ def test_caption_service_says_why_it_cannot(node, client, photograph):
 
 def test_nothing_is_captioned_while_nobody_listens(node, quiet_client, photograph):
     client = quiet_client
-    client.send(photograph)
+    deliver(client, photograph)
     status = client.diagnosis("model", lambda s: "nobody subscribes" in s.message)
     assert status.level == DiagnosticStatus.OK
-    arrived(client, 1)
     assert values(client.diagnosis(RAW, lambda s: True))["captioned"] == "0"
     assert client.set_parameters(always_on=True)[0][0].successful
     client.set_parameters(max_frame_age_s=0.0)
@@ -104,16 +107,14 @@ def test_nothing_is_captioned_while_nobody_listens(node, quiet_client, photograp
 
 def test_a_still_scene_is_captioned_once(node, client, photograph, second_photograph):
     client.set_parameters(scene_change_threshold=0.02, max_silence_s=0.0)
-    first = client.caption_of(photograph)
+    client.caption_of(photograph)
     for _ in range(5):
         client.send(photograph)
         client.spin_until(lambda: False, 0.2)
     still = client.diagnosis(RAW, lambda s: "dropped: unchanged" in values(s))
     assert still.level == DiagnosticStatus.OK and int(values(still)["dropped: unchanged"]) >= 1
-    assert {tuple(sorted(d.items())) for d in [first["stamp"]]}
-    before = len(client.details)
+    assert len(client.details) == 1
     client.caption_of(second_photograph)
-    assert len(client.details) > before
 
 
 def test_overlay_keeps_the_header_and_shows_the_caption(node, client, photograph):
