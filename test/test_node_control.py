@@ -5,8 +5,10 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
+from rclpy.qos import qos_profile_sensor_data
 from ros_harness import BROKEN_IMAGES, Client, Process
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from ros2_captioner.ros.image_conversion import compressed_to_rgb, image_to_rgb
@@ -149,9 +151,31 @@ def test_diagnostics_count_refusals_by_reason(node, client, photograph):
     assert model["precision"] == "int8" and float(model["latency p50 (ms)"]) > 0
 
 
-def test_a_silent_camera_becomes_stale(node, client):
+def test_a_camera_that_nobody_publishes_is_named_with_the_remedy(node, client):
+    client.node.create_publisher(Image, "/other/image_raw", 5)
+    node.wait_for_log(f"nothing publishes {RAW}; set image_topics to some of ['/other/image_raw']")
     status = client.diagnosis(RAW, lambda s: s.level == DiagnosticStatus.STALE)
-    assert "is /camera/image_raw published?" in status.message
+    assert "set image_topics" in status.message
+
+
+def test_a_topic_of_another_type_is_named(node, client):
+    client.node.create_publisher(String, RAW, 5)
+    node.wait_for_log("carries ['std_msgs/msg/String']; expected one of")
+
+
+def test_reliability_that_cannot_match_is_named(tmp_path, client):
+    process = Process("node", tmp_path / "node.log", image_reliability="reliable")
+    try:
+        process.wait_for_log("captioning")
+        client.node.create_publisher(Image, RAW, qos_profile_sensor_data)
+        process.wait_for_log("set image_reliability to best_effort")
+    finally:
+        process.stop()
+
+
+def test_raw_frames_that_do_not_come_are_explained(node, client):
+    client.node.create_publisher(Image, RAW, 5)
+    node.wait_for_log("Raw frames above 512 KB")
 
 
 def test_an_empty_list_keeps_its_type(node, client):

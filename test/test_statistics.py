@@ -1,5 +1,7 @@
 """Counters and what diagnostics make of them."""
 
+import time
+
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -15,14 +17,18 @@ def statistics():
     return Statistics([CAMERA])
 
 
-def status(statistics):
-    return camera_status("/captioner", statistics.report()[0])
+def status(statistics, problem=""):
+    return camera_status("/captioner", statistics.report()[0], problem)
 
 
-def test_a_camera_that_never_sent_is_stale_and_named(statistics):
-    found = status(statistics)
-    assert found.level == DiagnosticStatus.STALE
-    assert found.message == f"no frame yet; is {CAMERA} published?"
+@pytest.mark.parametrize(
+    ("problem", "message"), [("", "no frame for 6 s"), ("not published", "not published")]
+)
+def test_a_silent_camera_is_stale_and_says_why(statistics, monkeypatch, problem, message):
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now + 6)
+    found = status(statistics, problem)
+    assert found.level == DiagnosticStatus.STALE and found.message == message
 
 
 def test_a_camera_whose_frames_are_captioned_is_ok(statistics):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -24,7 +25,7 @@ from training.captions_data import CaptionedPicture, read_split
 from training.config import ConfigError, load_config
 from training.decode import decode_batches
 from training.manifest import write_manifest
-from training.metrics import MetricsError, score_captions, signature
+from training.metrics import MetricsError, Scores, caption_statistics, score_captions, signature
 from training.run import Run, load_run
 from training.stages import prepared_pictures
 
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
         description="Caption the pictures of a split and print BLEU-1..4, METEOR, ROUGE-L and "
-        "CIDEr with their signature. Needs Java for the tokeniser and METEOR.",
+        "CIDEr with their signature. Without Java the plain tokeniser is used and METEOR left out.",
     )
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--bundle", type=Path, help="model bundle, run through ONNX Runtime")
@@ -57,8 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", choices=("val", "train"), default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
-    parser.add_argument("--beam-width", type=int, default=3)
-    parser.add_argument("--length-penalty", type=float, help="default: the bundle's or the run's")
+    for option, kind in (("--beam-width", int), ("--length-penalty", float)):
+        parser.add_argument(
+            option, type=kind, nargs="+", help="several are all tried; default: the model's own"
+        )
     parser.add_argument("--limit", type=int, help="score only the first N pictures")
     parser.add_argument("--captions", type=Path, help="write the captions as JSON")
     parser.add_argument(
@@ -70,36 +73,69 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     pictures = read_split(config.data, arguments.split)[: arguments.limit]
-    changes: dict[str, Any] = {"beam_width": arguments.beam_width}
-    if arguments.length_penalty is not None:
-        changes["length_penalty"] = arguments.length_penalty
-    if arguments.bundle:
-        captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
-        options = dataclasses.replace(captioner.default_options(), **changes)
-        texts = caption_pictures(captioner, pictures, options)
-        runtime = f"{captioner.backend.name} {captioner.backend.precision}"
-    else:
-        run = load_run(arguments.run)
-        default = DecodingOptions(length_penalty=run.config.validation.length_penalty)
-        options = dataclasses.replace(default, **changes)
-        texts = _torch_captions(run, pictures, options)
-        runtime = "torch float32"
-    scores = score_captions(texts, [picture.captions for picture in pictures])
-    mark = signature(
-        f"{config.name} {arguments.split}",
-        len(pictures),
-        options.beam_width,
-        options.length_penalty,
-    )
-    for name, value in scores.items():
-        print(f"{name:8} {value:.4f}")
-    print(f"distinct captions {len(set(texts))} of {len(texts)}")
-    print(f"signature: {mark}, {runtime}")
+    subject = _bundle(arguments) if arguments.bundle else _run(arguments)
+    searches = _searches(subject.default, arguments.beam_width, arguments.length_penalty)
+    if arguments.record and len(searches) > 1:
+        raise ConfigError("found --record with several searches; expected one")
+    for options in searches:
+        texts = subject.captions(pictures, options)
+        scores = score_captions(texts, [picture.captions for picture in pictures])
+        mark = signature(
+            f"{config.name} {arguments.split}",
+            len(pictures),
+            options.beam_width,
+            options.length_penalty,
+            scores.tokeniser,
+        )
+        for name, value in (scores.values | caption_statistics(texts)).items():
+            print(f"{name:16} {value:.4f}")
+        if scores.tokeniser != "PTB":
+            print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
+        print(f"signature: {mark}, {subject.runtime}")
     if arguments.captions:
         named = {p.path.name: text for p, text in zip(pictures, texts, strict=True)}
         arguments.captions.write_text(json.dumps(named, indent=1), encoding="utf-8")
     if arguments.record:
-        _record(arguments.bundle, captioner.backend.precision, scores, mark)
+        _record(arguments.bundle, subject.precision, scores, mark)
+
+
+class _Subject(NamedTuple):
+    """What is evaluated: a bundle or a run."""
+
+    captions: Callable[[Sequence[CaptionedPicture], DecodingOptions], list[str]]
+    default: DecodingOptions
+    runtime: str
+    precision: str
+
+
+def _bundle(arguments: argparse.Namespace) -> _Subject:
+    captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
+    backend = captioner.backend
+    return _Subject(
+        functools.partial(caption_pictures, captioner),
+        captioner.default_options(),
+        f"{backend.name} {backend.precision}",
+        backend.precision,
+    )
+
+
+def _run(arguments: argparse.Namespace) -> _Subject:
+    run = load_run(arguments.run)
+    validation = run.config.validation
+    default = DecodingOptions(
+        beam_width=validation.beam_width, length_penalty=validation.length_penalty
+    )
+    return _Subject(functools.partial(_torch_captions, run), default, "torch float32", "float32")
+
+
+def _searches(
+    default: DecodingOptions, widths: list[int] | None, penalties: list[float] | None
+) -> list[DecodingOptions]:
+    return [
+        dataclasses.replace(default, beam_width=width, length_penalty=penalty)
+        for width in widths or [default.beam_width]
+        for penalty in penalties or [default.length_penalty]
+    ]
 
 
 def caption_pictures(
@@ -117,17 +153,19 @@ def caption_pictures(
 
 
 def _torch_captions(
-    run: Run, pictures: list[CaptionedPicture], options: DecodingOptions
+    run: Run, pictures: Sequence[CaptionedPicture], options: DecodingOptions
 ) -> list[str]:
     prepared = prepared_pictures(run.model, pictures, run.config)
     bar = tqdm(prepared, total=-(-len(pictures) // run.config.validation.batch), desc="captions")
     return decode_batches(run.model.decoder, bar, run.vocabulary, options)
 
 
-def _record(bundle: Path, precision: str, scores: dict[str, float], mark: str) -> None:
+def _record(bundle: Path, precision: str, scores: Scores, mark: str) -> None:
+    if scores.tokeniser != "PTB":
+        raise MetricsError("found no Java; recorded scores are expected under the PTB tokeniser")
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
     manifest["metrics"][precision] = {
-        **{name: round(value, 4) for name, value in scores.items()},
+        **{name: round(value, 4) for name, value in scores.values.items()},
         "signature": mark,
     }
     write_manifest(bundle, manifest)

@@ -7,6 +7,8 @@ import io
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import pairwise
+from typing import NamedTuple
 
 from ros2_captioner.vocabulary import tokenize
 
@@ -97,22 +99,53 @@ def _meteor(hypotheses: Tokens, references: Tokens) -> float:
         scorer.meteor_p.wait()
 
 
-def score_captions(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
-) -> dict[str, float]:
-    """All metrics, x1, of raw captions under the Penn Treebank tokeniser.
+class Scores(NamedTuple):
+    """Scores with the tokeniser that they hold for.
+
+    Attributes:
+        values: metric to score, x1.
+        tokeniser: ``PTB``, or ``plain`` where Java is missing.
+    """
+
+    values: dict[str, float]
+    tokeniser: str
+
+
+def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+    """All metrics of raw captions; without Java those that need none, under plain tokens.
 
     Raises:
-        MetricsError: see `check_pairs` and `ptb_tokens`.
+        MetricsError: see `check_pairs`.
     """
     check_pairs(hypotheses, references)
-    found = ptb_tokens([[text] for text in hypotheses])
-    return score_tokens(found, ptb_tokens(references), meteor=True)
+    java = shutil.which("java") is not None
+    tokens = ptb_tokens if java else plain_tokens
+    found = tokens([[text] for text in hypotheses])
+    values = score_tokens(found, tokens(references), meteor=java)
+    return Scores(values, "PTB" if java else "plain")
 
 
-def signature(split: str, pictures: int, beam_width: int, length_penalty: float) -> str:
+def caption_statistics(texts: Sequence[str]) -> dict[str, float]:
+    """How varied captions are, and whether they repeat themselves.
+
+    Returns:
+        ``distinct``: number of different captions; ``words``: mean length; ``repeated bigrams``:
+        share of all bigrams that their caption already had.
+    """
+    bigrams = [list(pairwise(text.split())) for text in texts]
+    total = sum(map(len, bigrams))
+    return {
+        "distinct": len(set(texts)),
+        "words": sum(len(text.split()) for text in texts) / max(1, len(texts)),
+        "repeated bigrams": (total - sum(len(set(b)) for b in bigrams)) / max(1, total),
+    }
+
+
+def signature(
+    split: str, pictures: int, beam_width: int, length_penalty: float, tokeniser: str
+) -> str:
     """What must stand beside a number for it to mean anything."""
     return (
-        f"pycocoevalcap {version('pycocoevalcap')}, PTB tokeniser, {split}, {pictures} pictures, "
-        f"beam {beam_width}, length penalty {length_penalty:g}, scores x1"
+        f"pycocoevalcap {version('pycocoevalcap')}, {tokeniser} tokeniser, {split}, "
+        f"{pictures} pictures, beam {beam_width}, length penalty {length_penalty:g}, scores x1"
     )

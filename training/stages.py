@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -145,7 +145,7 @@ class Stage:
 
 
 def prepared_pictures(
-    model: CaptionModel, pictures: list[CaptionedPicture], config: TrainConfig
+    model: CaptionModel, pictures: Sequence[CaptionedPicture], config: TrainConfig
 ) -> Iterator[Prepared]:
     """Read and encode pictures in order, a validation batch at a time."""
     size = config.validation.batch

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_captioner.ros.mailbox import Letter, Mailbox
@@ -15,6 +17,7 @@ from ros2_captioner.ros.parameters import Settings
 from ros2_captioner.ros.statistics import Statistics
 
 _TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
+_PATIENCE_S = 3.0  # cameras may start after the node
 
 
 class Camera:
@@ -26,6 +29,9 @@ class Camera:
         settings: QoS of the subscription.
         mailbox: where frames go.
         statistics: counts them.
+
+    Attributes:
+        problem: what keeps frames from coming, and the remedy; empty if nothing does.
     """
 
     def __init__(
@@ -45,19 +51,68 @@ class Camera:
             depth=settings["image_depth"],
             reliability=ReliabilityPolicy[settings["image_reliability"].upper()],
         )
+        self.problem = ""
+        self._told, self._since_s = "", time.monotonic()
         self._group = MutuallyExclusiveCallbackGroup()
         self._type: type = CompressedImage if topic.endswith("/compressed") else Image
         self._subscription = self._subscribe()
 
-    def follow_type(self) -> None:
-        """Subscribe anew if the topic's publishers send the other image type."""
-        found = {info.topic_type for info in self._node.get_publishers_info_by_topic(self.topic)}
+    def inspect(self) -> None:
+        """Follow the publishers' type; say once what keeps frames from coming, and the remedy."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        self._follow_type({publisher.topic_type for publisher in publishers})
+        problem = self._find_problem(publishers)
+        now_s = time.monotonic()
+        if problem != self.problem:
+            self.problem, self._since_s = problem, now_s
+        if problem != self._told and now_s - self._since_s > _PATIENCE_S:
+            self._told = problem
+            if problem:
+                self._node.get_logger().warning(problem)
+
+    def _follow_type(self, found: set[str]) -> None:
         wanted = next((_TYPES[name] for name in sorted(found) if name in _TYPES), None)
         if wanted is not None and wanted is not self._type and self._type_name() not in found:
             self._node.get_logger().info(f"{self.topic} carries {wanted.__name__}")
             self._node.destroy_subscription(self._subscription)
             self._type = wanted
             self._subscription = self._subscribe()
+
+    def _find_problem(self, publishers: Sequence[TopicEndpointInfo]) -> str:
+        if not publishers:
+            return f"nothing publishes {self.topic}; {self._published_images()}"
+        types = sorted({publisher.topic_type for publisher in publishers})
+        if self._type_name() not in types:
+            return f"{self.topic} carries {types}; expected one of {sorted(_TYPES)}"
+        reliabilities = {publisher.qos_profile.reliability for publisher in publishers}
+        if (
+            self._qos.reliability == ReliabilityPolicy.RELIABLE
+            and ReliabilityPolicy.RELIABLE not in reliabilities
+        ):
+            return (
+                f"{self.topic} is published best effort, but image_reliability is reliable, so no "
+                "frame comes; set image_reliability to best_effort"
+            )
+        if self._type is Image and self._statistics.silent_s(self.topic) > _PATIENCE_S:
+            return (
+                f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "
+                "lost by Fast DDS's defaults: publish JPEG, or start the publisher with "
+                "config/fastdds_large_images.xml (its head says how)"
+            )
+        return ""
+
+    def _published_images(self) -> str:
+        found = [
+            name
+            for name, types in self._node.get_topic_names_and_types()
+            if name != self.topic
+            and set(types) & set(_TYPES)
+            and "/overlay" not in name
+            and self._node.count_publishers(name)
+        ]
+        if not found:
+            return "no image topic is published at all; start the camera"
+        return f"set image_topics to some of {found}"
 
     def close(self) -> None:
         """Drop the subscription."""

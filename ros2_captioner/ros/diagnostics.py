@@ -27,11 +27,17 @@ def diagnostic_array(stamp: Time, statuses: Sequence[DiagnosticStatus]) -> Diagn
     return message
 
 
-def camera_status(node: str, report: CameraReport) -> DiagnosticStatus:
-    """One camera: rate, age of the newest frame, drops by reason, last error."""
-    silent = f"no frame for {report.silent_s:.0f} s" if report.received else "no frame yet"
+def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticStatus:
+    """One camera: rate, age of the newest frame, drops by reason, last error.
+
+    Args:
+        node: name of the node.
+        report: of the camera.
+        problem: what keeps frames from coming, if it is known.
+    """
     if report.silent_s > _STALE_AFTER_S:
-        level, message = DiagnosticStatus.STALE, f"{silent}; is {report.camera} published?"
+        silence = f"no frame for {report.silent_s:.0f} s"
+        level, message = DiagnosticStatus.STALE, problem or silence
     elif report.new_faults and not report.new_captioned:
         level, message = DiagnosticStatus.ERROR, report.last_error
     elif report.new_faults:

@@ -210,9 +210,9 @@ class CaptionerNode(LifecycleNode):
         return response
 
     def _watch(self) -> None:
-        """Follow the cameras' types and report an inference that hangs, once."""
+        """Inspect the cameras and report an inference that hangs, once."""
         for camera in self._cameras:
-            camera.follow_type()
+            camera.inspect()
         hangs = self._worker is not None and self._worker.busy_s > HANGS_AFTER_S
         if hangs and not self._hang_reported:
             self.get_logger().error(f"one batch has taken more than {HANGS_AFTER_S} s so far")
@@ -227,9 +227,15 @@ class CaptionerNode(LifecycleNode):
             model=_described(self._captioner) if self._captioner else {},
             latencies_s=(self._statistics.latency_s(0.5), self._statistics.latency_s(0.95)),
         )
-        cameras = self._statistics.report() if self._worker else []
-        statuses = [model, *(camera_status(name, report) for report in cameras)]
-        self._diagnostics.publish(diagnostic_array(self.get_clock().now().to_msg(), statuses))
+        problems = {camera.topic: camera.problem for camera in self._cameras}
+        statuses = [
+            camera_status(name, report, problems[report.camera])
+            for report in self._statistics.report()
+            if report.camera in problems
+        ]
+        self._diagnostics.publish(
+            diagnostic_array(self.get_clock().now().to_msg(), [model, *statuses])
+        )
 
 
 class _NextTurn:

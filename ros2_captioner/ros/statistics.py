@@ -19,7 +19,7 @@ class CameraReport:
     Attributes:
         camera: topic.
         rate_hz: frames received a second, over the last five seconds.
-        silent_s: seconds since the last frame arrived; infinite before the first.
+        silent_s: seconds since the last frame arrived, or since the start of counting.
         received: frames in all.
         captioned: of them captioned.
         dropped: frames that were not captioned, by reason.
@@ -60,6 +60,7 @@ class Statistics:
 
     def __init__(self, cameras: Iterable[str]) -> None:
         self._lock = threading.Lock()
+        self._begun_s = time.monotonic()
         self._cameras = {camera: _Camera() for camera in cameras}
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
 
@@ -69,6 +70,12 @@ class Statistics:
             entry = self._cameras[camera]
             entry.received += 1
             entry.arrivals.append(time.monotonic())
+
+    def silent_s(self, camera: str) -> float:
+        """Seconds since the camera's last frame, or since the start of counting."""
+        with self._lock:
+            arrivals = self._cameras[camera].arrivals
+            return time.monotonic() - (arrivals[-1] if arrivals else self._begun_s)
 
     def captioned(self, camera: str, latency_s: float) -> None:
         """A caption was published; ``latency_s`` is the time from arrival to publication."""
@@ -101,14 +108,13 @@ class Statistics:
         with self._lock:
             return [self._report(name, entry) for name, entry in self._cameras.items()]
 
-    @staticmethod
-    def _report(name: str, entry: _Camera) -> CameraReport:
+    def _report(self, name: str, entry: _Camera) -> CameraReport:
         now = time.monotonic()
         recent = [at for at in entry.arrivals if at > now - _RATE_WINDOW_S]
         report = CameraReport(
             name,
             len(recent) / _RATE_WINDOW_S,
-            now - entry.arrivals[-1] if entry.arrivals else float("inf"),
+            now - (entry.arrivals[-1] if entry.arrivals else self._begun_s),
             entry.received,
             entry.captioned,
             dict(entry.dropped),

@@ -12,6 +12,7 @@ from training.captions_data import read_split
 from training.evaluate import caption_pictures
 from training.evaluate import main as evaluate
 from training.export import export
+from training.metrics import Scores
 from training.model_card import METRICS
 from training.train import train
 
@@ -60,7 +61,8 @@ def test_scores_are_recorded_in_the_manifest(bundle, monkeypatch, capsys, tmp_pa
     data |= dict.fromkeys(("captions_train", "captions_val"), config.data.captions_val)
     file.write_text(json.dumps({"name": "tiny", "data": data}))
     monkeypatch.setattr(
-        "training.evaluate.score_captions", lambda found, references: dict.fromkeys(METRICS, 1.0)
+        "training.evaluate.score_captions",
+        lambda found, references: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
     )
     arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
     monkeypatch.setattr("sys.argv", arguments)

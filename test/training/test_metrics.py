@@ -4,7 +4,15 @@ import shutil
 
 import pytest
 
-from training.metrics import MetricsError, check_pairs, plain_tokens, ptb_tokens, score_tokens
+from training.metrics import (
+    MetricsError,
+    caption_statistics,
+    check_pairs,
+    plain_tokens,
+    ptb_tokens,
+    score_captions,
+    score_tokens,
+)
 
 HYPOTHESES = ["a man is speaking", "rain falls"]
 REFERENCES = [
@@ -57,3 +65,16 @@ def test_missing_java_says_what_to_type(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MetricsError, match="apt install"):
         ptb_tokens([["a"]])
+
+
+def test_without_java_the_other_metrics_are_the_same(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    scores = score_captions(HYPOTHESES, REFERENCES)
+    assert scores.tokeniser == "plain"
+    assert scores.values == {name: pytest.approx(v, abs=5e-6) for name, v in KNOWN.items()}
+
+
+def test_repetition_and_variety_are_counted():
+    found = caption_statistics(["a dog and a dog", "a dog and a dog", "a cat"])
+    assert found["distinct"] == 2 and found["words"] == 4
+    assert found["repeated bigrams"] == pytest.approx(2 / 9)
