@@ -57,7 +57,6 @@ def _against_peer() -> list[dict[str, Any]]:
     frame = synthetic_frames(1)[0]
     calls: dict[tuple[str, int], Callable[[], float]] = {}
     for width in _PEER_THRESHOLDS:
-        fixed_length(width)
         calls["peer", width] = timed(partial(peer.caption, frame, width, STEPS))
         calls["ours", width] = timed(partial(captioner.caption, [frame], fixed_length(width)))
     times = {key: median(runs) for key, runs in interleaved(calls, _ROUNDS).items()}

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from ros2_captioner.preprocess import preprocess, read_picture
 from ros2_captioner.vocabulary import Vocabulary, tokenize
+from training import distributed
 from training.captions_data import CaptionedPicture
+from training.config import ConfigError
 
 CAPTIONS_PER_PICTURE = 5
 
@@ -39,6 +41,20 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         return Batch(*(tensor.to(device) for tensor in self))
+
+    def split(self, parts: int) -> list[Batch]:
+        """The same pictures in at most ``parts`` batches."""
+        size = -(-len(self.indices) // parts)
+        words = self.valid.sum(dim=(1, 2)).split(size)
+        chunks = zip(
+            self.indices.split(size),
+            self.pictures.split(size),
+            self.tokens.split(size),
+            self.valid.split(size),
+            self.targets.split([int(count.sum()) for count in words]),
+            strict=True,
+        )
+        return [Batch(*chunk) for chunk in chunks]
 
 
 Item = tuple[int, Tensor, list[list[int]]]
@@ -111,18 +127,30 @@ def random_crop(picture: NDArray[np.uint8], smallest_area: float) -> NDArray[np.
 def loader(
     dataset: PictureDataset, vocabulary: Vocabulary, size: int, seed: int, workers: int
 ) -> DataLoader[Batch]:
-    """Shuffled batches of ``size`` pictures; the order depends on the seed alone."""
+    """Shuffled batches of ``size`` pictures; the order depends on the seed alone.
+
+    Of several processes each gets its share of every batch.
+
+    Raises:
+        ConfigError: the size cannot be shared out evenly.
+    """
+    if size % distributed.count():
+        raise ConfigError(
+            f"found batches of {size} pictures for {distributed.count()} processes; "
+            "expected a multiple of their number"
+        )
 
     def collated(items: list[Item]) -> Batch:
         return collate(items, vocabulary)
 
     return DataLoader(
         dataset,  # type: ignore[arg-type]
-        batch_size=size,
-        shuffle=True,
+        batch_size=size // distributed.count(),
+        sampler=DistributedSampler(
+            dataset, distributed.count(), distributed.rank(), shuffle=True, seed=seed
+        ),
         collate_fn=collated,
         num_workers=workers,
-        generator=torch.Generator().manual_seed(seed),
     )
 
 

@@ -58,8 +58,13 @@ def save_checkpoint(
     os.replace(partial, path)
 
 
-def load_checkpoint(path: Path, model: torch.nn.Module) -> Progress:
+def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = False) -> Progress:
     """Fill the model; returns the progress.
+
+    Args:
+        path: a file that `save_checkpoint` wrote.
+        model: to be filled.
+        averaged: with the moving average of the weights, which only a last checkpoint holds.
 
     Raises:
         ConfigError: no such file, or its tensors do not fit the model.
@@ -67,6 +72,8 @@ def load_checkpoint(path: Path, model: torch.nn.Module) -> Progress:
     progress = read_progress(path)
     tensors = _read_tensors(path)
     state = {k: v for k, v in tensors.items() if not k.startswith((_OPTIMISER, _AVERAGE))}
+    if averaged:
+        state = _with_prefix(tensors, f"{_AVERAGE}module.")
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -85,8 +92,7 @@ def load_training_state(
             _, index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensors[name]
     optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
-    prefixed = {k: v for k, v in tensors.items() if k.startswith(_AVERAGE)}
-    average.load_state_dict({k.removeprefix(_AVERAGE): v for k, v in prefixed.items()})
+    average.load_state_dict(_with_prefix(tensors, _AVERAGE))
 
 
 def read_progress(path: Path) -> Progress:
@@ -95,6 +101,10 @@ def read_progress(path: Path) -> Progress:
         raise ConfigError(f"no checkpoint {path}; expected a file that training.train wrote")
     with safe_open(path, framework="pt") as file:
         return Progress(**json.loads(file.metadata()["progress"]))
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

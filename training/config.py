@@ -66,7 +66,7 @@ class StageConfig:
 
     Attributes:
         epochs: 0 leaves the stage out.
-        batch: pictures a step, each with all its captions.
+        batch: pictures a step, each with all its captions; in all processes together.
         decoder_lr: peak learning rate of the decoder.
         encoder_lr: peak learning rate of the encoder.
         encoder_stages: how many of the ResNet's four stages train, counted from the output; 4
@@ -100,6 +100,13 @@ class OptimConfig:
             best, and handed to the next stage; 0 keeps the weights as they are.
         crop_area: smallest share of a picture that a random crop keeps where frames are read
             each epoch; 1 crops nothing. Pictures are never mirrored: captions say left and right.
+        precision: of the arithmetic: float32, bfloat16 or float16 (with scaled gradients).
+        parts: a step's pictures are computed in so many parts, one after the other, which saves
+            memory and changes nothing else.
+        scheduled_sampling: share of words at the end of a cross-entropy stage that the decoder
+            takes from its own predictions; rises linearly from 0 (Bengio et al. 2015).
+        attention_penalty: weight of the doubly stochastic attention penalty (Xu et al. 2015,
+            section 4.2.1) in the cross-entropy.
         samples: captions drawn a picture in self-critical training.
         workers: processes that read pictures; 0 reads in the training process.
     """
@@ -109,8 +116,18 @@ class OptimConfig:
     clip_norm: float = 5.0
     ema_decay: float = 0.0
     crop_area: float = 1.0
+    precision: str = "float32"
+    parts: int = 1
+    scheduled_sampling: float = 0.0
+    attention_penalty: float = 0.0
     samples: int = 5
     workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "bfloat16", "float16"):
+            raise ConfigError(
+                f"optim.precision: found {self.precision!r}; expected float32, bfloat16 or float16"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,11 +138,13 @@ class ValidationConfig:
         beam_width: of the search.
         length_penalty: of the search.
         batch: pictures searched together.
+        patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
     """
 
     beam_width: int = 3
     length_penalty: float = 0.7
     batch: int = 50
+    patience: int = 0
 
 
 @dataclass(frozen=True)

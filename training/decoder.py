@@ -74,7 +74,7 @@ class AdaptiveAttentionDecoder(nn.Module):
         h0, c0 = self.initial(features.mean(dim=1)).tanh().chunk(2, dim=-1)
         return Prepared(features, keys, h0, c0)
 
-    def forward(self, prepared: Prepared, tokens: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, prepared: Prepared, tokens: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing.
 
         Args:
@@ -83,7 +83,8 @@ class AdaptiveAttentionDecoder(nn.Module):
             valid: bool ``[B, N, T]``, false where a caption has ended.
 
         Returns:
-            Logits ``[M, V]`` of the word that follows each of the M valid tokens, in their order.
+            Logits ``[M, V]`` of the word that follows each of the M valid tokens, in their order,
+            and the attention ``[B, N, T, L]`` of all tokens.
         """
         batch, captions, length = tokens.shape
         embedded = self.dropout(self.embedding(tokens))
@@ -96,7 +97,7 @@ class AdaptiveAttentionDecoder(nn.Module):
             h, c = self._lstm(gates[step], h, c)
             outputs.append(h)
             cells.append(c)
-        words, _ = self._read_out(
+        words, attention = self._read_out(
             embedded.flatten(1, 2),
             _all_steps(before),
             _all_steps(outputs),
@@ -105,7 +106,8 @@ class AdaptiveAttentionDecoder(nn.Module):
             prepared.keys,
         )
         # The output layer costs most; captions are half padding, so only valid words reach it.
-        return self._logits(self.dropout(words[valid.flatten(1)]))
+        logits = self._logits(self.dropout(words[valid.flatten(1)]))
+        return logits, attention.unflatten(1, (captions, length))
 
     def step(
         self, tokens: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor

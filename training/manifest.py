@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +84,10 @@ def _training_record(run: Run) -> dict[str, Any]:
     return {
         "data": config.name,
         "licence": config.licence,
-        "commit": _commit(),
+        "commit": run.commit,
         "seed": config.seed,
         "start_from": config.start_from,
         "stages": {name: settings for name, settings in stages.items() if settings["epochs"]},
         "optim": dataclasses.asdict(config.optim),
         "history": run.progress.history,
     }
-
-
-def _commit() -> str:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

@@ -22,9 +22,16 @@ class CaptionModel(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
-    def prepare(self, frames: Tensor) -> Prepared:
-        """uint8 ``[B, S, S, 3]`` RGB frames to what the decoder needs of them."""
-        return self.decoder.prepare(self.encoder(frames))
+    def prepare(self, pictures: Tensor, stages_done: int = 0) -> Prepared:
+        """Pictures to what the decoder needs of them.
+
+        Args:
+            pictures: uint8 ``[B, S, S, 3]`` RGB frames, or what `GridEncoder.lower` made of them.
+            stages_done: ResNet stages that `GridEncoder.lower` went through; 0 means frames.
+        """
+        if stages_done:
+            return self.decoder.prepare(self.encoder.upper(pictures, stages_done))
+        return self.decoder.prepare(self.encoder(pictures))
 
 
 def build_model(config: ModelConfig, vocabulary_size: int) -> CaptionModel:

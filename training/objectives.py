@@ -21,7 +21,7 @@ class Loss(NamedTuple):
     Attributes:
         value: scalar to minimise.
         shown: the mean that people read, see the objective.
-        weight: how much the batch counts in the mean of an epoch.
+        weight: how much the batch counts beside others.
     """
 
     value: Tensor
@@ -40,29 +40,92 @@ class Objective(Protocol):
     name: str
     dropout: bool
 
-    def __call__(self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch) -> Loss:
-        """The loss of one batch; ``prepared`` is of its pictures."""
+    def weight(self, batch: Batch) -> int:
+        """How much a batch counts beside others: what its loss is the mean over."""
+        ...
+
+    def __call__(
+        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, progress: float
+    ) -> Loss:
+        """The loss of one batch.
+
+        Args:
+            decoder: to be trained.
+            prepared: of the batch's pictures.
+            batch: captions and indices.
+            progress: share of the stage that is done.
+        """
         ...
 
 
 class CrossEntropy:
-    """Teacher forcing; shows nats a word.
+    """Teacher forcing; shows nats a word, without the penalty.
 
     Args:
         label_smoothing: 0 to 1.
+        scheduled_sampling: share of own words at the end of the stage.
+        attention_penalty: weight of the doubly stochastic penalty.
     """
 
     name = "loss"
     dropout = True
 
-    def __init__(self, label_smoothing: float) -> None:
+    def __init__(
+        self,
+        label_smoothing: float,
+        scheduled_sampling: float = 0.0,
+        attention_penalty: float = 0.0,
+    ) -> None:
         self._criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self._own_words = scheduled_sampling
+        self._penalty = attention_penalty
 
-    def __call__(self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch) -> Loss:
+    def weight(self, batch: Batch) -> int:
+        """Words."""
+        return len(batch.targets)
+
+    def __call__(
+        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, progress: float
+    ) -> Loss:
         """See `Objective`."""
-        logits = decoder(prepared, batch.tokens, batch.valid)
+        tokens = batch.tokens
+        if self._own_words:
+            tokens = with_own_words(decoder, prepared, batch, self._own_words * progress)
+        logits, attention = decoder(prepared, tokens, batch.valid)
         value = self._criterion(logits, batch.targets)
-        return Loss(value, value.item(), len(logits))
+        shown = value.item()
+        if self._penalty:
+            value = value + self._penalty * uneven_attention(attention, batch.valid)
+        return Loss(value, shown, self.weight(batch))
+
+
+@torch.no_grad()
+def with_own_words(
+    decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, share: float
+) -> Tensor:
+    """The batch's tokens, some replaced by what the decoder itself predicts there.
+
+    Two passes instead of a loop (Mihaylova and Martins 2019, section 3): the predictions come from
+    teacher forcing. The start token stays.
+    """
+    logits, _ = decoder(prepared, batch.tokens, batch.valid)
+    predicted = batch.tokens.clone()
+    predicted[batch.valid] = logits.softmax(dim=-1).multinomial(1)[:, 0]
+    own = torch.cat([batch.tokens[..., :1], predicted[..., :-1]], dim=-1)
+    chosen = torch.rand(own.shape, device=own.device) < share
+    return torch.where(chosen & batch.valid, own, batch.tokens)
+
+
+def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
+    """Mean square by which the attention that a cell gets over a caption misses one.
+
+    Args:
+        attention: ``[B, N, T, L]``.
+        valid: bool ``[B, N, T]``.
+    """
+    received = (attention * valid[..., None]).sum(dim=2)
+    captions = valid.any(dim=2)
+    return ((1 - received[captions]) ** 2).mean()
 
 
 class SelfCritical:
@@ -95,8 +158,15 @@ class SelfCritical:
         self._vocabulary = vocabulary
         self._samples, self._max_words = samples, max_words
 
-    def __call__(self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch) -> Loss:
+    def weight(self, batch: Batch) -> int:
+        """Pictures."""
+        return len(batch.indices)
+
+    def __call__(
+        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, progress: float
+    ) -> Loss:
         """See `Objective`."""
+        del progress
         vocabulary = self._vocabulary
         drawn = sample(decoder, prepared, vocabulary, self._samples, self._max_words)
         rewards = self._rewards(batch.indices.tolist(), drawn).to(drawn.device)
@@ -106,10 +176,10 @@ class SelfCritical:
         start = torch.full_like(drawn[..., :1], vocabulary.start)
         tokens = torch.cat([start, drawn[..., :-1]], dim=-1)
         valid = tokens != vocabulary.end
-        logits = _without_specials(decoder(prepared, tokens, valid), vocabulary)
+        logits = _without_specials(decoder(prepared, tokens, valid)[0], vocabulary)
         log_probs = logits.log_softmax(dim=-1).gather(1, drawn[valid][:, None])[:, 0]
         weights = advantage[..., None].expand_as(drawn)[valid]
-        return Loss(-(weights * log_probs).mean(), rewards.mean().item(), rewards.numel())
+        return Loss(-(weights * log_probs).mean(), rewards.mean().item(), self.weight(batch))
 
     def _rewards(self, indices: list[int], drawn: Tensor) -> Tensor:
         """float32 ``[B, N]`` rewards of samples ``[B, N, T]``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from ros2_captioner.vocabulary import Vocabulary
 from training.checkpoint import Progress, load_checkpoint
 from training.config import ConfigError, TrainConfig, config_from_dict
 from training.model import CaptionModel, build_model
+
+COMMIT = "commit.txt"
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,14 @@ class Run:
         vocabulary: of its training captions.
         model: best checkpoint, float32, in eval mode.
         progress: up to that checkpoint.
+        commit: of the code that trained it.
     """
 
     config: TrainConfig
     vocabulary: Vocabulary
     model: CaptionModel
     progress: Progress
+    commit: str
 
 
 def load_run(folder: Path) -> Run:
@@ -48,4 +53,16 @@ def load_run(folder: Path) -> Run:
     blank = dataclasses.replace(config.model, encoder_weights="random")
     model = build_model(blank, len(vocabulary))
     progress = load_checkpoint(folder / "best.safetensors", model)
-    return Run(config, vocabulary, model.eval(), progress)
+    commit = (folder / COMMIT).read_text(encoding="utf-8")
+    return Run(config, vocabulary, model.eval(), progress, commit)
+
+
+def current_commit() -> str:
+    """Of the code in the working directory, or ``unknown``."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

@@ -11,11 +11,11 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ros2_captioner.vocabulary import Vocabulary
+from training import distributed
 from training.batches import Batch, PictureDataset, loader
 from training.captions_data import CaptionedPicture
 from training.config import StageConfig, TrainConfig
@@ -23,6 +23,7 @@ from training.decoder import Prepared
 from training.features import cached_maps, read_frames
 from training.model import CaptionModel
 from training.objectives import CrossEntropy, Loss, Objective, SelfCritical
+from training.updater import Groups, LossModule, Updater
 
 STAGES = ("frozen", "finetune", "self_critical")
 _RESNET_STAGES = 4
@@ -56,13 +57,14 @@ class Stage:
         self.objective = self._objective()
         self._cache = cache
         self._kept = _RESNET_STAGES - self.settings.encoder_stages
-        self._groups = self._parameter_groups()
-        self.optimiser = torch.optim.AdamW(
-            [{"params": parameters} for parameters, _ in self._groups],
-            weight_decay=config.optim.weight_decay,
+        module = LossModule(model, self.objective, self._kept)
+        self._updater = Updater(
+            module, self._parameter_groups(), self.objective, config.optim, device_of(model)
         )
         decay = config.optim.ema_decay
-        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        # Here and not when they are needed: every process takes part in computing them.
+        self._validation_maps = self._maps(splits.val) if self._kept else None
         self._dataset = PictureDataset(
             splits.train,
             splits.vocabulary,
@@ -77,20 +79,30 @@ class Stage:
         if self.name == "self_critical":
             words = self.config.data.max_words
             return SelfCritical(self.splits.train, self.splits.vocabulary, optim.samples, words)
-        return CrossEntropy(optim.label_smoothing)
+        return CrossEntropy(
+            optim.label_smoothing, optim.scheduled_sampling, optim.attention_penalty
+        )
 
-    def _parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+    def _parameter_groups(self) -> Groups:
         """What is trained, each group with its peak learning rate."""
         encoder, settings = self.model.encoder, self.settings
-        parts = [encoder.stages[self._kept :]] if self._kept else [encoder]
-        trained = [parameter for part in parts for parameter in part.parameters()]
-        groups = [(list(self.model.decoder.parameters()), settings.decoder_lr)]
-        return [*groups, (trained, settings.encoder_lr)] if trained else groups
+        upper = encoder.stages[self._kept :] if self._kept else encoder
+        groups = [
+            (list(self.model.decoder.parameters()), settings.decoder_lr),
+            (list(upper.parameters()), settings.encoder_lr),
+        ]
+        return [group for group in groups if group[0]]
+
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """Its moments belong in a checkpoint."""
+        return self._updater.optimiser
 
     def _maps(self, pictures: list[CaptionedPicture]) -> NDArray[np.float16]:
         paths = [picture.path for picture in pictures]
         size = self.config.model.image_size
-        return cached_maps(self.model.encoder, self._kept, paths, size, self._cache)
+        with distributed.first_before_others():
+            return cached_maps(self.model.encoder, self._kept, paths, size, self._cache)
 
     def batches(self, epoch: int) -> DataLoader[Batch]:
         """Training batches in an order that depends on the seed and the epoch alone."""
@@ -105,43 +117,26 @@ class Stage:
 
     def step(self, batch: Batch, step: int, steps: int) -> Loss:
         """One update from one batch, number ``step`` of the stage's ``steps``."""
-        factor = rate_factor(step, steps, self.settings.warmup_steps)
-        for group, (_, peak) in zip(self.optimiser.param_groups, self._groups, strict=True):
-            group["lr"] = peak * factor
-        self.model.train(self.objective.dropout)
-        loss = self.objective(self.model.decoder, self._prepare(self.model, batch.pictures), batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.value.backward()  # type: ignore[no-untyped-call]
-        trained = [parameter for parameters, _ in self._groups for parameter in parameters]
-        nn.utils.clip_grad_norm_(trained, self.config.optim.clip_norm)
-        self.optimiser.step()
+        rate = rate_factor(step, steps, self.settings.warmup_steps)
+        loss = self._updater.step(batch, rate, step / steps)
         self.average.update_parameters(self.model)
         return loss
 
-    def _prepare(self, model: CaptionModel, pictures: Tensor) -> Prepared:
-        if not self._kept:
-            return model.prepare(pictures)
-        return model.decoder.prepare(model.encoder.upper(pictures, self._kept))
-
     def validation(self) -> Iterator[Prepared]:
         """The validation pictures, in order, under the averaged weights."""
-        if not self._kept:
+        maps = self._validation_maps
+        if maps is None:
             yield from prepared_pictures(self.averaged, self.splits.val, self.config)
             return
         size = self.config.validation.batch
-        maps = self._maps(self.splits.val)
         for first in range(0, len(maps), size):
             batch = torch.from_numpy(maps[first : first + size].astype(np.float32))
-            yield self._prepare(self.averaged, batch.to(device_of(self.model)))
+            yield self.averaged.prepare(batch.to(device_of(self.model)), self._kept)
 
     @property
     def averaged(self) -> CaptionModel:
         """The model with the moving average of its weights."""
         return cast(CaptionModel, self.average.module)
-
-    def finish(self) -> None:
-        """Put the averaged weights in the model, for the next stage to start from."""
-        self.model.load_state_dict(self.averaged.state_dict())
 
 
 def prepared_pictures(

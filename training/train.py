@@ -10,11 +10,13 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
+from training import distributed
 from training.captions_data import build_vocabulary, read_split
 from training.checkpoint import (
     Progress,
@@ -27,7 +29,7 @@ from training.config import ConfigError, TrainConfig, load_config
 from training.decode import decode_batches
 from training.metrics import plain_tokens, score_tokens
 from training.model import build_model
-from training.run import load_run
+from training.run import COMMIT, current_commit, load_run
 from training.stages import STAGES, Splits, Stage, device_of
 
 
@@ -35,7 +37,9 @@ def main() -> int:
     """Entry point; returns the exit status."""
     arguments = _parser().parse_args()
     try:
-        train(load_config(arguments.config, arguments.set), arguments.output, arguments.device)
+        config = load_config(arguments.config, arguments.set)
+        with distributed.processes(arguments.device) as device:
+            train(config, arguments.output, device)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m training.train",
         description="Train a captioning model on a data set in COCO captions format or a "
         "Karpathy split. An interrupted run goes on from its last whole epoch when the same "
-        "command is typed again.",
+        "command is typed again. Under torchrun several processes train together.",
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML, see training/configs/")
     parser.add_argument(
@@ -84,7 +88,8 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     Raises:
         ConfigError: bad data or weights, or the folder holds a run with another config.
     """
-    _claim(output, config)
+    with distributed.first_before_others():
+        _claim(output, config)
     train_pictures = read_split(config.data, "train")
     earlier = load_run(Path(config.start_from)) if config.start_from else None
     vocabulary = (
@@ -92,38 +97,47 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
         if earlier
         else build_vocabulary(train_pictures, config.data.min_word_count)
     )
-    (output / "vocabulary.json").write_text(vocabulary.to_json(), encoding="utf-8")
     splits = Splits(train_pictures, read_split(config.data, "val"), vocabulary)
-    print(
-        f"{len(splits.train)} training and {len(splits.val)} validation pictures, "
-        f"{len(vocabulary)} words"
-    )
     torch.manual_seed(config.seed)
     model = earlier.model if earlier else build_model(config.model, len(vocabulary))
     model.to(device)
 
     last = output / "last.safetensors"
-    progress = Progress(history=earlier.progress.history if earlier else [])
-    if last.is_file():
-        progress = read_progress(last)
+    before = earlier.progress.history if earlier else []
+    progress = read_progress(last) if last.is_file() else Progress(history=before)
+    if distributed.rank() == 0:
+        (output / "vocabulary.json").write_text(vocabulary.to_json(), encoding="utf-8")
+        print(
+            f"{len(splits.train)} training and {len(splits.val)} validation pictures, "
+            f"{len(vocabulary)} words"
+        )
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):
-        if epoch < progress.epochs_done:
+        own = progress.history[len(before) :]
+        if epoch < progress.epochs_done or _stalled(own, name, config.validation.patience):
             continue
         if stage is None or stage.name != name:
             if last.is_file():
-                load_checkpoint(last, model)
+                # A stage starts from the averaged weights of the one before.
+                load_checkpoint(last, model, averaged=stage_epoch == 0)
             stage = Stage(name, config, model, splits, output.parent / "cache")
             if stage_epoch:
                 load_training_state(last, stage.optimiser, stage.average)
         progress = _epoch(stage, epoch, stage_epoch, progress)
-        if progress.history[-1]["CIDEr"] >= progress.best_cider:
-            save_checkpoint(output / "best.safetensors", stage.averaged, progress)
-        if stage_epoch + 1 == stage.settings.epochs:
-            stage.finish()
-        save_checkpoint(last, model, progress, stage.optimiser, stage.average)
-    print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")
+        if distributed.rank() == 0:
+            if progress.history[-1]["CIDEr"] >= progress.best_cider:
+                save_checkpoint(output / "best.safetensors", stage.averaged, progress)
+            save_checkpoint(last, model, progress, stage.optimiser, stage.average)
+        distributed.wait()
+    if distributed.rank() == 0:
+        print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")
     return progress
+
+
+def _stalled(history: list[dict[str, Any]], stage: str, patience: int) -> bool:
+    """Whether the last epochs of a stage brought no better CIDEr."""
+    scores = [entry["CIDEr"] for entry in history if entry["stage"] == stage]
+    return 0 < patience < len(scores) and max(scores[-patience:]) <= max(scores[:-patience])
 
 
 def _plan(config: TrainConfig) -> list[tuple[str, int]]:
@@ -140,21 +154,23 @@ def _claim(output: Path, config: TrainConfig) -> None:
         raise ConfigError(
             f"{output} holds a run with another config; choose another --output, or delete it"
         )
+    if not file.is_file():
+        (output / COMMIT).write_text(current_commit(), encoding="utf-8")
     file.write_text(text, encoding="utf-8")
 
 
 def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Progress:
     shown = _train_epoch(stage, epoch, stage_epoch)
-    scores = validate(stage)
+    scores = distributed.shared(validate(stage) if distributed.rank() == 0 else {})
     entry = {
         "epoch": len(progress.history) + 1,
         "stage": stage.name,
         stage.objective.name: shown,
         **scores,
     }
-    print(
-        "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items())
-    )
+    if distributed.rank() == 0:
+        texts = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()]
+        print("  ".join(texts))
     return Progress(
         epoch + 1, max(progress.best_cider, scores["CIDEr"]), [*progress.history, entry]
     )
@@ -162,17 +178,18 @@ def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Pr
 
 def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
     """Train one epoch; returns the mean of what its objective shows."""
-    torch.manual_seed(stage.config.seed + 1000 * (epoch + 1))
+    torch.manual_seed(stage.config.seed + 1000 * (epoch + 1) + distributed.rank())
     batches = stage.batches(epoch)
     steps = stage.settings.epochs * len(batches)
+    device = device_of(stage.model)
     summed, weight = 0.0, 0
-    bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step")
+    silent = distributed.rank() > 0
+    bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
     for index, batch in enumerate(bar):
-        batch = batch.to(device_of(stage.model))
-        loss = stage.step(batch, stage_epoch * len(batches) + index, steps)
+        loss = stage.step(batch.to(device), stage_epoch * len(batches) + index, steps)
         summed, weight = summed + loss.shown * loss.weight, weight + loss.weight
         bar.set_postfix({stage.objective.name: f"{summed / weight:.3f}"})
-    return summed / weight
+    return distributed.total(summed, device) / distributed.total(weight, device)
 
 
 def validate(stage: Stage) -> dict[str, float]:

@@ -83,7 +83,7 @@ def test_steps_predict_what_teacher_forcing_predicts(frames):
     with torch.inference_mode():
         prepared = model.prepare(frames)
         everywhere = torch.ones(tokens.shape, dtype=torch.bool)
-        forced = model.decoder(prepared, tokens, everywhere).view(2, 3, 5, WORDS)
+        forced = model.decoder(prepared, tokens, everywhere)[0].view(2, 3, 5, WORDS)
         h, c = (state[:, None].expand(-1, 3, -1) for state in (prepared.h0, prepared.c0))
         for place in range(5):
             logits, h, c, attention = model.decoder.step(
@@ -99,4 +99,5 @@ def test_padding_does_not_reach_the_output_layer(frames):
     tokens = torch.zeros(2, 1, 4, dtype=torch.long)
     valid = torch.tensor([[[True, True, False, False]], [[True, False, False, False]]])
     with torch.inference_mode():
-        assert model.decoder(model.prepare(frames), tokens, valid).shape == (3, WORDS)
+        logits, attention = model.decoder(model.prepare(frames), tokens, valid)
+    assert logits.shape == (3, WORDS) and attention.shape == (2, 1, 4, 4)

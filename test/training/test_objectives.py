@@ -8,7 +8,7 @@ from training.batches import Batch
 from training.captions_data import CaptionedPicture
 from training.config import ModelConfig
 from training.model import build_model
-from training.objectives import SelfCritical, sample
+from training.objectives import SelfCritical, sample, uneven_attention, with_own_words
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man"])
 PICTURES = [
@@ -59,7 +59,7 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=3e-3)
     for _ in range(150):
-        loss = objective(decoder, decoder.prepare(grids), batch)
+        loss = objective(decoder, decoder.prepare(grids), batch, 0.0)
         optimiser.zero_grad()
         loss.value.backward()
         optimiser.step()
@@ -67,3 +67,34 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     found = [{" ".join(VOCABULARY.decode(ids)) for ids in captions} for captions in drawn.tolist()]
     assert "a dog runs" in found[0] and "a man" in found[1]
     assert all(ids[-1] == VOCABULARY.end for captions in drawn.tolist() for ids in captions)
+
+
+def captions_batch():
+    tokens = torch.tensor([[[0, 3, 4, 1], [0, 6, 1, 1]], [[0, 3, 6, 5], [0, 3, 1, 1]]])
+    valid = torch.tensor([[[1, 1, 1, 0], [1, 1, 0, 0]], [[1, 1, 1, 1], [1, 1, 0, 0]]]).bool()
+    return Batch(torch.tensor([0, 1]), torch.zeros(2, 1), tokens, valid, torch.zeros(11))
+
+
+def test_scheduled_sampling_replaces_its_share_of_words(decoder, prepared):
+    batch = captions_batch()
+    assert torch.equal(with_own_words(decoder, prepared, batch, 0.0), batch.tokens)
+    torch.manual_seed(0)
+    own = with_own_words(decoder, prepared, batch, 1.0)
+    assert (own[..., 0] == VOCABULARY.start).all()
+    assert torch.equal(own[~batch.valid], batch.tokens[~batch.valid])
+    assert (own != batch.tokens).any()
+
+
+def test_uneven_attention_counts_valid_words_only():
+    attention = torch.full((1, 2, 3, 4), 0.5)
+    valid = torch.tensor([[[1, 1, 0], [0, 0, 0]]]).bool()
+    assert uneven_attention(attention, valid) == 0
+    assert uneven_attention(attention, torch.ones_like(valid)) == pytest.approx(0.25)
+
+
+def test_a_batch_splits_with_its_targets():
+    batch = captions_batch()
+    first, second = batch.split(2)
+    assert len(first.targets) == 5 and len(second.targets) == 6
+    assert torch.equal(torch.cat([first.tokens, second.tokens]), batch.tokens)
+    assert len(batch.split(5)) == 2

@@ -70,12 +70,24 @@ def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
     assert torch.equal(first["decoder.embedding.weight"], second["decoder.embedding.weight"])
 
 
+def test_a_stage_without_progress_ends_early(tiny_config, tmp_path):
+    config = tiny_config(
+        frozen={"epochs": 6, "decoder_lr": 0.0},
+        validation={"patience": 2},
+        optim={"scheduled_sampling": 0.5, "attention_penalty": 0.1},
+    )
+    history = train(config, tmp_path / "run").history
+    assert [entry["stage"] for entry in history] == ["frozen"] * 3 + ["finetune"]
+    assert train(config, tmp_path / "run").history == history
+
+
 def test_best_is_the_moving_average(tiny_config, tmp_path):
     config = tiny_config(frozen={"epochs": 2}, finetune={"epochs": 0}, optim={"ema_decay": 0.9})
     train(config, tmp_path / "run")
-    last = load_file(tmp_path / "run/last.safetensors")
-    average = last["average.module.decoder.embedding.weight"]
-    assert torch.equal(last["decoder.embedding.weight"], average)
+    last, best = (load_file(tmp_path / f"run/{name}.safetensors") for name in ("last", "best"))
+    name = "decoder.embedding.weight"
+    assert not torch.equal(last[name], last[f"average.module.{name}"])
+    assert torch.equal(best[name], last[f"average.module.{name}"])
 
 
 def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypatch):

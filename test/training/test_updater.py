@@ -1,0 +1,52 @@
+"""Steps in parts, in other precisions, and in two processes."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from training.checkpoint import read_progress
+from training.train import train
+
+STEPS = {"epochs": 2, "batch": 4, "warmup_steps": 1}
+
+
+def losses(progress):
+    return [entry["loss"] for entry in progress.history]
+
+
+@pytest.fixture
+def config(tiny_config):
+    return tiny_config(frozen=STEPS, finetune=STEPS | {"encoder_stages": 2})
+
+
+def test_parts_change_nothing(config, tmp_path):
+    whole = train(config, tmp_path / "whole")
+    optim = dataclasses.replace(config.optim, parts=3)
+    parts = train(dataclasses.replace(config, optim=optim), tmp_path / "parts")
+    assert losses(parts) == pytest.approx(losses(whole), abs=1e-4)
+
+
+def test_bfloat16_trains_much_alike(config, tmp_path):
+    whole = train(config, tmp_path / "whole")
+    optim = dataclasses.replace(config.optim, precision="bfloat16")
+    half = train(dataclasses.replace(config, optim=optim), tmp_path / "half")
+    assert losses(half) == pytest.approx(losses(whole), rel=0.02)
+    assert losses(half) != losses(whole)
+
+
+def test_two_processes_give_the_loss_of_one(config, tmp_path):
+    whole = train(config, tmp_path / "whole")
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps(dataclasses.asdict(config)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    options = ["--config", str(file), "--output", str(tmp_path / "two"), "--device", "cpu"]
+    done = subprocess.run(
+        [*command, "-m", "training.train", *options], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    two = read_progress(tmp_path / "two/last.safetensors")
+    assert losses(two) == pytest.approx(losses(whole), abs=1e-4)
+    assert done.stdout.count("best validation CIDEr") == 1

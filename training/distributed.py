@@ -1,0 +1,77 @@
+"""Several training processes, as torchrun starts them, or just this one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import distributed
+
+T = TypeVar("T")
+# The first process validates and computes cached maps while the others wait.
+_TIMEOUT = timedelta(hours=12)
+
+
+@contextmanager
+def processes(device: str) -> Iterator[str]:
+    """Join the group that torchrun set up, if it did; yields this process's device."""
+    if "RANK" not in os.environ:
+        yield device
+        return
+    cuda = device.startswith("cuda")
+    own = f"cuda:{os.environ['LOCAL_RANK']}" if cuda else device
+    if cuda:
+        torch.cuda.set_device(own)
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=_TIMEOUT)
+    try:
+        yield own
+    finally:
+        distributed.destroy_process_group()
+
+
+def count() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def total(number: float, device: torch.device) -> float:
+    """The sum of a number over all processes."""
+    if not distributed.is_initialized():
+        return number
+    value = torch.tensor(float(number), dtype=torch.float64, device=device)
+    distributed.all_reduce(value)
+    return float(value)
+
+
+def shared(value: T) -> T:
+    """What the first process passes, in every process."""
+    if not distributed.is_initialized():
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def wait() -> None:
+    """Until all processes are here."""
+    if distributed.is_initialized():
+        distributed.barrier()
+
+
+@contextmanager
+def first_before_others() -> Iterator[None]:
+    """The first process runs the block alone; then the others run it and find its files."""
+    if rank() > 0:
+        wait()
+    yield
+    if rank() == 0:
+        wait()
