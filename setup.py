@@ -12,7 +12,7 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
     "ros-kilted-std-srvs",
     "ros-kilted-diagnostic-msgs",
 ]
-TEST = ["pytest", "ruff", "mypy"]
+TEST = ["pytest", "hypothesis", "ruff", "mypy"]
 
 setup(
     name=NAME,

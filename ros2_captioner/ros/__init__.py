@@ -6,6 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 _WHEELS = ("ros-kilted-rclpy", "ros-jazzy-rclpy")
 _MIDDLEWARE_OF_WHEELS = "rmw_fastrtps_cpp"
 
+# Read when OpenCV loads: broken frames are refused and logged once in a while by this package,
+# OpenCV would print two lines for each.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
 
 def _installed(distribution: str) -> bool:
     try:

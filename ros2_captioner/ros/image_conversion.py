@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import FrameError
+from ros2_captioner.ros.image_headers import stated_size
 
 MAX_PIXELS = 64_000_000  # 8K UHD is 33 million; a larger header is a broken one
 
@@ -167,12 +168,16 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
         uint8 ``[height, width, 3]`` RGB.
 
     Raises:
-        FrameError: with reason ``empty``, ``truncated``, ``too_large`` or ``undecodable``.
+        FrameError: with reason ``empty``, ``truncated``, ``bad_size``, ``too_large`` or
+            ``undecodable``.
     """
     data = np.frombuffer(message.data, np.uint8)
     if data.size == 0:
         raise FrameError("empty", "found a CompressedImage without data; expected a JPEG or PNG")
     _check_jpeg(data)
+    stated = stated_size(bytes(data))
+    if stated is not None:
+        _check_size(*stated)  # before the decoder makes room for it
     try:
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
