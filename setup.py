@@ -53,6 +53,7 @@ setup(
         "console_scripts": [
             f"captioner_node = {NAME}.ros.node:main",
             f"image_player = {NAME}.ros.image_player:main",
+            f"watch = {NAME}.ros.watch:main",
             f"caption = {NAME}.tools.caption:main",
             f"captioner_benchmark = {NAME}.tools.benchmark:main",
         ]
