@@ -23,6 +23,7 @@ from ros2_captioner.errors import CaptionerError
 from ros2_captioner.preprocess import read_picture
 from training.captions_data import CaptionedPicture, read_split
 from training.config import ConfigError, load_config
+from training.corruptions import CORRUPTIONS, corrupt
 from training.decode import decode_batches
 from training.manifest import write_manifest
 from training.metrics import MetricsError, Scores, caption_statistics, score_captions, signature
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             option, type=kind, nargs="+", help="several are all tried; default: the model's own"
         )
+    parser.add_argument(
+        "--corruption", choices=CORRUPTIONS, help="spoil the pictures as a robot's camera does"
+    )
     parser.add_argument("--limit", type=int, help="score only the first N pictures")
     parser.add_argument("--captions", type=Path, help="write the captions as JSON")
     parser.add_argument(
@@ -75,13 +79,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     pictures = read_split(config.data, arguments.split)[: arguments.limit]
     subject = _bundle(arguments) if arguments.bundle else _run(arguments)
     searches = _searches(subject.default, arguments.beam_width, arguments.length_penalty)
-    if arguments.record and len(searches) > 1:
-        raise ConfigError("found --record with several searches; expected one")
+    if arguments.record and (len(searches) > 1 or arguments.corruption):
+        raise ConfigError("found --record; expected it with one search of unspoilt pictures alone")
+    if arguments.corruption and arguments.run:
+        raise ConfigError("found --corruption with --run; expected it with --bundle")
     for options in searches:
         texts = subject.captions(pictures, options)
         scores = score_captions(texts, [picture.captions for picture in pictures])
+        spoilt = f" under {arguments.corruption}" if arguments.corruption else ""
         mark = signature(
-            f"{config.name} {arguments.split}",
+            f"{config.name} {arguments.split}{spoilt}",
             len(pictures),
             options.beam_width,
             options.length_penalty,
@@ -112,7 +119,7 @@ def _bundle(arguments: argparse.Namespace) -> _Subject:
     captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
     backend = captioner.backend
     return _Subject(
-        functools.partial(caption_pictures, captioner),
+        functools.partial(caption_pictures, captioner, corruption=arguments.corruption),
         captioner.default_options(),
         f"{backend.name} {backend.precision}",
         backend.precision,
@@ -139,7 +146,10 @@ def _searches(
 
 
 def caption_pictures(
-    captioner: Captioner, pictures: Sequence[CaptionedPicture], options: DecodingOptions
+    captioner: Captioner,
+    pictures: Sequence[CaptionedPicture],
+    options: DecodingOptions,
+    corruption: str | None = None,
 ) -> list[str]:
     """The bundle's caption of every picture, exactly as the run time makes it."""
     texts: list[str] = []
@@ -147,6 +157,8 @@ def caption_pictures(
         for first in range(0, len(pictures), _BATCH):
             batch = pictures[first : first + _BATCH]
             frames = [read_picture(str(picture.path)) for picture in batch]
+            if corruption:
+                frames = [corrupt(frame, corruption) for frame in frames]
             texts += [caption.text for caption in captioner.caption(frames, options).captions]
             bar.update(len(batch))
     return texts

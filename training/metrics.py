@@ -125,6 +125,19 @@ def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]
     return Scores(values, "PTB" if java else "plain")
 
 
+def cider_each(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """CIDEr, x1, of every raw caption under plain tokens.
+
+    Raises:
+        MetricsError: see `check_pairs`.
+    """
+    from pycocoevalcap.cider.cider import Cider
+
+    check_pairs(hypotheses, references)
+    found = plain_tokens([[text] for text in hypotheses])
+    return [float(score) for score in Cider().compute_score(plain_tokens(references), found)[1]]
+
+
 def caption_statistics(texts: Sequence[str]) -> dict[str, float]:
     """How varied captions are, and whether they repeat themselves.
 

@@ -1,0 +1,101 @@
+"""An HTML page with a bundle's best and worst captions, their references and attention.
+
+python -m training.report --bundle BUNDLE --config training/configs/flickr8k.yaml --output page.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.figure import attention_figure
+from ros2_captioner.preprocess import read_picture
+from training.captions_data import CaptionedPicture, read_split
+from training.config import ConfigError, load_config
+from training.evaluate import caption_pictures
+from training.metrics import cider_each
+
+_STYLE = """
+body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; color: #222 }
+section { margin: 0 0 2em; border-top: 1px solid #ccc; padding-top: 1em }
+img { max-width: 100% } ul { margin: .3em 0; color: #555 } b { font-size: 17px }
+"""
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    arguments = _parser().parse_args()
+    try:
+        config = load_config(arguments.config, arguments.set)
+        pictures = read_split(config.data, arguments.split)[: arguments.limit]
+        captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
+        page = report(captioner, pictures, arguments.count, f"{config.name} {arguments.split}")
+        arguments.output.write_text(page, encoding="utf-8")
+    except (ConfigError, CaptionerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.report",
+        description="Write an HTML page, complete in itself, with the captions of a split that "
+        "score best and worst in CIDEr.",
+    )
+    parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
+    parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
+    parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--split", choices=("val", "train"), default="val")
+    parser.add_argument("--precision", default="auto", help="variant of the bundle")
+    parser.add_argument("--limit", type=int, help="only the first N pictures")
+    parser.add_argument("--count", type=int, default=15, help="of best and of worst each")
+    parser.add_argument("--output", type=Path, required=True, help="file to write")
+    return parser
+
+
+def report(
+    captioner: Captioner, pictures: Sequence[CaptionedPicture], count: int, title: str
+) -> str:
+    """The page: ``count`` best captions by CIDEr, then as many worst, worst first."""
+    texts = caption_pictures(captioner, pictures, captioner.default_options())
+    scores = cider_each(texts, [picture.captions for picture in pictures])
+    order = np.argsort(scores)
+    best, worst = order[::-1][:count], order[:count]
+    parts = [f"<h1>{html.escape(title)}: mean CIDEr {np.mean(scores):.3f}</h1>"]
+    for heading, places in (("Best", best), ("Worst", worst)):
+        parts.append(f"<h2>{heading}</h2>")
+        parts += [_section(captioner, pictures[i], scores[i]) for i in places]
+    body = "\n".join(parts)
+    return f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style>\n{body}\n"
+
+
+def _section(captioner: Captioner, picture: CaptionedPicture, score: float) -> str:
+    frame = read_picture(str(picture.path))
+    caption = captioner.caption([frame]).captions[0]
+    references = "".join(f"<li>{html.escape(text)}</li>" for text in picture.captions)
+    return (
+        f"<section><b>{html.escape(caption.text)}</b> &middot; CIDEr {score:.2f} &middot; "
+        f"{html.escape(picture.path.name)}<ul>{references}</ul>"
+        f"<img src='data:image/jpeg;base64,{_jpeg(attention_figure(frame, caption))}'></section>"
+    )
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> str:
+    bgr = np.ascontiguousarray(picture[:, :, ::-1])
+    return base64.b64encode(cv2.imencode(".jpg", bgr)[1].tobytes()).decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
