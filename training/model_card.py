@@ -50,7 +50,7 @@ _WHAT = {
 def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
     """The stages of all epochs that led to the model, in words."""
     stages = Counter(entry["stage"] for entry in history)
-    return ", then ".join(f"{count} epochs {_WHAT[stage]}" for stage, count in stages.items())
+    return ",\nthen ".join(f"{count} epochs {_WHAT[stage]}" for stage, count in stages.items())
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
