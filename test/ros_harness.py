@@ -186,7 +186,9 @@ class Client:
     def transition(self, label):
         """A lifecycle transition by name; returns whether it succeeded."""
         identifier = getattr(Transition, f"TRANSITION_{label.upper()}")
-        request = ChangeState.Request(transition=Transition(id=identifier, label=label))
+        # Shutdown has an identifier for each state it starts from, and one label.
+        transition = Transition(id=identifier, label=label.rsplit("_")[-1])
+        request = ChangeState.Request(transition=transition)
         return self.call(ChangeState, "/captioner/change_state", request)[0].success
 
     def state(self):
