@@ -38,7 +38,7 @@ def _rotation(picture: Picture) -> NDArray[np.generic]:
 
 def _jpeg(picture: Picture) -> NDArray[np.generic]:
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 10])[1]
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 
 CORRUPTIONS: dict[str, Callable[[Picture], NDArray[np.generic]]] = {
