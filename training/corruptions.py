@@ -13,7 +13,7 @@ _SEED = 0
 
 
 def _out_of_focus(picture: Picture) -> NDArray[np.generic]:
-    return cv2.GaussianBlur(picture, (0, 0), sigmaX=max(picture.shape[:2]) / 160)
+    return cv2.GaussianBlur(picture, (0, 0), sigmaX=max(0.5, max(picture.shape[:2]) / 160))
 
 
 def _motion(picture: Picture) -> NDArray[np.generic]:
