@@ -17,6 +17,7 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 SCHEMA = 1
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
 DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
+_CHUNK = 2**20  # bytes hashed at a time
 _REMEDY = "write it anew with: python -m training.export --run RUN --output BUNDLE"
 _REQUIRED: Mapping[str, type] = {
     "name": str,
@@ -134,13 +135,20 @@ def _check_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
             f"{file}: found {size} bytes, expected {expected['bytes']}. A Git LFS pointer or a "
             f"broken copy? Copy it again, or {_REMEDY}"
         )
-    with file.open("rb") as stream:
-        found = hashlib.sha256(stream.read()).hexdigest()
+    found = _sha256(file)
     if found != expected["sha256"]:
         raise BundleError(
             f"{file}: found sha256 {found[:12]}..., expected {expected['sha256'][:12]}...; the "
             f"file was changed. Copy it again, or {_REMEDY}"
         )
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _check_variant(

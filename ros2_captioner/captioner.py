@@ -16,6 +16,7 @@ from ros2_captioner.backends import choose
 from ros2_captioner.backends.base import Backend
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.preprocess import preprocess_batch
 from ros2_captioner.vocabulary import detokenize
 
@@ -87,7 +88,9 @@ class Captioner:
             BackendError: the runtime is unknown, missing, or lacks the device.
         """
         bundle = load_bundle(model)
-        return cls(bundle, choose(bundle, backend, precision, device))
+        captioner = cls(bundle, choose(bundle, backend, precision, device))
+        return_freed_memory()
+        return captioner
 
     def default_options(self) -> DecodingOptions:
         """Decoding options that the bundle's metrics were measured with."""

@@ -17,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
+from ros2_captioner.memory import return_freed_memory, use_one_heap
 from ros2_captioner.ros.cameras import Camera
 from ros2_captioner.ros.diagnostics import (
     HANGS_AFTER_S,
@@ -161,6 +162,7 @@ class CaptionerNode(LifecycleNode):
             self._outputs.close()
         self._outputs = self._captioner = None
         self._configured = False
+        return_freed_memory()
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         self._settings, result = changed_settings(
@@ -259,6 +261,7 @@ def _described(captioner: Captioner) -> dict[str, str]:
 
 def main() -> None:
     """Entry point of ``ros2 run ros2_captioner captioner_node``."""
+    use_one_heap()
     sys.exit(run_node(CaptionerNode, CaptionerNode.autostart))
 
 
