@@ -107,6 +107,20 @@ def _export(
             external_data=False,
             verbose=False,
         )
+    strip_metadata(file)
+
+
+def strip_metadata(file: Path) -> None:
+    """Remove the exporter's notes, in place: they hold stack traces with this machine's paths."""
+    model = onnx.load(file)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for tensor in graph.initializer:
+        tensor.ClearField("doc_string")
+        tensor.ClearField("metadata_props")
+    onnx.save(model, file)
 
 
 def describe(file: Path) -> dict[str, dict[str, Any]]:
