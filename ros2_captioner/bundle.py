@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ SCHEMA = 1
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
 DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
 _CHUNK = 2**20  # bytes hashed at a time
+# How a tensor's first external_data entry, "location", is written in an ONNX file (protobuf).
+_EXTERNAL_DATA = b"\n\x08location\x12"
 _REMEDY = "write it anew with: python -m training.export --run RUN --output BUNDLE"
 _REQUIRED: Mapping[str, type] = {
     "name": str,
@@ -56,16 +58,12 @@ class Bundle:
         """The precisions it carries, the CPU default first."""
         return tuple(sorted(self.manifest["variants"], key=lambda name: name != "int8"))
 
-    @property
-    def grid_side(self) -> int:
-        """Cells along one side of the attention grid."""
-        return math.isqrt(int(self.manifest["architecture"]["cells"]))
-
     def graph(self, precision: str, part: str) -> Path:
         """Path of the ``encoder`` or ``decoder`` graph of a precision.
 
         Raises:
-            BundleError: the bundle does not carry that precision.
+            BundleError: the bundle does not carry that precision, or the graph keeps weights in
+                another file.
         """
         variants = self.manifest["variants"]
         if precision not in variants:
@@ -73,7 +71,18 @@ class Bundle:
                 f"{self.path} carries no precision {precision!r}; expected one of "
                 f"{list(self.precisions)}, or 'auto'"
             )
-        return self.path / str(variants[precision][part])
+        file = self.path / str(variants[precision][part])
+        _check_self_contained(file)
+        return file
+
+
+def _check_self_contained(file: Path) -> None:
+    """Refuse weights kept in other files: such a graph could read any file of the machine."""
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ) as content:
+        if content.find(_EXTERNAL_DATA) >= 0:
+            raise BundleError(
+                f"{file} keeps weights in another file; expected a graph that is complete in itself"
+            )
 
 
 def load_bundle(path: Path | str = "") -> Bundle:

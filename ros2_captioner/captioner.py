@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from ros2_captioner.backends import choose
 from ros2_captioner.backends.base import Backend
+from ros2_captioner.backends.standby import Standby
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.errors import BackendError
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.preprocess import preprocess_batch
-from ros2_captioner.vocabulary import detokenize
+from ros2_captioner.vocabulary import Vocabulary, detokenize
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,12 @@ class Captioner:
 
     Args:
         bundle: verified model, see `ros2_captioner.bundle.load_bundle`.
-        backend: the bundle loaded in a runtime, see `ros2_captioner.backends.choose`.
+        standby: the bundle loaded in a runtime, see `ros2_captioner.backends.choose`.
     """
 
-    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+    def __init__(self, bundle: Bundle, standby: Standby) -> None:
         self.bundle = bundle
-        self.backend = backend
+        self._standby = standby
         self._lock = threading.Lock()
 
     @classmethod
@@ -80,6 +83,7 @@ class Captioner:
         backend: str = "auto",
         precision: str = "auto",
         device: str = "auto",
+        engine_cache: str = "",
     ) -> Captioner:
         """Load a bundle; the shipped one if ``model`` is empty.
 
@@ -88,9 +92,24 @@ class Captioner:
             BackendError: the runtime is unknown, missing, or lacks the device.
         """
         bundle = load_bundle(model)
-        captioner = cls(bundle, choose(bundle, backend, precision, device))
+        captioner = cls(bundle, choose(bundle, backend, precision, device, engine_cache))
         return_freed_memory()
         return captioner
+
+    @property
+    def backend(self) -> Backend:
+        """The runtime in use."""
+        return self._standby.backend
+
+    @property
+    def reason(self) -> str:
+        """Why no better runtime was chosen, in a sentence; empty if there is none."""
+        return self._standby.reason
+
+    @property
+    def trouble(self) -> str:
+        """Which runtime failed and what goes on in its place; empty while all is well."""
+        return self._standby.trouble
 
     def default_options(self) -> DecodingOptions:
         """Decoding options that the bundle's metrics were measured with."""
@@ -110,17 +129,25 @@ class Captioner:
 
         Raises:
             FrameError: a frame is not a picture.
-            BackendError: the runtime failed.
+            BackendError: the runtime failed, and so did what took its place.
         """
         options = options or self.default_options()
         with self._lock:
-            begun = time.perf_counter()
-            inputs = preprocess_batch(frames, self.bundle.image_size)
-            preprocessed = time.perf_counter()
-            encoding = self.backend.encode(inputs)
-            encoded = time.perf_counter()
-            found = self._search(encoding, len(frames), options)
-            decoded = time.perf_counter()
+            self._standby.restore()
+            try:
+                return self._run(frames, options)
+            except BackendError as error:
+                self._standby.replace(error)
+                return self._run(frames, options)
+
+    def _run(self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions) -> CaptionBatch:
+        begun = time.perf_counter()
+        inputs = preprocess_batch(frames, self.bundle.image_size)
+        preprocessed = time.perf_counter()
+        encoding = self.backend.encode(inputs)
+        encoded = time.perf_counter()
+        found = self._search(encoding, len(frames), options)
+        decoded = time.perf_counter()
         captions = tuple(self._caption(hypotheses, options) for hypotheses in found)
         timing = Timing(
             1e3 * (preprocessed - begun), 1e3 * (encoded - preprocessed), 1e3 * (decoded - encoded)
@@ -147,12 +174,17 @@ class Captioner:
         return dataclasses.replace(best, alternatives=alternatives)
 
     def _worded(self, hypothesis: Hypothesis) -> Caption:
-        words = tuple(self.bundle.vocabulary.decode(hypothesis.ids))
-        side = self.bundle.grid_side
-        return Caption(
-            detokenize(words),
-            hypothesis.score,
-            words,
-            tuple(float(value) for value in hypothesis.log_probs),
-            hypothesis.attention.reshape(len(words), side, side),
-        )
+        return worded(hypothesis, self.bundle.vocabulary)
+
+
+def worded(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Caption:
+    """A hypothesis of the search in words, its attention as a square grid for each."""
+    words = tuple(vocabulary.decode(hypothesis.ids))
+    side = math.isqrt(hypothesis.attention.shape[1])
+    return Caption(
+        detokenize(words),
+        hypothesis.score,
+        words,
+        tuple(float(value) for value in hypothesis.log_probs),
+        hypothesis.attention.reshape(len(words), side, side),
+    )

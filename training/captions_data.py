@@ -34,36 +34,54 @@ def read_split(config: DataConfig, split: str) -> list[CaptionedPicture]:
     """
     file = Path(config.captions_train if split == "train" else config.captions_val)
     folder = Path(config.images if split == "train" else config.val_images or config.images)
-    try:
-        tree = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read captions from {file}: {error}") from error
-    if "annotations" in tree:
-        pictures = _from_coco(tree, folder)
-    elif "sentences" in (tree.get("images") or [{}])[0]:
-        pictures = _from_karpathy(tree, folder, split)
-    else:
-        raise ConfigError(
-            f"{file}: found the keys {sorted(tree)}; expected COCO captions (images, annotations) "
-            "or a Karpathy split (images with sentences and split)"
-        )
+    pictures, _ = listed(file, folder, split)
     _check(pictures, file, folder)
     return pictures
 
 
-def _from_coco(tree: dict[str, Any], folder: Path) -> list[CaptionedPicture]:
+def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture], list[str]]:
+    """What a file lists, whether or not the pictures are there.
+
+    Args:
+        file: COCO captions JSON of one split, or Karpathy split JSON of all.
+        folder: of the pictures.
+        split: ``train``, ``val``, or ``test`` where the file knows it.
+
+    Returns:
+        The pictures in file order, and the captions that belong to none of them.
+
+    Raises:
+        ConfigError: the file is of neither format.
+    """
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read captions from {file}: {error}") from error
+    if isinstance(tree, dict) and "annotations" in tree:
+        return _from_coco(tree, folder)
+    if isinstance(tree, dict) and "sentences" in (tree.get("images") or [{}])[0]:
+        return _from_karpathy(tree, folder, split), []
+    found = f"the keys {sorted(tree)}" if isinstance(tree, dict) else f"a {type(tree).__name__}"
+    raise ConfigError(
+        f"{file}: found {found}; expected COCO captions (images, annotations) or a Karpathy split "
+        "(images with sentences and split)"
+    )
+
+
+def _from_coco(tree: dict[str, Any], folder: Path) -> tuple[list[CaptionedPicture], list[str]]:
     captions: dict[int, list[str]] = {}
     for annotation in tree["annotations"]:
         captions.setdefault(annotation["image_id"], []).append(annotation["caption"])
-    return [
-        CaptionedPicture(folder / image["file_name"], tuple(captions.get(image["id"], ())))
+    pictures = [
+        CaptionedPicture(folder / image["file_name"], tuple(captions.pop(image["id"], ())))
         for image in tree["images"]
     ]
+    return pictures, [text for texts in captions.values() for text in texts]
 
 
 def _from_karpathy(tree: dict[str, Any], folder: Path, split: str) -> list[CaptionedPicture]:
     # Karpathy's "restval" is the part of COCO val that everybody trains on.
-    wanted = {"train", "restval"} if split == "train" else {"val"}
+    wanted = {"train", "restval"} if split == "train" else {split}
     return [
         CaptionedPicture(
             folder / image.get("filepath", "") / image["filename"],

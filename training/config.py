@@ -139,12 +139,14 @@ class ValidationConfig:
         length_penalty: of the search.
         batch: pictures searched together.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
+        keep: so many epochs with the highest CIDEr keep their weights, for `training.average`.
     """
 
     beam_width: int = 3
     length_penalty: float = 0.7
     batch: int = 50
     patience: int = 0
+    keep: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ros2_captioner.beam_search import DecodingOptions, StepOutput, beam_search
+from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput, beam_search
 from ros2_captioner.vocabulary import Vocabulary, detokenize
 from training.decoder import AdaptiveAttentionDecoder, Prepared
 
@@ -55,15 +55,15 @@ class TorchStepper:
 
 
 @torch.inference_mode()
-def decode_batches(
+def search_batches(
     decoder: AdaptiveAttentionDecoder,
     batches: Iterable[Prepared],
     vocabulary: Vocabulary,
     options: DecodingOptions,
-) -> list[str]:
-    """The best caption of every picture of every batch."""
+) -> list[Hypothesis]:
+    """The best hypothesis of every picture of every batch."""
     decoder.eval()
-    texts = []
+    best = []
     for prepared in batches:
         stepper = TorchStepper(decoder, prepared, options.beam_width)
         found = beam_search(
@@ -74,5 +74,16 @@ def decode_batches(
             end=vocabulary.end,
             vetoed=[vocabulary.start, vocabulary.unknown],
         )
-        texts += [detokenize(vocabulary.decode(hypotheses[0].ids)) for hypotheses in found]
-    return texts
+        best += [hypotheses[0] for hypotheses in found]
+    return best
+
+
+def decode_batches(
+    decoder: AdaptiveAttentionDecoder,
+    batches: Iterable[Prepared],
+    vocabulary: Vocabulary,
+    options: DecodingOptions,
+) -> list[str]:
+    """The best caption of every picture of every batch."""
+    found = search_batches(decoder, batches, vocabulary, options)
+    return [detokenize(vocabulary.decode(hypothesis.ids)) for hypothesis in found]

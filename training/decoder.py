@@ -48,10 +48,9 @@ class AdaptiveAttentionDecoder(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.initial = nn.Linear(width, 2 * hidden)
         self.embedding = nn.Embedding(vocabulary_size, hidden)
-        self.input_gates = nn.Linear(hidden, 4 * hidden)
-        self.hidden_gates = nn.Linear(hidden, 4 * hidden, bias=False)
-        self.sentinel_input = nn.Linear(hidden, hidden)
-        self.sentinel_hidden = nn.Linear(hidden, hidden, bias=False)
+        # Four gates and the cell's candidate, in this order: enter, forget, leave, sentinel | cell.
+        self.from_word = nn.Linear(hidden, 5 * hidden)
+        self.from_memory = nn.Linear(hidden, 5 * hidden, bias=False)
         self.sentinel_project = nn.Linear(hidden, width)
         self.query = nn.Linear(hidden, width)
         self.output = nn.Linear(hidden + width, hidden)
@@ -61,11 +60,10 @@ class AdaptiveAttentionDecoder(nn.Module):
 
     def _initialise(self) -> None:
         nn.init.normal_(self.embedding.weight, std=0.05)
-        hidden = self.hidden_gates.weight.shape[1]
-        nn.init.orthogonal_(self.hidden_gates.weight)
+        nn.init.orthogonal_(self.from_memory.weight)
         # A forget gate that starts open keeps the first words in memory.
         with torch.no_grad():
-            self.input_gates.bias[hidden : 2 * hidden] = 1.0
+            self.from_word.bias.chunk(5)[1].fill_(1.0)
 
     def prepare(self, grid: Tensor) -> Prepared:
         """``[B, L, C]`` grid to what every step needs."""
@@ -88,22 +86,16 @@ class AdaptiveAttentionDecoder(nn.Module):
         """
         batch, captions, length = tokens.shape
         embedded = self.dropout(self.embedding(tokens))
-        gates = self.input_gates(embedded).unbind(dim=2)
+        from_words = self.from_word(embedded).unbind(dim=2)
         h = prepared.h0[:, None].expand(batch, captions, -1)
         c = prepared.c0[:, None].expand(batch, captions, -1)
-        before, outputs, cells = [], [], []
-        for step in range(length):
-            before.append(h)
-            h, c = self._lstm(gates[step], h, c)
+        outputs, sentinels = [], []
+        for from_word in from_words:
+            h, c, sentinel = self._lstm(from_word, h, c)
             outputs.append(h)
-            cells.append(c)
+            sentinels.append(sentinel)
         words, attention = self._read_out(
-            embedded.flatten(1, 2),
-            _all_steps(before),
-            _all_steps(outputs),
-            _all_steps(cells),
-            prepared.features,
-            prepared.keys,
+            _all_steps(outputs), _all_steps(sentinels), prepared.features, prepared.keys
         )
         # The output layer costs most; captions are half padding, so only valid words reach it.
         logits = self._logits(self.dropout(words[valid.flatten(1)]))
@@ -118,24 +110,24 @@ class AdaptiveAttentionDecoder(nn.Module):
             Logits ``[B, K, V]``, h, c, and attention ``[B, K, L]``; what attention lacks to a sum
             of one went to the sentinel.
         """
-        embedded = self.embedding(tokens)
-        before = h
-        h, c = self._lstm(self.input_gates(embedded), h, c)
-        words, attention = self._read_out(embedded, before, h, c, features, keys)
+        from_word = self.from_word(self.embedding(tokens))
+        h, c, sentinel = self._lstm(from_word, h, c)
+        words, attention = self._read_out(h, sentinel, features, keys)
         return self._logits(words), h, c, attention
 
-    def _lstm(self, input_gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        gates = input_gates + self.hidden_gates(h)
-        enter, forget, cell, leave = gates.chunk(4, dim=-1)
-        c = forget.sigmoid() * c + enter.sigmoid() * cell.tanh()
-        return leave.sigmoid() * c.tanh(), c
+    def _lstm(self, from_word: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The next h and c, and of c what the sentinel's gate lets through."""
+        gates, cell = (from_word + self.from_memory(h)).split([4 * h.shape[-1], h.shape[-1]], -1)
+        enter, forget, leave, show = gates.sigmoid().chunk(4, dim=-1)
+        c = forget * c + enter * cell.tanh()
+        memory = c.tanh()
+        return leave * memory, c, show * memory
 
     def _read_out(
-        self, embedded: Tensor, before: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+        self, h: Tensor, sentinel: Tensor, features: Tensor, keys: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Attend with M states a picture, ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
-        gate = (self.sentinel_input(embedded) + self.sentinel_hidden(before)).sigmoid()
-        sentinel = torch.relu(self.sentinel_project(gate * c.tanh()))
+        sentinel = torch.relu(self.sentinel_project(sentinel))
         query = self.query(h) * (1 / math.sqrt(keys.shape[-1]))
         cell_scores = query @ keys.transpose(1, 2)
         sentinel_score = (query * self.key(sentinel)).sum(dim=-1, keepdim=True)

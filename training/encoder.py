@@ -52,7 +52,8 @@ class GridEncoder(nn.Module):
         return _grid(self.stages[stages:](maps.permute(0, 3, 1, 2)))
 
     def _stem(self, frames: Tensor) -> Tensor:
-        pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
+        # Cast first: TensorRT does nothing else with uint8.
+        pixels = frames.to(self.mean.dtype).permute(0, 3, 1, 2)
         stem: Tensor = self.stem((pixels - self.mean) * self.inverse_std)
         return stem
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import shutil
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +34,20 @@ from training.run import Run, load_run
 from training.stages import prepared_pictures
 
 PRECISIONS = ("float16", "int8", "float32")
-_PROOF_PICTURES = 50
+_PROOF_BEAMS = (1, 3, 5)
 
 
 def main() -> int:
     """Entry point; returns the exit status."""
     arguments = _parser().parse_args()
     try:
-        export(arguments.run, arguments.output, arguments.precisions, arguments.calibration)
+        export(
+            arguments.run,
+            arguments.output,
+            arguments.precisions,
+            arguments.calibration,
+            arguments.proof,
+        )
     except (ConfigError, CaptionerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -49,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.export",
         description="Write a model bundle from the best checkpoint of a run. The graphs are "
-        f"compared with torch on {_PROOF_PICTURES} validation pictures: float32 must give every "
-        "caption word for word.",
+        "compared with torch on validation pictures: float32 must give every caption word for "
+        "word.",
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of training.train")
     parser.add_argument(
@@ -70,10 +79,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="training pictures that calibrate the int8 encoder (default: %(default)s)",
     )
+    parser.add_argument(
+        "--proof",
+        type=int,
+        default=50,
+        metavar="N",
+        help="validation pictures that torch and the graphs caption (default: %(default)s)",
+    )
     return parser
 
 
-def export(run_folder: Path, output: Path, precisions: Sequence[str], calibration: int) -> None:
+def export(
+    run_folder: Path, output: Path, precisions: Sequence[str], calibration: int, proof: int
+) -> None:
     """Write the bundle beside ``output``, prove it, then put it in place.
 
     Raises:
@@ -94,7 +112,7 @@ def export(run_folder: Path, output: Path, precisions: Sequence[str], calibratio
         print(f"exporting {name}")
         _write_variant(run, work, name, variants, calibration)
     write_manifest(work, build_manifest(run, work, variants, decoding))
-    _prove(run, work, decoding, sorted(variants))
+    _prove(run, work, decoding, sorted(variants), proof)
     if "float32" not in precisions:
         for file in variants.pop("float32").values():
             (work / file).unlink()
@@ -135,21 +153,32 @@ def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
     ]
 
 
-def _prove(run: Run, bundle: Path, options: DecodingOptions, precisions: Sequence[str]) -> None:
-    pictures = read_split(run.config.data, "val")[:_PROOF_PICTURES]
-    prepared = prepared_pictures(run.model, pictures, run.config)
-    expected = decode_batches(run.model.decoder, prepared, run.vocabulary, options)
-    for precision in precisions:
-        captioner = Captioner.load(bundle, precision=precision, device="cpu")
-        found = caption_pictures(captioner, pictures, options)
-        equal = sum(a == b for a, b in zip(expected, found, strict=True))
-        print(f"{precision}: {equal} of {len(pictures)} captions equal torch's word for word")
-        if precision == "float32" and equal < len(pictures):
-            place = next(i for i, text in enumerate(found) if text != expected[i])
-            raise ConfigError(
-                f"the float32 graphs differ from torch on {pictures[place].path.name}: found "
-                f"{found[place]!r}, expected {expected[place]!r}; nothing was written to the output"
-            )
+def _prove(
+    run: Run, bundle: Path, options: DecodingOptions, precisions: Sequence[str], count: int
+) -> None:
+    pictures = read_split(run.config.data, "val")[:count]
+    prepared = list(prepared_pictures(run.model, pictures, run.config))
+    for width in _PROOF_BEAMS:
+        at_width = dataclasses.replace(options, beam_width=width)
+        expected = decode_batches(run.model.decoder, prepared, run.vocabulary, at_width)
+        for backend, precision in product(_runtimes(), precisions):
+            captioner = Captioner.load(bundle, backend, precision, "cpu")
+            found = caption_pictures(captioner, pictures, at_width)
+            same = [one == other for one, other in zip(expected, found, strict=True)]
+            equal = f"{sum(same)} of {len(same)} captions equal torch's word for word"
+            print(f"{precision} on {backend}, beam {width}: {equal}")
+            if precision == "float32" and not all(same):
+                place = same.index(False)
+                raise ConfigError(
+                    f"the float32 graphs on {backend} differ from torch on "
+                    f"{pictures[place].path.name}: found {found[place]!r}, expected "
+                    f"{expected[place]!r}; nothing was written to the output"
+                )
+
+
+def _runtimes() -> list[str]:
+    """Those of the run time that are installed here."""
+    return [name for name in ("onnxruntime", "openvino") if find_spec(name)]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,12 @@ from training.config import ConfigError, TrainConfig, config_from_dict
 from training.model import CaptionModel, build_model
 
 COMMIT = "commit.txt"
+EPOCH_FILES = "epoch-*.safetensors"
+
+
+def epoch_file(folder: Path, epoch: int) -> Path:
+    """Where the weights after an epoch are kept, if they are among the best."""
+    return folder / EPOCH_FILES.replace("*", f"{epoch:03d}")
 
 
 @dataclass(frozen=True)

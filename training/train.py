@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.captioner import Caption, worded
 from training import distributed
 from training.captions_data import build_vocabulary, read_split
 from training.checkpoint import (
@@ -26,11 +27,14 @@ from training.checkpoint import (
     save_checkpoint,
 )
 from training.config import ConfigError, TrainConfig, load_config
-from training.decode import decode_batches
+from training.decode import search_batches
+from training.logbook import Logbook
 from training.metrics import plain_tokens, score_tokens
 from training.model import build_model
-from training.run import COMMIT, current_commit, load_run
+from training.run import COMMIT, EPOCH_FILES, current_commit, epoch_file, load_run
 from training.stages import STAGES, Splits, Stage, device_of
+
+SHOWN = 4  # validation pictures in the log
 
 
 def main() -> int:
@@ -111,6 +115,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
             f"{len(splits.train)} training and {len(splits.val)} validation pictures, "
             f"{len(vocabulary)} words"
         )
+    logbook = Logbook(output / "tensorboard", splits.val[:SHOWN])
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):
         own = progress.history[len(before) :]
@@ -123,15 +128,28 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
             stage = Stage(name, config, model, splits, output.parent / "cache")
             if stage_epoch:
                 load_training_state(last, stage.optimiser, stage.average)
-        progress = _epoch(stage, epoch, stage_epoch, progress)
+        progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
         if distributed.rank() == 0:
             if progress.history[-1]["CIDEr"] >= progress.best_cider:
                 save_checkpoint(output / "best.safetensors", stage.averaged, progress)
+            _keep_best(output, stage, progress)
             save_checkpoint(last, model, progress, stage.optimiser, stage.average)
         distributed.wait()
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")
     return progress
+
+
+def _keep_best(output: Path, stage: Stage, progress: Progress) -> None:
+    """Keep the weights of the epochs with the highest CIDEr, this one included if it is one."""
+    keep = stage.config.validation.keep
+    ranked = sorted(progress.history, key=lambda entry: entry["CIDEr"], reverse=True)[:keep]
+    kept = {epoch_file(output, entry["epoch"]) for entry in ranked}
+    newest = epoch_file(output, progress.history[-1]["epoch"])
+    if newest in kept:
+        save_checkpoint(newest, stage.averaged, progress)
+    for file in set(output.glob(EPOCH_FILES)) - kept:
+        file.unlink()
 
 
 def _stalled(history: list[dict[str, Any]], stage: str, patience: int) -> bool:
@@ -159,9 +177,11 @@ def _claim(output: Path, config: TrainConfig) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Progress:
+def _epoch(
+    stage: Stage, epoch: int, stage_epoch: int, progress: Progress, logbook: Logbook
+) -> Progress:
     shown = _train_epoch(stage, epoch, stage_epoch)
-    scores = distributed.shared(validate(stage) if distributed.rank() == 0 else {})
+    scores, captions = distributed.shared(validate(stage) if distributed.rank() == 0 else ({}, []))
     entry = {
         "epoch": len(progress.history) + 1,
         "stage": stage.name,
@@ -171,6 +191,7 @@ def _epoch(stage: Stage, epoch: int, stage_epoch: int, progress: Progress) -> Pr
     if distributed.rank() == 0:
         texts = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()]
         print("  ".join(texts))
+        logbook.write(entry, captions)
     return Progress(
         epoch + 1, max(progress.best_cider, scores["CIDEr"]), [*progress.history, entry]
     )
@@ -192,16 +213,22 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
     return distributed.total(summed, device) / distributed.total(weight, device)
 
 
-def validate(stage: Stage) -> dict[str, float]:
-    """Scores, x1, of beam-searched captions of the validation split, tokenised without Java."""
+def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:
+    """Beam-searched captions of the validation split: scores, x1, tokenised without Java.
+
+    Returns:
+        The scores, and the captions of the first pictures, for people to look at.
+    """
     validation = stage.config.validation
     options = DecodingOptions(
         beam_width=validation.beam_width, length_penalty=validation.length_penalty
     )
-    splits = stage.splits
-    texts = decode_batches(stage.averaged.decoder, stage.validation(), splits.vocabulary, options)
-    references = plain_tokens([picture.captions for picture in splits.val])
-    return score_tokens(plain_tokens([[text] for text in texts]), references)
+    vocabulary, pictures = stage.splits.vocabulary, stage.splits.val
+    found = search_batches(stage.averaged.decoder, stage.validation(), vocabulary, options)
+    captions = [worded(hypothesis, vocabulary) for hypothesis in found]
+    references = plain_tokens([picture.captions for picture in pictures])
+    scores = score_tokens(plain_tokens([[caption.text] for caption in captions]), references)
+    return scores, captions[:SHOWN]
 
 
 if __name__ == "__main__":

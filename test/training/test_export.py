@@ -1,13 +1,15 @@
 """A trained run to a bundle that the run time captions with."""
 
+import dataclasses
 import json
 
 import onnx
 import pytest
 from tiny import FLICKR8K, ROOT
 
-from ros2_captioner.bundle import load_bundle
+from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BundleError
 from training.captions_data import read_split
 from training.evaluate import caption_pictures
 from training.evaluate import main as evaluate
@@ -28,7 +30,7 @@ def bundle(exported, tiny_config):
     config = tiny_config(frozen={"epochs": 10})
     if not (exported / "bundle").exists():
         train(config, exported / "run")
-        export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4)
+        export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4, 4)
     return exported / "bundle", config
 
 
@@ -87,3 +89,14 @@ def test_shipped_bundle_still_scores_on_flickr8k_val(tmp_path):
         plain_tokens([[text] for text in texts]), plain_tokens([p.captions for p in pictures])
     )
     assert scores["BLEU-1"] > 0.5 and scores["CIDEr"] > 0.35
+
+
+def test_the_run_time_refuses_weights_in_another_file(tmp_path):
+    graph = onnx.load(DEFAULT_BUNDLE / "decoder.int8.onnx")
+    bundle = dataclasses.replace(load_bundle(), path=tmp_path)
+    file = tmp_path / "decoder.int8.onnx"
+    onnx.save_model(graph, file, save_as_external_data=True, location="elsewhere.bin")
+    with pytest.raises(BundleError, match="weights in another file"):
+        bundle.graph("int8", "decoder")
+    onnx.save_model(onnx.load(DEFAULT_BUNDLE / "decoder.int8.onnx"), file)
+    assert bundle.graph("int8", "decoder") == file

@@ -1,12 +1,17 @@
 """Training end to end on four pictures: it learns, stops, resumes and refuses."""
 
 import dataclasses
+import random
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import COLOURS, captions_of
 
 from ros2_captioner.beam_search import DecodingOptions
@@ -115,13 +120,52 @@ def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypa
             assert not [key for key in expected if not torch.equal(found[key], expected[key])]
 
 
+def test_killed_again_and_again_it_ends_as_if_never_killed(tiny_config, tmp_path):
+    """SIGKILL at any moment leaves whole checkpoints: the same command goes on from them."""
+    config = tiny_config(frozen={"epochs": 4}, finetune={"epochs": 2}, validation={"keep": 2})
+    train(config, tmp_path / "whole")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(dataclasses.asdict(config)))
+    command = [sys.executable, "-m", "training.train", "--device", "cpu"]
+    command += ["--config", str(tmp_path / "config.yaml"), "--output", str(tmp_path / "killed")]
+    draw, kills = random.Random(3), 0
+    while True:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        progressed = tmp_path / "killed/last.safetensors"
+        before = progressed.stat().st_mtime_ns if progressed.is_file() else 0
+        # Killed some time after it has written something, so that every turn gets further.
+        while process.poll() is None:
+            if progressed.is_file() and progressed.stat().st_mtime_ns != before and kills < 3:
+                time.sleep(draw.uniform(0, 0.3))
+                process.kill()
+            time.sleep(0.01)
+        if process.wait() == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+        kills += 1
+    assert kills == 3
+    for file in sorted((tmp_path / "whole").glob("*.safetensors")):
+        found, expected = load_file(tmp_path / "killed" / file.name), load_file(file)
+        assert not [key for key in expected if not torch.equal(found[key], expected[key])]
+
+
+def test_the_log_shows_scores_captions_and_attention(tiny_config, tmp_path):
+    progress = train(tiny_config(frozen={"epochs": 2}), tmp_path / "run")
+    log = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    scores = [event.value for event in log.Scalars("CIDEr")]
+    assert scores == pytest.approx([entry["CIDEr"] for entry in progress.history])
+    assert len(log.Scalars("loss")) == 3
+    for colour in COLOURS:
+        assert len(log.Images(f"{colour}.png")) == 3
+        assert log.Tensors(f"{colour}.png/text_summary")
+
+
 def interrupted_after(epochs):
     from training.train import _epoch
 
-    def epoch_or_interrupt(stage, epoch, stage_epoch, progress):
+    def epoch_or_interrupt(stage, epoch, *others):
         if epoch == epochs:
             raise KeyboardInterrupt
-        return _epoch(stage, epoch, stage_epoch, progress)
+        return _epoch(stage, epoch, *others)
 
     return epoch_or_interrupt
 
@@ -145,7 +189,7 @@ def test_missing_run_says_what_to_type(tmp_path):
         load_run(tmp_path)
 
 
-@pytest.mark.parametrize("tool", ["train", "evaluate", "export"])
+@pytest.mark.parametrize("tool", ["train", "evaluate", "export", "average"])
 def test_help_reads(tool):
     command = [sys.executable, "-m", f"training.{tool}", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

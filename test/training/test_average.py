@@ -1,0 +1,34 @@
+"""Averaging a run's best epochs."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training.average import average
+from training.config import ConfigError
+from training.run import load_run
+from training.train import train
+
+
+def test_the_average_of_the_best_epochs_is_a_run_like_any_other(tiny_config, tmp_path):
+    config = tiny_config(frozen={"epochs": 5}, finetune={"epochs": 0}, validation={"keep": 2})
+    history = train(config, tmp_path / "run").history
+    ranked = sorted(history, key=lambda entry: entry["CIDEr"], reverse=True)[:2]
+    files = average(tmp_path / "run", tmp_path / "averaged")
+    expected = sorted(f"epoch-{entry['epoch']:03d}.safetensors" for entry in ranked)
+    assert [file.name for file in files] == expected
+    first, second = map(load_file, files)
+    found = load_run(tmp_path / "averaged").model.state_dict()
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, (first[name] + second[name]) / 2)
+    average(tmp_path / "run", tmp_path / "chosen", files[:1] * 2)
+    chosen = load_run(tmp_path / "chosen").model.state_dict()
+    assert all(torch.equal(chosen[name], first[name]) for name in chosen)
+    with pytest.raises(ConfigError, match="exists"):
+        average(tmp_path / "run", tmp_path / "averaged")
+
+
+def test_a_run_that_kept_nothing_says_what_to_type(tiny_config, tmp_path):
+    train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"validation\.keep=3"):
+        average(tmp_path / "run", tmp_path / "averaged")

@@ -1,0 +1,77 @@
+"""Average the weights of a run's best epochs, or of related runs, into a new run folder.
+
+python -m training.average --run runs/flickr8k --output runs/averaged
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch.optim.swa_utils import AveragedModel
+
+from training.checkpoint import load_checkpoint, read_progress, save_checkpoint
+from training.config import ConfigError
+from training.run import EPOCH_FILES, load_run
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.average",
+        description="Average the weights of the epochs that a run kept (validation.keep) into a "
+        "new run folder, which training.evaluate and training.export take like any other. Runs "
+        "that started from one another may be averaged too (Wortsman et al. 2022).",
+    )
+    parser.add_argument("--run", type=Path, required=True, help="run folder")
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", help="checkpoints; those that the run kept if not given"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="run folder to write")
+    arguments = parser.parse_args()
+    try:
+        files = average(arguments.run, arguments.output, arguments.weights)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"averaged {', '.join(map(str, files))} into {arguments.output}")
+    return 0
+
+
+def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> Sequence[Path]:
+    """Write the average, with the longest of their histories; returns the files that went into it.
+
+    Args:
+        folder: of the run whose config and vocabulary the new one takes.
+        output: run folder to write.
+        files: checkpoints of the same architecture; the epochs that the run kept if None.
+
+    Raises:
+        ConfigError: there are fewer than two files, one does not fit, or ``output`` exists.
+    """
+    run = load_run(folder)
+    files = files or sorted(folder.glob(EPOCH_FILES))
+    if len(files) < 2:
+        raise ConfigError(
+            f"{folder} kept {len(files)} epochs; expected at least two: train with "
+            "--set validation.keep=3"
+        )
+    if output.exists():
+        raise ConfigError(f"{output} exists; choose another --output, or delete it")
+    averaged = AveragedModel(run.model)
+    for file in files:
+        load_checkpoint(file, run.model)
+        averaged.update_parameters(run.model)
+    output.mkdir(parents=True)
+    for name in ("config.json", "vocabulary.json", "commit.txt"):
+        shutil.copy(folder / name, output / name)
+    longest = max(map(read_progress, files), key=lambda progress: len(progress.history))
+    save_checkpoint(output / "best.safetensors", averaged.module, longest)
+    return files
+
+
+if __name__ == "__main__":
+    sys.exit(main())

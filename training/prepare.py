@@ -1,0 +1,186 @@
+"""Look through a data set before a training: what is there, what is broken, what is in two splits.
+
+python -m training.prepare --images data/coco --train data/coco/dataset_coco.json \\
+    --val data/coco/dataset_coco.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from training.captions_data import CaptionedPicture, build_vocabulary, listed
+from training.config import ConfigError, DataConfig
+from training.picture_check import Inspected, inspect, same_pictures
+
+_SHOWN = 5  # names of each fault that are printed
+
+
+@dataclass
+class Findings:
+    """What is wrong with a data set.
+
+    Attributes:
+        faults: kind of fault to the names it was found at.
+        unusable: pictures that a training must not read.
+    """
+
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    unusable: set[Path] = field(default_factory=set)
+
+    def add(self, kind: str, name: str, picture: Path | None = None) -> None:
+        """Note one fault, and the picture that is to be left out for it, if any."""
+        self.faults.setdefault(kind, []).append(name)
+        if picture is not None:
+            self.unusable.add(picture)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns 0 if the data can be trained on."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return _prepare(parsed)
+    except (ConfigError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.prepare",
+        description="Decode every picture of a captions data set and look for files that are "
+        "missing, broken or too small, pictures without captions, captions without a picture, and "
+        "pictures that are in both splits (by a perceptual hash).",
+    )
+    parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
+    parser.add_argument(
+        "--unzip", type=Path, nargs="+", default=[], metavar="ZIP",
+        help="archives, such as COCO's train2014.zip, that are unpacked into --images first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--train", type=Path, required=True, help="COCO captions or Karpathy split JSON"
+    )
+    parser.add_argument("--val", type=Path, required=True, help="likewise; may be the same file")
+    parser.add_argument(
+        "--min-side", type=int, default=64, metavar="PIXELS", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--skip-to", type=Path, metavar="JSON",
+        help="write what is left when all faults are skipped, as a Karpathy split JSON for both "
+        "captions_train and captions_val; without it any fault is an error",
+    )  # fmt: skip
+    return parser
+
+
+def _prepare(parsed: argparse.Namespace) -> int:
+    for archive in parsed.unzip:
+        _unpack(archive, parsed.images)
+    findings, splits = Findings(), {}
+    for split, file in (("train", parsed.train), ("val", parsed.val)):
+        pictures, orphans = listed(file, parsed.images, split)
+        for caption in orphans:
+            findings.add("caption without a picture", f"{caption!r} in {file.name}")
+        splits[split] = _looked_through(split, pictures, parsed.min_side, findings)
+    _compare(splits["train"], splits["val"], findings)
+    left = {
+        split: [picture for picture, _ in found if picture.path not in findings.unusable]
+        for split, found in splits.items()
+    }
+    _report(left, splits, findings)
+    if parsed.skip_to:
+        _write(left, parsed.images, parsed.skip_to)
+        return 0
+    return 1 if findings.faults else 0
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for member in opened.infolist():
+                # A whole file of the same size is there already when an unpacking is repeated.
+                target = folder / member.filename
+                if not target.is_file() or target.stat().st_size != member.file_size:
+                    opened.extract(member, folder)
+    except zipfile.BadZipFile as error:
+        raise ConfigError(f"{archive}: {error}; download it again") from error
+
+
+Looked = list[tuple[CaptionedPicture, Inspected]]
+
+
+def _looked_through(
+    split: str, pictures: Sequence[CaptionedPicture], min_side: int, findings: Findings
+) -> Looked:
+    looked = list(zip(pictures, inspect([p.path for p in pictures], min_side), strict=True))
+    for picture, found in looked:
+        if found.fault:
+            kind = "missing picture" if found.fault == "not there" else "unusable picture"
+            findings.add(kind, f"{picture.path.name} ({split}): {found.fault}", picture.path)
+        elif not any(text.strip() for text in picture.captions):
+            findings.add(
+                "picture without a caption", f"{picture.path.name} ({split})", picture.path
+            )
+    return looked
+
+
+def _compare(train: Looked, val: Looked, findings: Findings) -> None:
+    """Pictures of both splits; validation keeps them, training loses them."""
+    usable = [[(p, found) for p, found in looked if not found.fault] for looked in (train, val)]
+    if not all(usable):
+        return
+    hashes = [np.stack([found.digest for _, found in looked]) for looked in usable]
+    for place, match in same_pictures(hashes[1], hashes[0]):
+        in_train, in_val = usable[0][match][0].path, usable[1][place][0].path
+        findings.add("same picture in both splits", f"{in_train.name} = {in_val.name}", in_train)
+
+
+def _report(
+    left: dict[str, list[CaptionedPicture]], splits: dict[str, Looked], findings: Findings
+) -> None:
+    for split, pictures in left.items():
+        sides = sorted(min(found.size) for _, found in splits[split] if not found.fault)
+        captions = sum(len(picture.captions) for picture in pictures)
+        print(
+            f"{split}: {len(splits[split])} pictures listed, {len(pictures)} without fault, "
+            f"{captions} captions, shorter side {sides[0]}-{sides[-1]} pixels"
+            if sides else f"{split}: {len(splits[split])} pictures listed, none usable"
+        )  # fmt: skip
+    words = len(build_vocabulary(left["train"], DataConfig.min_word_count))
+    print(f"vocabulary: {words} words that occur {DataConfig.min_word_count} times or more")
+    for kind, names in findings.faults.items():
+        print(f"{kind}: {len(names)}")
+        for name in names[:_SHOWN]:
+            print(f"    {name}")
+        if len(names) > _SHOWN:
+            print(f"    and {len(names) - _SHOWN} more")
+
+
+def _write(left: dict[str, list[CaptionedPicture]], images: Path, target: Path) -> None:
+    entries = [entry for split, found in left.items() for entry in _entries(split, found, images)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps({"images": entries}), encoding="utf-8")
+    print(f"wrote {target}; set data.captions_train and data.captions_val to it")
+
+
+def _entries(
+    split: str, pictures: Sequence[CaptionedPicture], images: Path
+) -> Iterator[dict[str, object]]:
+    for picture in pictures:
+        path = picture.path.relative_to(images)
+        yield {
+            "filepath": str(path.parent),
+            "filename": path.name,
+            "split": split,
+            "sentences": [{"raw": text} for text in picture.captions],
+        }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
