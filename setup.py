@@ -12,7 +12,8 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
     "ros-kilted-std-srvs",
     "ros-kilted-diagnostic-msgs",
 ]
-TEST = ["pytest", "hypothesis", "ruff", "mypy"]
+RTX = "tensorrt-rtx-cu13; platform_machine == 'x86_64'"  # builds engines without a GPU
+TEST = ["pytest", "hypothesis", "ruff", "mypy", "rosbags", "openvino", RTX]
 
 setup(
     name=NAME,
@@ -28,6 +29,10 @@ setup(
     extras_require={
         "ros": ROS_WHEELS,
         "demo": ["scikit-image"],
+        "bag": ["rosbags"],
+        "rtx": [RTX, "cuda-python"],
+        "openvino": ["openvino"],
+        "benchmark": ["openvino", "transformers"],
         "test": TEST,
         "training": [
             "torch",
@@ -38,6 +43,7 @@ setup(
             "pycocoevalcap",
             "pyyaml",
             "safetensors",
+            "tensorboard",
             "tqdm",
         ],
     },
@@ -51,10 +57,12 @@ setup(
     ],
     entry_points={
         "console_scripts": [
-            f"captioner_node = {NAME}.ros.node:main",
-            f"image_player = {NAME}.ros.image_player:main",
-            f"watch = {NAME}.ros.watch:main",
+            f"captioner_node = {NAME}.ros.start:captioner_node",
+            f"image_player = {NAME}.ros.start:image_player",
+            f"bag_player = {NAME}.ros.start:bag_player",
+            f"watch = {NAME}.ros.start:watch",
             f"caption = {NAME}.tools.caption:main",
+            f"build_engine = {NAME}.tools.build_engine:main",
             f"captioner_benchmark = {NAME}.tools.benchmark:main",
         ]
     },

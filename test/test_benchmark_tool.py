@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ros2_captioner.bundle import load_bundle
 from ros2_captioner.tools.benchmark import interleaved, main
 
 
@@ -11,13 +12,14 @@ def test_every_combination_has_a_row(tmp_path, capsys):
     file = tmp_path / "table.json"
     options = ["--precisions", "int8", "--beam-widths", "1", "2", "--cameras", "1", "2"]
     assert main([*options, "--rounds", "2", "--json", str(file)]) == 0
-    rows = json.loads(file.read_text())
+    rows = json.loads(file.read_text())["captions"]
     assert [(row["beam_width"], row["cameras"]) for row in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert {row["CIDEr"] for row in rows} == {load_bundle().manifest["metrics"]["int8"]["CIDEr"]}
     for row in rows:
         parts = row["preprocess_ms"] + row["encode_ms"] + 16 * row["step_ms"]
         assert row["encode_ms"] > 0 and parts == pytest.approx(row["whole_ms"], rel=0.5)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5 and lines[0].split()[0] == "precision"
+    assert len(lines) == 5 and lines[0].split()[:2] == ["backend", "precision"]
     assert len({len(line) for line in lines}) == 1
 
 

@@ -1,4 +1,4 @@
-"""``captioner_benchmark``: how long a caption takes here, by precision, beam width and cameras."""
+"""``captioner_benchmark``: how long a caption takes here, alone and through the whole node."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.backends import BACKENDS, DEVICES
 from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner, Timing
 from ros2_captioner.errors import CaptionerError
 
@@ -27,14 +29,16 @@ Key = TypeVar("Key")
 
 
 class Setting(NamedTuple):
-    """One row of the table.
+    """What is timed.
 
     Attributes:
+        backend: runtime.
         precision: variant of the model.
         beam_width: of the search.
         cameras: frames captioned together.
     """
 
+    backend: str
     precision: str
     beam_width: int
     cameras: int
@@ -44,10 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     try:
-        rows = measure(parsed)
-        print(_table(rows))
+        tables = {"captions": measure(parsed)}
+        print(_table(tables["captions"]))
+        if parsed.node_rates:
+            tables["node"] = measure_nodes(parsed)
+            print(f"\n{_table(tables['node'])}")
         if parsed.json:
-            parsed.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+            parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
     except (CaptionerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -59,36 +66,72 @@ def _parser() -> argparse.ArgumentParser:
         prog="captioner_benchmark",
         description=f"Time whole captions of {STEPS} words of 640x480 frames, interleaved: every "
         "round times each setting once, so that a busy machine slows them all alike. Times are "
-        "milliseconds a call, for all its cameras together.",
+        "milliseconds a call, for all its cameras together, with the first and third quartile. "
+        "CIDEr is what the bundle was measured with.",
     )
     parser.add_argument("--model", default="", help="bundle (default: the shipped one)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precisions", nargs="+", help="default: all that the bundle carries")
     parser.add_argument("--beam-widths", nargs="+", type=int, default=[1, 3, 5], metavar="K")
     parser.add_argument("--cameras", nargs="+", type=int, default=[1, 4], metavar="N")
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--node-rates",
+        nargs="+",
+        type=float,
+        default=[],
+        metavar="HZ",
+        help="also run the whole node, with a camera of each of these rates (needs ROS 2)",
+    )
+    parser.add_argument(
+        "--node-seconds", type=float, default=20.0, metavar="S", help="default: %(default)s"
+    )
     parser.add_argument("--json", type=Path, help="also write the rows as JSON")
     return parser
 
 
 def measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
     """Time every combination; returns a row each."""
-    first = Captioner.load(parsed.model, parsed.backend, device=parsed.device)
-    captioners = {
-        precision: Captioner.load(parsed.model, parsed.backend, precision, parsed.device)
-        for precision in parsed.precisions or first.bundle.precisions
-    }
+    captioners = _captioners(parsed)
     settings = [
-        Setting(precision, width, cameras)
-        for precision in captioners
+        Setting(*runtime, width, cameras)
+        for runtime in captioners
         for width in parsed.beam_widths
         for cameras in parsed.cameras
     ]
     frames = synthetic_frames(max(parsed.cameras))
-    calls = {setting: _call(captioners[setting.precision], setting, frames) for setting in settings}
+    calls = {setting: _call(captioners[setting[:2]], setting, frames) for setting in settings}
     times = interleaved(calls, parsed.rounds)
-    return [_row(setting, runs) for setting, runs in times.items()]
+    metrics = load_bundle(parsed.model).manifest["metrics"]
+    return [
+        {**_row(setting, runs), "CIDEr": metrics.get(setting.precision, {}).get("CIDEr", "")}
+        for setting, runs in times.items()
+    ]
+
+
+def _captioners(parsed: argparse.Namespace) -> dict[tuple[str, str], Captioner]:
+    """By backend and precision."""
+    precisions = parsed.precisions or load_bundle(parsed.model).precisions
+    loaded = [
+        Captioner.load(parsed.model, backend, precision, parsed.device)
+        for backend in parsed.backends
+        for precision in precisions
+    ]
+    return {(found.backend.name, found.backend.precision): found for found in loaded}
+
+
+def measure_nodes(parsed: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run the node with each backend, rate and beam width; returns a row each."""
+    from ros2_captioner.ros.node_benchmark import measure_node
+
+    rows = []
+    for backend, width, rate_hz in product(parsed.backends, parsed.beam_widths, parsed.node_rates):
+        chosen = {"model": parsed.model, "backend": backend, "device": parsed.device,
+                  "beam_width": width, "min_length": STEPS, "max_length": STEPS}  # fmt: skip
+        found = measure_node(chosen, synthetic_frames(1)[0], rate_hz, parsed.node_seconds)
+        rows.append({"backend": backend, "beam_width": width, **found})
+    return rows
 
 
 def fixed_length(beam_width: int) -> DecodingOptions:
@@ -146,26 +189,17 @@ def _row(setting: Setting, runs: Sequence[Timing]) -> dict[str, Any]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    header = ("precision", "beam", "cameras", "resize", "encode", "step", "whole", "captions/s")
-    cells = [
-        (
-            row["precision"],
-            row["beam_width"],
-            row["cameras"],
-            row["preprocess_ms"],
-            row["encode_ms"],
-            row["step_ms"],
-            f"{row['whole_ms']} ({row['quartiles_ms'][0]}-{row['quartiles_ms'][1]})",
-            row["captions_per_s"],
-        )
-        for row in rows
-    ]
-    columns = list(zip(header, *([str(cell) for cell in line] for line in cells), strict=True))
-    widths = [max(map(len, column)) for column in columns]
+    """Columns named as the keys of the rows."""
+    lines = [list(rows[0]), *([_shown(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
-        for line in zip(*columns, strict=True)
+        for line in lines
     )
+
+
+def _shown(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 if __name__ == "__main__":

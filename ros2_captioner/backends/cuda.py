@@ -1,0 +1,155 @@
+"""Device memory, pinned memory and one stream, through cuda-python."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ros2_captioner.errors import BackendError
+
+ALIGNMENT = 256  # bytes, of every tensor that TensorRT is given
+
+
+def check_driver() -> None:
+    """Look for a driver and a GPU without loading anything that dies where there is none.
+
+    Raises:
+        BackendError: no driver, or no GPU.
+    """
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise BackendError(
+            "found no NVIDIA driver (libcuda.so.1); TensorRT and CUDA need one. Install it, or use "
+            "backend onnxruntime with device cpu"
+        ) from error
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        raise BackendError(
+            "the NVIDIA driver reports no usable GPU; look at nvidia-smi, or use backend "
+            "onnxruntime with device cpu"
+        )
+
+
+def import_runtime() -> Any:
+    """The module ``cuda.bindings.runtime``.
+
+    Raises:
+        BackendError: cuda-python is not installed.
+    """
+    try:
+        from cuda.bindings import runtime
+    except ImportError as error:
+        raise BackendError(
+            f"cuda-python does not import ({error}); type: pip install cuda-python"
+        ) from error
+    return runtime
+
+
+class Cuda:
+    """CUDA runtime calls that raise instead of returning codes, on a stream of their own.
+
+    Args:
+        runtime: see `import_runtime`.
+    """
+
+    def __init__(self, runtime: Any) -> None:
+        self._runtime = runtime
+        self._kinds = runtime.cudaMemcpyKind
+        self.stream = self.call("cudaStreamCreate")
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        """A runtime function's result.
+
+        Raises:
+            BackendError: it failed.
+        """
+        code, *results = getattr(self._runtime, function)(*arguments)
+        if int(code):
+            raise BackendError(f"{function} failed: {code.name}")
+        return results[0] if results else None
+
+    def to_device(self, target: int, source: int, count: int) -> None:
+        """Queue a copy of ``count`` bytes from pinned memory."""
+        kind = self._kinds.cudaMemcpyHostToDevice
+        self.call("cudaMemcpyAsync", target, source, count, kind, self.stream)
+
+    def to_host(self, target: int, source: int, count: int) -> None:
+        """Queue a copy of ``count`` bytes into pinned memory."""
+        kind = self._kinds.cudaMemcpyDeviceToHost
+        self.call("cudaMemcpyAsync", target, source, count, kind, self.stream)
+
+    def repeat_rows(self, target: int, source: int, rows: int, row_bytes: int, times: int) -> None:
+        """Queue copies on the device: every row of ``source`` so many times in a row."""
+        kind = self._kinds.cudaMemcpyDeviceToDevice
+        for turn in range(times):
+            self.call(
+                "cudaMemcpy2DAsync",
+                target + turn * row_bytes,
+                times * row_bytes,
+                source,
+                row_bytes,
+                row_bytes,
+                rows,
+                kind,
+                self.stream,
+            )
+
+    def wait(self) -> None:
+        """Until all that was queued is done."""
+        self.call("cudaStreamSynchronize", self.stream)
+
+
+class DeviceBuffer:
+    """Memory on the device, freed with the object.
+
+    Args:
+        cuda: allocates it.
+        size: bytes.
+
+    Attributes:
+        address: on the device.
+    """
+
+    def __init__(self, cuda: Cuda, size: int) -> None:
+        self._cuda = cuda
+        self.address: int = int(cuda.call("cudaMalloc", size))
+
+    def __del__(self) -> None:
+        if hasattr(self, "address"):
+            self._cuda.call("cudaFree", self.address)
+
+
+class PinnedBuffer:
+    """Host memory that the device copies from and to by itself, freed with the object.
+
+    Args:
+        cuda: allocates it.
+        size: bytes.
+
+    Attributes:
+        address: on the host.
+    """
+
+    def __init__(self, cuda: Cuda, size: int) -> None:
+        self._cuda = cuda
+        self.address: int = int(cuda.call("cudaHostAlloc", size, 0))
+        self._bytes = (ctypes.c_uint8 * size).from_address(self.address)
+
+    def view(self, offset: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """A part of it as an array, not copied."""
+        count = int(np.prod(shape))
+        found = np.frombuffer(memoryview(self._bytes), np.dtype(dtype), count, offset)
+        return found.reshape(shape)
+
+    def __del__(self) -> None:
+        if hasattr(self, "address"):
+            self._cuda.call("cudaFreeHost", self.address)
+
+
+def aligned(size: int) -> int:
+    """The next multiple of `ALIGNMENT`."""
+    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,114 @@
+"""Engines on disk, where nobody else can put one: an engine is code that TensorRT runs.
+
+The folder is private to the user, and every file carries a keyed hash (HMAC) of its content and of
+what it was built for; whatever does not match is built anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from ros2_captioner.errors import BackendError
+
+_KEY_FILE, _KEY_BYTES = "key", 32
+_MAC_BYTES = hashlib.sha256().digest_size
+
+
+def default_folder() -> Path:
+    """``$XDG_CACHE_HOME/ros2_captioner/engines``, or under ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ros2_captioner" / "engines"
+
+
+class EngineCache:
+    """Engines by what they were built for.
+
+    Args:
+        folder: made with mode 0700 if missing; `default_folder` if empty.
+
+    Raises:
+        BackendError: the folder is a link, belongs to somebody else or is open to others.
+    """
+
+    def __init__(self, folder: Path | str = "") -> None:
+        self._folder = Path(folder) if folder else default_folder()
+        try:
+            self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            self._check(self._folder, stat.S_ISDIR)
+            self._key = self._read_key()
+        except OSError as error:
+            raise BackendError(
+                f"engine cache {self._folder}: {error}; expected a folder of yours. Choose another "
+                "with the parameter engine_cache"
+            ) from error
+
+    def load(self, identity: Mapping[str, str]) -> bytes | None:
+        """The engine built for exactly this, or None: missing, stale, or not written here."""
+        file = self._file(identity)
+        try:
+            self._check(file, stat.S_ISREG)
+            content = _read(file)
+        except FileNotFoundError:
+            return None
+        mac, engine = content[:_MAC_BYTES], content[_MAC_BYTES:]
+        return engine if hmac.compare_digest(mac, self._mac(identity, engine)) else None
+
+    def store(self, identity: Mapping[str, str], engine: bytes) -> None:
+        """Keep an engine; a reader sees the old file or the new one, never a part."""
+        file = self._file(identity)
+        partial = file.with_suffix(f".{os.getpid()}")
+        _write(partial, self._mac(identity, engine) + engine)
+        os.replace(partial, file)
+
+    def _file(self, identity: Mapping[str, str]) -> Path:
+        digest = hashlib.sha256(_canonical(identity)).hexdigest()
+        return self._folder / f"{identity['part']}-{digest[:16]}.engine"
+
+    def _mac(self, identity: Mapping[str, str], engine: bytes) -> bytes:
+        keyed = hmac.new(self._key, _canonical(identity), hashlib.sha256)
+        keyed.update(engine)
+        return keyed.digest()
+
+    def _read_key(self) -> bytes:
+        file = self._folder / _KEY_FILE
+        try:
+            _write(file, secrets.token_bytes(_KEY_BYTES))
+        except FileExistsError:
+            self._check(file, stat.S_ISREG)
+        return _read(file)
+
+    def _check(self, path: Path, right_kind: object) -> None:
+        found = os.lstat(path)
+        mode = stat.S_IMODE(found.st_mode)
+        if not right_kind(found.st_mode):  # type: ignore[operator]
+            raise BackendError(
+                f"engine cache: found a link or a special file at {path}; delete it, as an engine "
+                "from elsewhere could run any code"
+            )
+        if found.st_uid != os.getuid() or mode & 0o077:
+            raise BackendError(
+                f"engine cache: {path} belongs to user {found.st_uid} with mode {mode:o}; expected "
+                f"user {os.getuid()} and nobody else. If it is yours, type: chmod go= {path}"
+            )
+
+
+def _canonical(identity: Mapping[str, str]) -> bytes:
+    return json.dumps(identity, sort_keys=True).encode()
+
+
+def _read(file: Path) -> bytes:
+    with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+        return stream.read()
+
+
+def _write(file: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with open(os.open(file, flags, mode=0o600), "wb") as stream:
+        stream.write(content)

@@ -1,0 +1,86 @@
+"""OpenVINO on a CPU."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.backends.host import Arrays, HostBackend
+from ros2_captioner.bundle import Bundle, Tensor, check_tensors
+from ros2_captioner.errors import BackendError, BundleError
+
+_DTYPES = {"u8": "uint8", "i32": "int32", "f16": "float16", "f32": "float32"}
+
+
+class OpenVinoBackend(HostBackend):
+    """See `ros2_captioner.backends.base.Backend`.
+
+    Args:
+        bundle: verified model.
+        precision: ``auto``, which is int8 where the bundle has it, or one that it carries.
+
+    Raises:
+        BackendError: OpenVINO is not installed.
+        BundleError: a graph does not load or differs from the manifest.
+    """
+
+    name = "openvino"
+    device = "cpu"
+
+    def __init__(self, bundle: Bundle, precision: str = "auto") -> None:
+        self.precision = bundle.precisions[0] if precision == "auto" else precision
+        check_installed()
+        core = importlib.import_module("openvino").Core()
+        super().__init__(
+            _Graph(core, bundle, "encoder", self.precision),
+            _Graph(core, bundle, "decoder", self.precision),
+            bundle.manifest["graphs"]["decoder"]["state"],
+        )
+
+
+class _Graph:
+    """A compiled graph, called with named arrays."""
+
+    def __init__(self, core: Any, bundle: Bundle, part: str, precision: str) -> None:
+        file = bundle.graph(precision, part)
+        compiled = _compiled(core, file)
+        check_tensors(bundle, part, file, {
+            port.any_name: _tensor(port) for port in (*compiled.inputs, *compiled.outputs)
+        })  # fmt: skip
+        self._request = compiled.create_infer_request()
+        self._outputs = {port.any_name: port for port in compiled.outputs}
+
+    def __call__(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        try:
+            results = self._request.infer(contiguous, share_inputs=True)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO failed to run the model: {error}") from error
+        return {name: results[port] for name, port in self._outputs.items()}
+
+
+def _compiled(core: Any, file: Path) -> Any:
+    try:
+        return core.compile_model(file, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    except RuntimeError as error:
+        raise BundleError(f"OpenVINO cannot load {file}: {error}") from error
+
+
+def _tensor(port: Any) -> Tensor:
+    dtype = port.element_type.to_string()
+    shape = tuple("?" if size.is_dynamic else size.get_length() for size in port.partial_shape)
+    return Tensor(_DTYPES.get(dtype, dtype), shape)
+
+
+def check_installed() -> None:
+    """Look for OpenVINO without importing it.
+
+    Raises:
+        BackendError: it is not installed.
+    """
+    if importlib.util.find_spec("openvino") is None:
+        raise BackendError("OpenVINO is not installed; type: pip install openvino")

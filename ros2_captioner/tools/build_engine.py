@@ -1,0 +1,44 @@
+"""``build_engine``: build a model's TensorRT engines for this GPU, before the robot needs them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ros2_captioner.backends.tensorrt import TensorRtBackend
+from ros2_captioner.bundle import load_bundle
+from ros2_captioner.errors import CaptionerError
+
+_BAR = 30  # characters
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="build_engine",
+        description="Build the TensorRT engines of a model for this GPU and cache them. "
+        "They serve every beam width and up to eight cameras. The node builds by itself what is "
+        "missing; this does it beforehand.",
+    )
+    parser.add_argument("--model", default="", help="bundle; the shipped model if not given")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float16", "float32"))
+    parser.add_argument("--engine-cache", default="", help="folder; your own cache if not given")
+    parsed = parser.parse_args(arguments)
+    try:
+        bundle = load_bundle(parsed.model)
+        TensorRtBackend(bundle, parsed.precision, parsed.engine_cache, progress=_show)
+    except CaptionerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"the engines of {bundle.manifest['name']} are ready")
+    return 0
+
+
+def _show(phase: str, done: int, steps: int) -> None:
+    bar = "#" * (_BAR * done // steps)
+    print(f"\r{phase} [{bar:{_BAR}}] {done}/{steps}", end="\n" if done == steps else "", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

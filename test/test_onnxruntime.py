@@ -1,0 +1,27 @@
+"""What of the ONNX Runtime backend no other test reaches: outputs that stay on the device."""
+
+import numpy as np
+from onnxruntime import OrtValue
+
+from ros2_captioner.backends.onnxruntime import BoundGraph
+from ros2_captioner.captioner import Captioner
+
+
+def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_photograph):
+    """The path that a GPU takes, with a CPU as the device."""
+    captioner = Captioner.load(backend="onnxruntime", device="cpu")
+    frames = [photograph, second_photograph]
+    expected = captioner.caption(frames).captions
+    backend, graphs = captioner.backend, captioner.bundle.manifest["graphs"]
+    backend._encoder = BoundGraph(backend._encoder._session, "cpu", graphs["decoder"]["inputs"])
+    backend._decoder = BoundGraph(backend._decoder._session, "cpu", ["h_next", "c_next"])
+
+    encoding = backend.encode(np.zeros((1, 224, 224, 3), np.uint8))
+    assert {type(value) for value in encoding.constants.values()} == {OrtValue}
+    stepper = backend.start(encoding, 2)
+    stepper.step(np.zeros((1, 2), np.int32), np.array([[0, 1]]))
+    assert {type(value) for value in stepper._state.values()} == {OrtValue}
+
+    found = captioner.caption(frames).captions
+    assert [c.text for c in found] == [c.text for c in expected]
+    np.testing.assert_allclose(found[0].log_probs, expected[0].log_probs, atol=1e-5)
