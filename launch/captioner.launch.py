@@ -3,6 +3,8 @@
 ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_raw']"
 """
 
+from typing import Any
+
 import yaml
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -14,43 +16,67 @@ from launch import LaunchContext, LaunchDescription
 _DEFAULT_PARAMS = PathJoinSubstitution(
     [FindPackageShare("ros2_captioner"), "config", "captioner.yaml"]
 )
+# Node parameters; empty leaves each as the parameter file has it.
+_PARAMETERS = (
+    ("image_topics", "Camera topics, e.g. ['/front/image_raw','/rear/image_raw/compressed']"),
+    ("model", "Directory of a model bundle"),
+    ("backend", "Runtime of the model"),
+    ("precision", "Variant of the model: int8, float16 or float32"),
+    ("device", "cpu or cuda"),
+    ("beam_width", "Hypotheses the beam search keeps, 1-16"),
+    ("max_rate_hz", "Captions a second a camera at most"),
+    ("always_on", "true: caption even while nobody subscribes"),
+    ("autostart", "false: wait for a lifecycle manager"),
+    ("use_sim_time", "true: take the time from /clock"),
+)
 _ARGUMENTS = (
-    ("image_topics", "", "Camera topics, e.g. ['/camera/image_raw']; empty: as in params_file"),
-    ("model", "", "Directory of a model bundle; empty: as in params_file, or the shipped model"),
-    ("backend", "", "Runtime of the model, auto or onnxruntime; empty: as in params_file"),
     ("params_file", _DEFAULT_PARAMS, "Parameter file; the arguments above win over it"),
+    ("name", "captioner", "Name of the node"),
     ("namespace", "", "Namespace of the node and its outputs"),
+    ("respawn", "true", "Start the node anew when it dies"),
+    ("respawn_delay", "0.5", "Seconds before that"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
 
 
 def generate_launch_description() -> LaunchDescription:
     """One captioner node with the arguments above."""
-    arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, default, description in _ARGUMENTS
+    parameters = [
+        DeclareLaunchArgument(
+            name, default_value="", description=f"{text}; empty: as in params_file"
+        )
+        for name, text in _PARAMETERS
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=_captioner)])
+    others = [
+        DeclareLaunchArgument(name, default_value=default, description=text)
+        for name, default, text in _ARGUMENTS
+    ]
+    return LaunchDescription([*parameters, *others, OpaqueFunction(function=_captioner)])
 
 
 def _captioner(context: LaunchContext) -> list[Node]:
     # Only what was given may override the parameter file, so the values must be known here.
-    texts = {
-        name: LaunchConfiguration(name).perform(context)
-        for name in ("image_topics", "model", "backend")
-    }
-    given = {name: text for name, text in texts.items() if text}
-    if "image_topics" in given:
-        topics = yaml.safe_load(given["image_topics"])
-        given["image_topics"] = topics if isinstance(topics, list) else [str(topics)]
+    texts = {name: LaunchConfiguration(name).perform(context) for name, _ in _PARAMETERS}
+    given = {name: _value(name, text) for name, text in texts.items() if text}
     captioner = Node(
         package="ros2_captioner",
         executable="captioner_node",
-        name="captioner",
+        name=LaunchConfiguration("name"),
         namespace=LaunchConfiguration("namespace"),
         parameters=[LaunchConfiguration("params_file"), given],
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        respawn=LaunchConfiguration("respawn"),
+        respawn_delay=float(LaunchConfiguration("respawn_delay").perform(context)),
         output="screen",
         emulate_tty=True,
     )
     return [captioner]
+
+
+def _value(name: str, text: str) -> Any:
+    value = yaml.safe_load(text)
+    if name == "image_topics":  # one topic needs no brackets
+        return value if isinstance(value, list) else [str(value)]
+    if name == "max_rate_hz":  # a double, also when typed without its point
+        return float(value)
+    return value

@@ -1,57 +1,105 @@
-"""Start a camera that plays pictures, a video or a webcam, and the captioner on it.
+"""Start a camera that plays pictures, a video, a webcam or a bag, and the captioner on it.
 
 ros2 launch ros2_captioner demo.launch.py source:=/path/to/pictures
+ros2 launch ros2_captioner demo.launch.py source:=/path/to/bag rviz:=true
 """
 
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+import os
+from pathlib import Path
+
+import yaml
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 _TOPIC = "/camera/image_raw"
+_IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_SHARE = FindPackageShare("ros2_captioner")
+_ARGUMENTS = (
+    ("rate_hz", "1.0", "Frames a second of pictures, videos and webcams"),
+    ("format", "jpeg", "raw or jpeg: how they are published"),
+    ("rate", "1.0", "Speed of a bag, 1.0 as recorded"),
+    ("model", "", "Model bundle; empty for the shipped model"),
+    ("rviz", "false", "Open RViz on the overlay"),
+    ("foxglove", "false", "Start foxglove_bridge; open config/foxglove_layout.json there"),
+)
 
 
 def generate_launch_description() -> LaunchDescription:
-    """image_player, JPEG by default so that no frame is lost to its size, and the captioner."""
-    player = Node(
-        package="ros2_captioner",
-        executable="image_player",
-        parameters=[
-            {
-                "source": ParameterValue(LaunchConfiguration("source"), value_type=str),
-                "rate_hz": ParameterValue(LaunchConfiguration("rate_hz"), value_type=float),
-                "format": "jpeg",
-                "topic": _TOPIC,
-            }
-        ],
-        output="screen",
-        emulate_tty=True,
+    """The player, the captioner, and a viewer if asked for."""
+    source = DeclareLaunchArgument(
+        "source",
+        description="Folder of pictures, video file, webcam (0, /dev/video0) or rosbag2 folder",
     )
+    others = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in _ARGUMENTS
+    ]
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", PathJoinSubstitution([_SHARE, "config", "captioner.rviz"])],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+    foxglove = Node(
+        package="foxglove_bridge",
+        executable="foxglove_bridge",
+        condition=IfCondition(LaunchConfiguration("foxglove")),
+    )
+    return LaunchDescription(
+        [source, *others, OpaqueFunction(function=_camera_and_captioner), rviz, foxglove]
+    )
+
+
+def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    source = LaunchConfiguration("source").perform(context)
+    metadata = Path(source) / "metadata.yaml"
+    if metadata.is_file():
+        topics = _image_topics(metadata)
+        rate = float(LaunchConfiguration("rate").perform(context))
+        player = _player(context, "bag_player", {"bag": source, "rate": rate})
+    else:
+        form = LaunchConfiguration("format").perform(context)
+        topics = [_TOPIC + ("/compressed" if form == "jpeg" else "")]
+        rate_hz = float(LaunchConfiguration("rate_hz").perform(context))
+        settings = {"source": source, "topic": _TOPIC, "format": form, "rate_hz": rate_hz}
+        player = _player(context, "image_player", settings)
     captioner = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(
-            PathJoinSubstitution(
-                [FindPackageShare("ros2_captioner"), "launch", "captioner.launch.py"]
-            )
+            PathJoinSubstitution([_SHARE, "launch", "captioner.launch.py"])
         ),
         launch_arguments={
-            "image_topics": f"['{_TOPIC}/compressed']",
+            "image_topics": str(topics),
             "model": LaunchConfiguration("model"),
         }.items(),
     )
-    return LaunchDescription(
-        [
-            DeclareLaunchArgument(
-                "source", description="Folder of pictures, video file, or webcam (0, /dev/video0)"
-            ),
-            DeclareLaunchArgument("rate_hz", default_value="1.0", description="Frames a second"),
-            DeclareLaunchArgument(
-                "model", default_value="", description="Model bundle; empty for the shipped model"
-            ),
-            player,
-            captioner,
-        ]
+    return [player, captioner]
+
+
+def _player(context: LaunchContext, executable: str, parameters: dict[str, object]) -> Node:
+    # By default Fast DDS loses large frames in the process that publishes them.
+    profile = PathJoinSubstitution([_SHARE, "config", "fastdds_large_images.xml"])
+    before_kilted = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    variable = f"{'FASTRTPS' if before_kilted else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
+    return Node(
+        package="ros2_captioner",
+        executable=executable,
+        parameters=[parameters],
+        additional_env={variable: profile.perform(context)},
+        output="screen",
+        emulate_tty=True,
     )
+
+
+def _image_topics(metadata: Path) -> list[str]:
+    bag = yaml.safe_load(metadata.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+    topics = [entry["topic_metadata"] for entry in bag["topics_with_message_count"]]
+    found = [str(topic["name"]) for topic in topics if topic["type"] in _IMAGES]
+    if not found:
+        raise RuntimeError(f"{metadata.parent} holds no topic of type {' or '.join(_IMAGES)}")
+    return found

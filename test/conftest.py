@@ -1,5 +1,7 @@
 """Fixtures shared by all tests; ROS traffic stays on this machine, in a domain of its own."""
 
+import importlib.util
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +14,9 @@ from ros2_captioner.captioner import Captioner
 
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+# The tests of training/ need torch, which the run time must not; colcon test collects everything.
+collect_ignore = [] if importlib.util.find_spec("torch") else ["training"]
 
 ROOT = Path(__file__).parents[1]
 # The tests publish raw 640x480 frames, which the default profile of Fast DDS loses.
@@ -58,3 +63,36 @@ def photograph():
 def second_photograph(photograph):
     """Another scene that gives another caption: the first turned and with its colours swapped."""
     return np.ascontiguousarray(photograph[::-1, :, ::-1])
+
+
+@pytest.fixture
+def client():
+    """A ROS node in the test's process that listens to the captions."""
+    from ros_harness import Client  # here: training's tests run where rclpy is not installed
+
+    client = Client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def _marks():
+    """Figures of the session; MARKS_FILE names where they are written."""
+    found = []
+    yield found
+    if "MARKS_FILE" in os.environ:
+        Path(os.environ["MARKS_FILE"]).write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
+@pytest.fixture
+def marks(_marks):
+    """Note a figure: ``marks(name, value, unit, at_most=...)`` or ``at_least=...``."""
+
+    def note(name, value, unit, at_most=None, at_least=None):
+        good = value <= at_most if at_least is None else value >= at_least
+        threshold = at_most if at_least is None else at_least
+        mark = {"name": name, "value": value, "unit": unit, "threshold": threshold, "pass": good}
+        print(mark)
+        _marks.append(mark)
+
+    return note

@@ -23,11 +23,20 @@ START_TIMEOUT_S = 30.0
 TIMEOUT_S = 15.0
 
 
-class Process:
-    """A node of this package in a process of its own; its output goes to a file."""
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
-    def __init__(self, module, log_file, **parameters):
-        arguments = [sys.executable, "-m", f"ros2_captioner.ros.{module}", "--ros-args"]
+
+class Process:
+    """A node of this package in a process of its own; its output goes to a file.
+
+    Args:
+        executable: as in ``ros2 run``, or another script.
+        log_file: for the output.
+        parameters: of the node.
+    """
+
+    def __init__(self, executable, log_file, **parameters):
+        arguments = [sys.executable, str(SCRIPTS / executable), "--ros-args"]
         for name, value in parameters.items():
             arguments += ["-p", f"{name}:={json.dumps(value)}"]
         self._log_file = log_file
@@ -47,6 +56,18 @@ class Process:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+    def wait_for_handler(self, number):
+        """Wait until the process handles a signal: before that, Python itself is starting."""
+        mask = 1 << (number - 1)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not mask & int(self._status("SigCgt"), 16):
+            assert time.monotonic() < deadline, f"no handler of signal {number}"
+            time.sleep(0.005)
+
+    def _status(self, field):
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(line.split()[1] for line in lines if line.startswith(f"{field}:"))
+
     def wait_for_log(self, text, timeout_s=START_TIMEOUT_S):
         deadline = time.monotonic() + timeout_s
         while text not in self.log:
@@ -55,9 +76,13 @@ class Process:
 
     def stop(self, number=signal.SIGINT):
         """Send a signal; returns the exit status."""
+        self.signal(number)
+        return self.exit_status()
+
+    def signal(self, number):
+        """Send a signal, unless the process has ended."""
         if self.alive:
             self._process.send_signal(number)
-        return self.exit_status()
 
     def exit_status(self):
         try:
@@ -83,6 +108,7 @@ class Client:
         self.sentences = self.listen("/scene_caption") if listening else []
         self.details = self.listen("/scene_caption/detail") if listening else []
         self._publishers = {}
+        self._clients = {}
 
     def close(self):
         self._executor.shutdown()
@@ -133,6 +159,10 @@ class Client:
         assert self.spin_until(lambda: publisher.get_subscription_count() > 0), topic
         publisher.publish(message)
 
+    def vanish(self, topic):
+        """End this client's camera on a topic."""
+        self.node.destroy_publisher(self._publishers.pop(topic))
+
     def send(self, frame, topic="/camera/image_raw", **header):
         """Publish a frame as raw Image, or as JPEG on a compressed topic; returns its header."""
         make = jpeg_message if topic.endswith("compressed") else raw_message
@@ -140,8 +170,8 @@ class Client:
         self.publish(topic, message)
         return message.header
 
-    def caption_of(self, frame, topic="/camera/image_raw", **header):
-        """Send a frame until its caption comes; returns the parsed detail.
+    def caption_of(self, frame, topic="/camera/image_raw", every_s=2.0, **header):
+        """Send a frame every so often until its caption comes; returns the parsed detail.
 
         The first frames of a best-effort camera may be lost while the two sides find each other.
         """
@@ -154,19 +184,19 @@ class Client:
         while time.monotonic() < deadline:
             stamp = self.send(frame, topic, **header).stamp
             sent.append({"sec": stamp.sec, "nanosec": stamp.nanosec})
-            if self.spin_until(answered, 2.0):
+            if self.spin_until(answered, every_s):
                 return answered()[-1]
         raise AssertionError("no caption came")
 
     def call(self, kind, name, request):
         """Call a service; returns its response and the seconds it took."""
-        client = self.node.create_client(kind, name)
+        client = self._clients.get(name) or self.node.create_client(kind, name)
+        self._clients[name] = client  # a new one each time would be timed with its discovery
         assert self.spin_until(client.service_is_ready), f"no service {name}"
         begun = time.monotonic()
         future = client.call_async(request)
         assert self.spin_until(future.done), f"no answer from {name}"
         taken_s = time.monotonic() - begun
-        self.node.destroy_client(client)
         return future.result(), taken_s
 
     def set_parameters(self, **values):

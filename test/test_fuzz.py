@@ -4,6 +4,7 @@ FUZZ_MESSAGES and FUZZ_WIRE_MESSAGES set how many; `make soak` sets far more.
 """
 
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -42,18 +43,38 @@ def check(found):
         assert found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 3
 
 
-@fuzz
-@given(images())
-def test_images_are_converted_or_refused(message):
-    found = outcome(image_to_rgb, message)
-    check(found)
-    assert isinstance(found, FrameError) or found.shape[:2] == (message.height, message.width)
+def test_images_are_converted_or_refused(marks):
+    seen = Counter()
+
+    @fuzz
+    @given(images())
+    def convert(message):
+        found = outcome(image_to_rgb, message)
+        check(found)
+        refused = isinstance(found, FrameError)
+        assert refused or found.shape[:2] == (message.height, message.width)
+        seen[found.reason if refused else "converted"] += 1
+
+    convert()
+    print(dict(seen))
+    marks("generated Image messages converted or refused", seen.total(), "messages",
+          at_least=MESSAGES)  # fmt: skip
 
 
-@fuzz
-@given(compressed_images())
-def test_compressed_images_are_converted_or_refused(message):
-    check(outcome(compressed_to_rgb, message))
+def test_compressed_images_are_converted_or_refused(marks):
+    seen = Counter()
+
+    @fuzz
+    @given(compressed_images())
+    def convert(message):
+        found = outcome(compressed_to_rgb, message)
+        check(found)
+        seen[found.reason if isinstance(found, FrameError) else "converted"] += 1
+
+    convert()
+    print(dict(seen))
+    marks("generated CompressedImage messages converted or refused", seen.total(), "messages",
+          at_least=MESSAGES)  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [(30000, 30000), (2**31 - 1, 1), (0, 7)])
@@ -63,7 +84,7 @@ def test_a_size_is_refused_before_its_pixels_are_made(size):
     assert caught.value.reason in ("too_large", "bad_size")
 
 
-def test_the_node_survives_and_accounts_for_every_message(tmp_path, captioner, photograph):
+def test_the_node_survives_and_accounts_for_every_message(tmp_path, captioner, photograph, marks):
     messages = []
 
     @settings(fuzz, max_examples=WIRE_MESSAGES, phases=[Phase.generate], database=None)
@@ -73,7 +94,7 @@ def test_the_node_survives_and_accounts_for_every_message(tmp_path, captioner, p
 
     generate()
     client = Client()
-    process = Process("node", tmp_path / "node.log", image_topics=[RAW, JPEG])
+    process = Process("captioner_node", tmp_path / "node.log", image_topics=[RAW, JPEG])
     try:
         process.wait_for_log("captioning")
         expected = client.caption_of(photograph)["caption"]
@@ -86,6 +107,8 @@ def test_the_node_survives_and_accounts_for_every_message(tmp_path, captioner, p
         assert client.caption_of(photograph, JPEG)
         for camera in (RAW, JPEG):
             client.diagnosis(camera, accounted_for)
+        marks("generated messages over the wire without a crash", len(messages), "messages",
+              at_least=WIRE_MESSAGES)  # fmt: skip
         assert process.alive and process.stop() == 0
         assert "Traceback" not in process.log and "inference_failed" not in process.log
     finally:

@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from ros_harness import BROKEN_IMAGES, BROKEN_JPEGS, Client, Process
+from ros_harness import BROKEN_IMAGES, BROKEN_JPEGS, Process
 from sensor_msgs.msg import CompressedImage
 
 from ros2_captioner.ros.image_messages import jpeg_message
@@ -14,15 +14,8 @@ RAW, JPEG = "/camera/image_raw", "/jpeg_camera/image_raw/compressed"
 
 
 @pytest.fixture
-def client():
-    client = Client()
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def node(tmp_path):
-    process = Process("node", tmp_path / "node.log", image_topics=[RAW, JPEG])
+    process = Process("captioner_node", tmp_path / "node.log", image_topics=[RAW, JPEG])
     try:
         process.wait_for_log("captioning")
         yield process
@@ -117,7 +110,7 @@ def test_broken_message_is_named_and_the_node_goes_on(node, client, photograph, 
 
 
 def test_topic_type_is_learnt_from_the_graph(tmp_path, client, photograph):
-    process = Process("node", tmp_path / "node.log", image_topics=["/odd_name"])
+    process = Process("captioner_node", tmp_path / "node.log", image_topics=["/odd_name"])
     try:
         process.wait_for_log("captioning")
         # A CompressedImage topic whose name does not say so.
@@ -133,6 +126,15 @@ def test_topic_type_is_learnt_from_the_graph(tmp_path, client, photograph):
         process.stop()
 
 
+def test_a_topic_named_twice_is_one_camera(tmp_path, client, photograph):
+    process = Process("captioner_node", tmp_path / "node.log", image_topics=[RAW, RAW])
+    try:
+        process.wait_for_log(f"captioning {RAW}\n")
+        client.caption_of(photograph)
+    finally:
+        process.stop()
+
+
 def test_lifecycle_round_trip(node, client, photograph):
     client.caption_of(photograph)
     assert client.transition("deactivate") and client.state() == "inactive"
@@ -144,7 +146,7 @@ def test_lifecycle_round_trip(node, client, photograph):
 
 
 def test_without_autostart_the_node_waits(tmp_path, client):
-    process = Process("node", tmp_path / "node.log", autostart=False)
+    process = Process("captioner_node", tmp_path / "node.log", autostart=False)
     try:
         process.wait_for_log("waiting to be configured")
         assert client.state() == "unconfigured"
@@ -170,7 +172,7 @@ def test_signals_end_the_node_with_exit_0(node, client, photograph, number):
 def test_bad_model_is_named_and_can_be_mended_live(
     tmp_path, client, photograph, parameters, message
 ):
-    process = Process("node", tmp_path / "node.log", **parameters)
+    process = Process("captioner_node", tmp_path / "node.log", **parameters)
     try:
         process.wait_for_log("cannot configure")
         assert message in process.log and client.state() == "unconfigured"
@@ -186,7 +188,7 @@ def test_bad_model_is_named_and_can_be_mended_live(
     [{"beam_width": 0}, {"beam_width": "three"}, {"backend": "abacus"}, {"num_alternatives": 9}],
 )
 def test_bad_parameter_at_start_ends_with_one_clear_line(tmp_path, parameters):
-    process = Process("node", tmp_path / "node.log", **parameters)
+    process = Process("captioner_node", tmp_path / "node.log", **parameters)
     assert process.exit_status() == 1
     assert next(iter(parameters)) in process.log and "expected" in process.log
     assert "Traceback" not in process.log
@@ -195,6 +197,6 @@ def test_bad_parameter_at_start_ends_with_one_clear_line(tmp_path, parameters):
 def test_foreign_middleware_is_refused_before_it_kills_the_process(tmp_path, monkeypatch):
     monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
-    process = Process("node", tmp_path / "node.log")
+    process = Process("captioner_node", tmp_path / "node.log")
     assert process.exit_status() == 1
     assert "unset RMW_IMPLEMENTATION" in process.log

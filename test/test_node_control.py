@@ -17,13 +17,6 @@ RAW = "/camera/image_raw"
 
 
 @pytest.fixture
-def client():
-    client = Client()
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def quiet_client():
     """Subscribes to no caption."""
     client = Client(listening=False)
@@ -33,7 +26,7 @@ def quiet_client():
 
 @pytest.fixture
 def node(tmp_path):
-    process = Process("node", tmp_path / "node.log")
+    process = Process("captioner_node", tmp_path / "node.log")
     try:
         process.wait_for_log("captioning")
         yield process
@@ -164,7 +157,7 @@ def test_a_topic_of_another_type_is_named(node, client):
 
 
 def test_reliability_that_cannot_match_is_named(tmp_path, client):
-    process = Process("node", tmp_path / "node.log", image_reliability="reliable")
+    process = Process("captioner_node", tmp_path / "node.log", image_reliability="reliable")
     try:
         process.wait_for_log("captioning")
         client.node.create_publisher(Image, RAW, qos_profile_sensor_data)

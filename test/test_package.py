@@ -42,8 +42,10 @@ def test_scripts_are_executable_and_name_real_entry_points():
     setup = (ROOT / "setup.py").read_text()
     for script in (ROOT / "scripts").iterdir():
         assert os.access(script, os.X_OK)
-        module = re.search(r"from (\S+) import main", script.read_text())[1]
-        assert module.removeprefix("ros2_captioner") in setup
+        module, function = re.search(r"from (\S+) import (\w+)", script.read_text()).groups()
+        assert (
+            f"{script.name} = {{NAME}}{module.removeprefix('ros2_captioner')}:{function}" in setup
+        )
 
 
 def test_run_time_never_names_torch_or_pickle():

@@ -1,5 +1,6 @@
 """The parameter table and what follows from it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 DEFAULTS = {declaration.name: declaration.default for declaration in PARAMETERS}
 
 
-def change(settings, *, configured=True, **values):
+def change(settings, *, configured=True, active=True, **values):
     parameters = [Parameter(name, value=value) for name, value in values.items()]
-    return changed_settings(settings, parameters, configured=configured)
+    return changed_settings(settings, parameters, configured=configured, active=active)
 
 
 def test_defaults_are_consistent_and_reach_the_search():
@@ -50,11 +51,14 @@ def test_several_parameters_change_together_or_not_at_all():
         {"min_length": 30},
         {"publish_attention": 1},
         {"banned_words": "word"},
+        {"image_topics": []},
+        {"image_topics": ["/camera//image"]},
+        {"image_topics": ["a camera"]},
     ],
 )
 def test_bad_values_are_refused_with_what_was_found_and_expected(values):
     settings = make_settings(DEFAULTS)
-    kept, result = change(settings, **values)
+    kept, result = change(settings, active=False, **values)
     assert kept is settings and not result.successful
     assert "expected" in result.reason and next(iter(values)) in result.reason
 
@@ -62,7 +66,16 @@ def test_bad_values_are_refused_with_what_was_found_and_expected(values):
 def test_fixed_parameters_are_refused_once_configured():
     settings = make_settings(DEFAULTS)
     assert not change(settings, model="elsewhere")[1].successful
-    assert change(settings, configured=False, model="elsewhere")[0]["model"] == "elsewhere"
+    free = change(settings, configured=False, active=False, model="elsewhere")[0]
+    assert free["model"] == "elsewhere"
+
+
+def test_cameras_are_changed_between_deactivate_and_activate():
+    settings = make_settings(DEFAULTS)
+    refused = change(settings, image_topics=["/front"])[1]
+    assert not refused.successful and "deactivate" in refused.reason
+    changed, result = change(settings, active=False, image_topics=["/front"])
+    assert result.successful and changed["image_topics"] == ("/front",)
 
 
 def test_unknown_choice_lists_the_known():
@@ -82,9 +95,17 @@ def test_config_file_holds_every_parameter_with_its_default():
 def test_readme_table_holds_every_parameter():
     readme = (ROOT / "README.md").read_text()
     for declaration in PARAMETERS:
-        live = "yes" if declaration.live else "no"
-        row = f"| `{declaration.name}` | {type_name(declaration)} | {live} | "
-        assert row in readme and declaration.description in readme
+        row = f"| `{declaration.name}` | {type_name(declaration)} | {declaration.read} | "
+        (line,) = (line for line in readme.splitlines() if line.startswith(row))
+        assert declaration.description in line
+        assert all(choice in line for choice in declaration.choices)
+
+
+@pytest.mark.parametrize("declaration", PARAMETERS, ids=lambda declaration: declaration.name)
+def test_every_parameter_is_explained_with_an_example(declaration):
+    guide = (ROOT / "docs/parameters.md").read_text()
+    section = guide.split(f"### {declaration.name}\n")[1].split("\n#")[0]
+    assert re.search(rf"    ros2 .*\b{declaration.name}(:=| )", section)
 
 
 def yaml_line(declaration):

@@ -69,17 +69,30 @@ def test_latency_quantiles(statistics):
 
 
 @pytest.mark.parametrize(
-    ("rests", "busy_s", "model", "level", "message"),
+    ("rests", "trouble", "busy_s", "model", "level", "message"),
     [
-        ("", 0.1, {"name": "m"}, DiagnosticStatus.OK, "captioning"),
-        ("nobody", 0.0, {"name": "m"}, DiagnosticStatus.OK, "nobody"),
-        ("", 1.9, {"name": "m"}, DiagnosticStatus.ERROR, "one batch has taken 1.9 s so far"),
-        ("", 0.0, {}, DiagnosticStatus.WARN, "not configured: no model is loaded"),
+        ("", "", 0.1, {"name": "m"}, DiagnosticStatus.OK, "captioning"),
+        ("nobody", "", 0.0, {"name": "m"}, DiagnosticStatus.OK, "nobody"),
+        ("", "", 1.9, {"name": "m"}, DiagnosticStatus.ERROR, "one batch has taken 1.9 s so far"),
+        (
+            "",
+            "x failed; y goes on",
+            0.1,
+            {"name": "m"},
+            DiagnosticStatus.WARN,
+            "x failed; y goes on",
+        ),
+        ("", "", 0.0, {}, DiagnosticStatus.WARN, "not configured: no model is loaded"),
     ],
 )
-def test_model_levels(rests, busy_s, model, level, message):
+def test_model_levels(rests, trouble, busy_s, model, level, message):
     found = model_status(
-        "/captioner", rests=rests, busy_s=busy_s, model=model, latencies_s=(0.07, None)
+        "/captioner",
+        rests=rests,
+        trouble=trouble,
+        busy_s=busy_s,
+        model=model,
+        latencies_s=(0.07, None),
     )
     assert (found.level, found.message) == (level, message)
     values = {v.key: v.value for v in found.values}

@@ -6,14 +6,17 @@ import time
 from collections.abc import Sequence
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
+from ros2_captioner.errors import OptionsError
 from ros2_captioner.ros.mailbox import Letter, Mailbox
 from ros2_captioner.ros.parameters import Settings
+from ros2_captioner.ros.qos import camera_profile, overriding_options
 from ros2_captioner.ros.statistics import Statistics
 
 _TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
@@ -32,6 +35,9 @@ class Camera:
 
     Attributes:
         problem: what keeps frames from coming, and the remedy; empty if nothing does.
+
+    Raises:
+        OptionsError: ``qos_overrides`` of the topic make no sense.
     """
 
     def __init__(
@@ -46,11 +52,7 @@ class Camera:
         self._node = node
         self._mailbox = mailbox
         self._statistics = statistics
-        self._qos = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=settings["image_depth"],
-            reliability=ReliabilityPolicy[settings["image_reliability"].upper()],
-        )
+        self._qos = camera_profile(settings)
         self.problem = ""
         self._told, self._since_s = "", time.monotonic()
         self._group = MutuallyExclusiveCallbackGroup()
@@ -91,7 +93,7 @@ class Camera:
         ):
             return (
                 f"{self.topic} is published best effort, but image_reliability is reliable, so no "
-                "frame comes; set image_reliability to best_effort"
+                "frame comes; set image_reliability to best_effort (or mend qos_overrides)"
             )
         if self._type is Image and self._statistics.silent_s(self.topic) > _PATIENCE_S:
             return (
@@ -122,9 +124,21 @@ class Camera:
         return f"sensor_msgs/msg/{self._type.__name__}"
 
     def _subscribe(self) -> Subscription:
-        return self._node.create_subscription(
-            self._type, self.topic, self._receive, self._qos, callback_group=self._group
-        )
+        overrides = overriding_options(self._node, self.topic, "subscription")
+        try:
+            return self._node.create_subscription(
+                self._type,
+                self.topic,
+                self._receive,
+                self._qos,  # afterwards it holds the overrides as well
+                callback_group=self._group,
+                qos_overriding_options=overrides,
+            )
+        except (RuntimeError, TypeError, ParameterException) as error:
+            raise OptionsError(
+                f"qos_overrides of {self.topic}: {error}; expected history keep_last or keep_all, "
+                "depth an integer, reliability best_effort or reliable"
+            ) from error
 
     def _receive(self, message: object) -> None:
         self._statistics.received(self.topic)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ from std_msgs.msg import String
 from ros2_captioner.captioner import Caption
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked, write_picture
+from ros2_captioner.ros.children import Child, start_node, stop_nodes
 from ros2_captioner.ros.demo_photographs import collect_photographs
 from ros2_captioner.ros.frame_sources import pictures_in
 from ros2_captioner.ros.image_conversion import compressed_to_rgb
@@ -31,7 +30,6 @@ from ros2_captioner.ros.image_conversion import compressed_to_rgb
 _TOPIC = "/camera/image_raw"
 _RATE_HZ = 1.0
 _START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 10.0
 
 Stamp = tuple[int, int]
 Pair = tuple[NDArray[np.uint8], Caption]
@@ -124,48 +122,28 @@ def _watch(folder: Path, expected: int) -> list[Pair]:
                        "max_frame_age_s": 0.0}  # fmt: skip
     player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
                          "rate_hz": _RATE_HZ}  # fmt: skip
-    processes: list[subprocess.Popen[bytes]] = []
+    processes: list[Child] = []
     rclpy.init()
     audience = Audience()
     try:
-        processes.append(_start("node", node_parameters))
+        processes.append(start_node("captioner_node", node_parameters))
         _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
-        processes.append(_start("image_player", player_parameters))
+        processes.append(start_node("image_player", player_parameters))
         _spin(audience, lambda: len(audience.captioned) >= expected, processes, expected)
         return list(audience.captioned.values())
     finally:
-        _stop(processes)
+        stop_nodes(processes)
         audience.destroy_node()
         rclpy.try_shutdown()
 
 
-def _start(module: str, parameters: dict[str, Any]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", f"ros2_captioner.ros.{module}", "--ros-args"]
-    for name, value in parameters.items():
-        command += ["-p", f"{name}:={json.dumps(value)}"]
-    return subprocess.Popen(command)
-
-
-def _spin(
-    audience: Audience, condition: Any, processes: list[subprocess.Popen[bytes]], extra_s: float = 0
-) -> None:
+def _spin(audience: Audience, condition: Any, processes: list[Child], extra_s: float = 0) -> None:
     """Spin until the condition holds, a process ends, or the time is up."""
     deadline = time.monotonic() + _START_TIMEOUT_S + extra_s
     while not condition() and time.monotonic() < deadline:
         if any(process.poll() is not None for process in processes):
             return
         rclpy.spin_once(audience, timeout_sec=0.1)
-
-
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-    for process in processes:
-        try:
-            process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 if __name__ == "__main__":

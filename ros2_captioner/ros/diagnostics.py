@@ -2,8 +2,8 @@
 
 Camera: STALE without a frame for five seconds; ERROR when frames came and every one of the last
 period was refused; WARN when some were; else OK.
-Model: ERROR when the model hangs; WARN when the node is not configured; else OK, with the reason
-why it rests, if it does.
+Model: ERROR when the model hangs; WARN when the node is not configured, or a runtime failed and
+another goes on in its place; else OK, with the reason why it rests, if it does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from ros2_captioner.captioner import Captioner
 from ros2_captioner.ros.statistics import CameraReport
 
 HANGS_AFTER_S = 1.5
@@ -59,6 +60,7 @@ def model_status(
     node: str,
     *,
     rests: str,
+    trouble: str,
     busy_s: float,
     model: Mapping[str, str],
     latencies_s: tuple[float | None, float | None],
@@ -68,14 +70,17 @@ def model_status(
     Args:
         node: name of the node.
         rests: why nothing is captioned; empty while captioning.
+        trouble: see `Captioner.trouble`.
         busy_s: seconds that the present batch has taken.
-        model: name, digest, backend and so on; empty while no model is loaded.
+        model: see `model_values`; empty while no model is loaded.
         latencies_s: median and 95th percentile from arrival to caption.
     """
     if busy_s > HANGS_AFTER_S:
         level, message = DiagnosticStatus.ERROR, f"one batch has taken {busy_s:.1f} s so far"
     elif not model:
         level, message = DiagnosticStatus.WARN, "not configured: no model is loaded"
+    elif trouble:
+        level, message = DiagnosticStatus.WARN, trouble
     else:
         level, message = DiagnosticStatus.OK, rests or "captioning"
     median, high = ("" if value is None else f"{1000 * value:.0f}" for value in latencies_s)
@@ -86,6 +91,19 @@ def model_status(
         "peak memory (MiB)": str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024),
     }
     return _status(level, f"{node}: model", message, model.get("name", ""), values)
+
+
+def model_values(captioner: Captioner) -> dict[str, str]:
+    """What is loaded, where it runs, and why nowhere better."""
+    backend, bundle = captioner.backend, captioner.bundle
+    return {
+        "name": str(bundle.manifest["name"]),
+        "digest": bundle.digest,
+        "backend": backend.name,
+        "device": backend.device,
+        "precision": backend.precision,
+        "passed over": captioner.reason,
+    }
 
 
 def _status(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -15,7 +14,7 @@ from std_msgs.msg import Header
 from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.ros.frame_sources import frames_from, shrink
 from ros2_captioner.ros.image_messages import jpeg_message, raw_message
-from ros2_captioner.ros.process import run_node
+from ros2_captioner.ros.process import end_after_delivery, run_node
 
 _PARAMETERS = {
     "source": ("", "Folder of pictures, picture, video file, or webcam (0, /dev/video0)"),
@@ -31,7 +30,8 @@ _PARAMETERS = {
 class ImagePlayer(Node):
     """Publishes the frames of a source; ends its process after the last one unless it loops.
 
-    When it plays once it waits for a subscriber, so that no frame is lost to discovery.
+    When it plays once it waits for a subscriber, and at the end until reliable subscribers have
+    all frames.
 
     Raises:
         OptionsError: a parameter is out of range.
@@ -76,8 +76,7 @@ class ImagePlayer(Node):
             self.get_logger().error(str(error))
             frame = None
         if frame is None:
-            self.get_logger().info("played to the end")
-            rclpy.try_shutdown()
+            end_after_delivery(self, [self._publisher])
             return
         header = Header(
             stamp=self.get_clock().now().to_msg(), frame_id=str(self._value("frame_id"))
@@ -89,9 +88,5 @@ class ImagePlayer(Node):
 
 
 def main() -> None:
-    """Entry point of ``ros2 run ros2_captioner image_player``."""
+    """Run the node until a signal; see `ros2_captioner.ros.start`."""
     sys.exit(run_node(ImagePlayer))
-
-
-if __name__ == "__main__":
-    main()

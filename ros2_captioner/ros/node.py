@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
-from std_srvs.srv import SetBool, Trigger
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.memory import return_freed_memory, use_one_heap
+from ros2_captioner.ros.bond import ManagerBond
 from ros2_captioner.ros.cameras import Camera
 from ros2_captioner.ros.diagnostics import (
     HANGS_AFTER_S,
     camera_status,
     diagnostic_array,
     model_status,
+    model_values,
 )
 from ros2_captioner.ros.mailbox import Mailbox
 from ros2_captioner.ros.outputs import Outputs
 from ros2_captioner.ros.parameters import changed_settings, declare_parameters
 from ros2_captioner.ros.process import run_node
+from ros2_captioner.ros.services import CaptionServices
 from ros2_captioner.ros.statistics import Statistics
 from ros2_captioner.ros.worker import CaptionedFrame, CaptionWorker
 
@@ -47,25 +47,21 @@ class CaptionerNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("captioner")
         # First of all: a refused parameter leaves a node that must still be destroyed cleanly.
-        self._configured = False
-        self._enabled = True
         self._captioner: Captioner | None = None
         self._outputs: Outputs | None = None
         self._worker: CaptionWorker | None = None
         self._cameras: list[Camera] = []
+        self._bond: ManagerBond | None = None
         self._statistics = Statistics([])
         self._hang_reported = False
+        self._trouble_reported = ""
         self._settings = declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
         self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._diagnose, clock=steady)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        # A group of its own: a request that waits for the worker holds nobody else up.
-        self.create_service(
-            Trigger, "~/caption", self._on_caption, callback_group=ReentrantCallbackGroup()
-        )
-        self.create_service(SetBool, "~/enable", self._on_enable)
+        self._caption_services = CaptionServices(self, lambda: self._worker)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
@@ -80,26 +76,47 @@ class CaptionerNode(LifecycleNode):
         settings = self._settings
         try:
             self._captioner = Captioner.load(
-                settings["model"], settings["backend"], settings["precision"], settings["device"]
+                *(settings[n] for n in ("model", "backend", "precision", "device", "engine_cache"))
             )
         except CaptionerError as error:
             self.get_logger().error(f"cannot configure: {error}")
             return Result.FAILURE
-        topics = [self.resolve_topic_name(topic) for topic in settings["image_topics"]]
-        self._statistics = Statistics(topics)
-        self._outputs = Outputs(self, topics, self._captioner)
-        self._configured = True
+        self._serve(self._topics())
         backend = self._captioner.backend
         self.get_logger().info(
             f"model {self._captioner.bundle.manifest['name']} ({self._captioner.bundle.digest}) "
             f"on {backend.name} {backend.device} {backend.precision}"
         )
+        if self._captioner.reason:
+            self.get_logger().info(f"passed over: {self._captioner.reason}")
         return Result.SUCCESS
 
-    def on_activate(self, state: LifecycleState) -> Result:
-        """Subscribe to the cameras and start the worker."""
+    def _topics(self) -> list[str]:
+        """Resolved image topics; one named twice is one camera."""
+        names = map(self.resolve_topic_name, self._settings["image_topics"])
+        return list(dict.fromkeys(names))
+
+    def _serve(self, topics: list[str]) -> None:
+        """Make the publishers and counters of these cameras."""
         assert self._captioner is not None
-        mailbox, topics = Mailbox(), self._settings["image_topics"]
+        if self._outputs is not None:
+            self._outputs.close()
+        self._statistics = Statistics(topics)
+        self._outputs = Outputs(self, topics, self._captioner)
+
+    def on_activate(self, state: LifecycleState) -> Result:
+        """Subscribe to the cameras and start the worker; failure leaves the node inactive."""
+        assert self._captioner is not None and self._outputs is not None
+        topics, mailbox = self._topics(), Mailbox()
+        if topics != self._outputs.cameras:
+            self._serve(topics)
+        try:
+            for topic in topics:
+                self._cameras.append(Camera(self, topic, self._settings, mailbox, self._statistics))
+        except CaptionerError as error:
+            self._stop_work()
+            self.get_logger().error(f"cannot activate: {error}")
+            return Result.FAILURE
         self._worker = CaptionWorker(
             self._captioner,
             mailbox,
@@ -112,11 +129,9 @@ class CaptionerNode(LifecycleNode):
         )
         result: Result = super().on_activate(state)
         self._worker.start()
-        self._cameras = [
-            Camera(self, topic, self._settings, mailbox, self._statistics) for topic in topics
-        ]
-        names = ", ".join(camera.topic for camera in self._cameras)
-        self.get_logger().info(f"captioning {names}")
+        if not self._settings["autostart"]:  # else nobody manages the node
+            self._bond = ManagerBond(self, self._settings["bond_heartbeat_period"])
+        self.get_logger().info(f"captioning {', '.join(topics)}")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> Result:
@@ -150,6 +165,9 @@ class CaptionerNode(LifecycleNode):
         super().destroy_node()
 
     def _stop_work(self) -> None:
+        if self._bond is not None:
+            self._bond.close()
+        self._bond = None
         while self._cameras:
             self._cameras.pop().close()
         if self._worker is not None and not self._worker.stop(_STOP_TIMEOUT_S):
@@ -161,12 +179,14 @@ class CaptionerNode(LifecycleNode):
         if self._outputs is not None:
             self._outputs.close()
         self._outputs = self._captioner = None
-        self._configured = False
         return_freed_memory()
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         self._settings, result = changed_settings(
-            self._settings, changes, configured=self._configured
+            self._settings,
+            changes,
+            configured=self._captioner is not None,
+            active=self._worker is not None,
         )
         return result
 
@@ -174,7 +194,7 @@ class CaptionerNode(LifecycleNode):
         """Why nothing is captioned on its own; empty while there is work to do."""
         if self._worker is None or self._outputs is None:
             return "not active"
-        if not self._enabled:
+        if not self._caption_services.enabled:
             return "disabled by ~/enable"
         if not self._settings["always_on"] and not self._outputs.listened():
             return "nobody subscribes to an output (always_on is false)"
@@ -185,36 +205,14 @@ class CaptionerNode(LifecycleNode):
         if self._outputs is not None and rclpy.ok():
             self._outputs.publish(frame)
 
-    async def _on_caption(
-        self, request: Trigger.Request, response: Trigger.Response
-    ) -> Trigger.Response:
-        """Caption the newest frame of every camera now, also while disabled."""
-        del request
-        if self._worker is None:
-            response.message = "not active; type: ros2 lifecycle set /captioner activate"
-            return response
-        future = self._worker.request()
-        future.add_done_callback(lambda _: self._wake_executor())
-        while not future.done():
-            await _NextTurn()
-        response.success, response.message = future.result()
-        return response
-
-    def _wake_executor(self) -> None:
-        if self.executor is not None:
-            self.executor.wake()
-
-    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._enabled = request.data
-        response.success = True
-        response.message = "captioning" if request.data else "resting; ~/caption still answers"
-        self.get_logger().info(f"enabled: {self._enabled}")
-        return response
-
     def _watch(self) -> None:
-        """Inspect the cameras and report an inference that hangs, once."""
+        """Inspect the cameras; report once a runtime that failed, and an inference that hangs."""
         for camera in self._cameras:
             camera.inspect()
+        trouble = self._captioner.trouble if self._captioner else ""
+        if trouble != self._trouble_reported:
+            self.get_logger().warning(trouble or "the runtime works again")
+        self._trouble_reported = trouble
         hangs = self._worker is not None and self._worker.busy_s > HANGS_AFTER_S
         if hangs and not self._hang_reported:
             self.get_logger().error(f"one batch has taken more than {HANGS_AFTER_S} s so far")
@@ -225,8 +223,9 @@ class CaptionerNode(LifecycleNode):
         model = model_status(
             name,
             rests=self._rests(),
+            trouble=self._captioner.trouble if self._captioner else "",
             busy_s=self._worker.busy_s if self._worker else 0.0,
-            model=_described(self._captioner) if self._captioner else {},
+            model=model_values(self._captioner) if self._captioner else {},
             latencies_s=(self._statistics.latency_s(0.5), self._statistics.latency_s(0.95)),
         )
         problems = {camera.topic: camera.problem for camera in self._cameras}
@@ -240,30 +239,7 @@ class CaptionerNode(LifecycleNode):
         )
 
 
-class _NextTurn:
-    """Awaited in a callback, it leaves the executor to others until it next wakes."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
-def _described(captioner: Captioner) -> dict[str, str]:
-    """The loaded model as values of a diagnostic status."""
-    backend, bundle = captioner.backend, captioner.bundle
-    return {
-        "name": str(bundle.manifest["name"]),
-        "digest": bundle.digest,
-        "backend": backend.name,
-        "device": backend.device,
-        "precision": backend.precision,
-    }
-
-
 def main() -> None:
-    """Entry point of ``ros2 run ros2_captioner captioner_node``."""
+    """Run the node until a signal; see `ros2_captioner.ros.start`."""
     use_one_heap()
     sys.exit(run_node(CaptionerNode, CaptionerNode.autostart))
-
-
-if __name__ == "__main__":
-    main()

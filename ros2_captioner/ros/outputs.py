@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import rclpy
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CompressedImage, Image
@@ -16,6 +17,7 @@ from ros2_captioner.figure import attention_figure
 from ros2_captioner.overlay import draw_caption
 from ros2_captioner.ros.detail import detail_json
 from ros2_captioner.ros.image_messages import jpeg_message, raw_message
+from ros2_captioner.ros.qos import overriding_options
 from ros2_captioner.ros.worker import CaptionedFrame
 
 
@@ -26,9 +28,13 @@ class Outputs:
         node: makes the publishers.
         cameras: resolved image topics; with several, each has a caption topic of its own.
         captioner: names itself in the detail.
+
+    Attributes:
+        cameras: as given.
     """
 
     def __init__(self, node: LifecycleNode, cameras: Sequence[str], captioner: Captioner) -> None:
+        self.cameras = cameras
         self._node, self._captioner = node, captioner
         self._publishers: list[LifecyclePublisher] = []
         common = self._make(String, "scene_caption")
@@ -41,8 +47,13 @@ class Outputs:
         self._compressed_overlay = self._make(CompressedImage, "~/overlay/compressed")
 
     def listened(self) -> bool:
-        """Whether anybody subscribes to any of the topics."""
-        return any(publisher.get_subscription_count() for publisher in self._publishers)
+        """Whether anybody subscribes to any of the topics; false once ROS is shut down."""
+        try:
+            return any(publisher.get_subscription_count() for publisher in self._publishers)
+        except Exception:  # rclpy's errors share no public base
+            if rclpy.ok():
+                raise
+            return False
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look."""
@@ -67,7 +78,10 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(self._publishers.pop())
 
     def _make(self, kind: type, topic: str) -> LifecyclePublisher:
-        publisher = self._node.create_lifecycle_publisher(kind, topic, 10)
+        options = overriding_options(self._node, self._node.resolve_topic_name(topic), "publisher")
+        publisher = self._node.create_lifecycle_publisher(
+            kind, topic, 10, qos_overriding_options=options
+        )
         self._publishers.append(publisher)
         return publisher
 

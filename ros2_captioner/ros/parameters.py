@@ -12,12 +12,17 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from ros2_captioner.backends import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.beam_search import MAX_BEAM_WIDTH, MAX_CAPTION_LENGTH, DecodingOptions
 from ros2_captioner.errors import OptionsError
+
+LIVE, AT_ACTIVATE, AT_CONFIGURE = "live", "activate", "configure"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Declaration:
         low: smallest value of a number.
         high: largest value of a number.
         choices: the allowed texts.
-        live: takes effect on the next frame; others are read at configure.
+        read: `LIVE`, at every frame; `AT_ACTIVATE`; or `AT_CONFIGURE`.
     """
 
     name: str
@@ -40,7 +45,7 @@ class Declaration:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    live: bool = True
+    read: str = LIVE
 
 
 _DECODING = DecodingOptions()
@@ -84,20 +89,25 @@ PARAMETERS: tuple[Declaration, ...] = (
     Declaration("publish_attention", False,
                 "Add each word's attention grid to the detail topic and to the overlay"),
     Declaration("publish_overlay", True, "Draw overlays for those who subscribe to them"),
-    Declaration("autostart", True, "Configure and activate the node at start", live=False),
+    Declaration("autostart", True, "Configure and activate the node at start", read=AT_CONFIGURE),
+    Declaration("bond_heartbeat_period", 0.1,
+                "Seconds between signs of life to nav2's lifecycle manager, where bondpy is "
+                "installed and autostart is false; 0.0 means none", 0.0, 10.0, read=AT_CONFIGURE),
     Declaration("model", "", "Directory of a model bundle; empty for the shipped model",
-                live=False),
+                read=AT_CONFIGURE),
     Declaration("backend", "auto", "Runtime that executes the model", choices=BACKENDS,
-                live=False),
+                read=AT_CONFIGURE),
     Declaration("precision", "auto", "Variant of the model; auto is int8 on a CPU",
-                choices=PRECISIONS, live=False),
-    Declaration("device", "auto", "Where the model runs", choices=DEVICES, live=False),
+                choices=PRECISIONS, read=AT_CONFIGURE),
+    Declaration("device", "auto", "Where the model runs", choices=DEVICES, read=AT_CONFIGURE),
+    Declaration("engine_cache", "", "Folder of TensorRT engines; empty for the user's own cache",
+                read=AT_CONFIGURE),
     Declaration("image_topics", ("/camera/image_raw",),
-                "Image or CompressedImage topics, one a camera", live=False),
+                "Image or CompressedImage topics, one a camera", read=AT_ACTIVATE),
     Declaration("image_reliability", "best_effort", "Reliability asked of the cameras",
-                choices=("best_effort", "reliable"), live=False),
+                choices=("best_effort", "reliable"), read=AT_ACTIVATE),
     Declaration("image_depth", 1, "Frames the middleware may queue a camera", 1, 100,
-                live=False),
+                read=AT_ACTIVATE),
 )  # fmt: skip
 _BY_NAME = {declaration.name: declaration for declaration in PARAMETERS}
 _DECODING_NAMES = tuple(DecodingOptions.__dataclass_fields__)
@@ -152,11 +162,12 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     }
     for name, value in plain.items():
         _check(_BY_NAME[name], value)
+    _check_topics(plain["image_topics"])
     return Settings(plain, DecodingOptions(**{name: plain[name] for name in _DECODING_NAMES}))
 
 
 def changed_settings(
-    settings: Settings, changes: Iterable[Parameter], *, configured: bool
+    settings: Settings, changes: Iterable[Parameter], *, configured: bool, active: bool
 ) -> tuple[Settings, SetParametersResult]:
     """The settings after a change, all of it or nothing.
 
@@ -164,18 +175,24 @@ def changed_settings(
         settings: now in force.
         changes: parameters being set; those not in the table pass.
         configured: refuse parameters that are read at configure.
+        active: refuse parameters that are read at activate.
 
     Returns:
         The new settings, or the old ones with the reason of the refusal.
     """
     wanted = {change.name: change.value for change in changes if change.name in _BY_NAME}
     try:
-        fixed = [name for name in wanted if configured and not _BY_NAME[name].live]
-        if fixed:
-            raise OptionsError(
-                f"{fixed[0]} is read at configure; type: ros2 lifecycle set NODE deactivate, then "
-                "cleanup, set the parameter, then configure and activate"
-            )
+        for name in wanted:
+            if configured and _BY_NAME[name].read == AT_CONFIGURE:
+                raise OptionsError(
+                    f"{name} is read at configure; type: ros2 lifecycle set NODE deactivate, then "
+                    "cleanup, set the parameter, then configure and activate"
+                )
+            if active and _BY_NAME[name].read == AT_ACTIVATE:
+                raise OptionsError(
+                    f"{name} is read at activate; type: ros2 lifecycle set NODE deactivate, set "
+                    "the parameter, then activate"
+                )
         return make_settings({**settings.values, **wanted}), SetParametersResult(successful=True)
     except OptionsError as error:
         return settings, SetParametersResult(successful=False, reason=str(error))
@@ -209,6 +226,18 @@ def _check(declaration: Declaration, value: Any) -> None:
     in_choices = not declaration.choices or value in declaration.choices
     if not (right_type and in_range and in_choices):
         raise OptionsError(f"{declaration.name} is {value!r}; {expectation(declaration)}")
+
+
+def _check_topics(topics: tuple[str, ...]) -> None:
+    if not topics:
+        raise OptionsError("image_topics is empty; expected at least one topic")
+    for topic in topics:
+        try:
+            validate_full_topic_name(expand_topic_name(topic, "captioner", "/"))
+        except (ValueError, InvalidTopicNameException) as error:
+            raise OptionsError(
+                f"image_topics holds {topic!r}; expected topic names such as '/camera/image_raw'"
+            ) from error
 
 
 def _message_value(default: Any) -> Any:

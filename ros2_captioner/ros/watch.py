@@ -107,9 +107,5 @@ def _indented(text: str, width: int) -> list[str]:
 
 
 def main() -> None:
-    """Entry point of ``ros2 run ros2_captioner watch``."""
+    """Run the node until a signal; see `ros2_captioner.ros.start`."""
     sys.exit(run_node(Watch))
-
-
-if __name__ == "__main__":
-    main()
