@@ -2,7 +2,7 @@
 #              make demo PHOTOGRAPHS=folder plays your own
 # make test    lint, types and all tests
 # make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
-# make soak    the long version of the robustness tests: an hour or so
+# make soak    the long version of the robustness tests; build/soak/marks.json
 # make clean   remove the virtual environments and what the targets wrote
 
 PYTHON ?= python3
@@ -15,6 +15,8 @@ endif
 RUNTIME := .venv/bin
 TRAINING := .venv-training/bin
 TORCH := torch==2.14.1 torchvision==0.29.1
+# For the benchmark's camera, which publishes raw frames.
+LARGE_IMAGES := FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml
 
 .PHONY: demo bench soak test test-runtime test-training clean
 
@@ -31,7 +33,7 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/ruff check .
 	$(RUNTIME)/ruff format --check .
 	$(RUNTIME)/mypy ros2_captioner
-	$(RUNTIME)/pytest test --ignore test/training
+	$(RUNTIME)/pytest test
 
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks
@@ -39,12 +41,17 @@ test-training: .venv-training/installed
 
 bench: .venv-training/installed
 	mkdir -p build/bench
-	$(TRAINING)/captioner_benchmark --json build/bench/table.json
-	$(TRAINING)/python benchmarks/marks.py
+	$(TRAINING)/pip install --quiet --editable ".[$(ROS)training,benchmark]"
+	$(LARGE_IMAGES) $(TRAINING)/captioner_benchmark --backends onnxruntime openvino \
+	  --node-rates 2 30 --json build/bench/table.json
+	$(LARGE_IMAGES) $(TRAINING)/python -m benchmarks.marks
 
 soak: .venv/installed-tests
-	FUZZ_MESSAGES=50000 FUZZ_WIRE_MESSAGES=5000 LIFECYCLE_CYCLES=200 \
-	$(RUNTIME)/pytest -s test/test_fuzz.py test/test_node_lifecycle.py
+	mkdir -p build/soak
+	FUZZ_MESSAGES=50000 FUZZ_WIRE_MESSAGES=5000 LIFECYCLE_CYCLES=200 SOAK_FRAMES=20000 \
+	SIGNAL_TRIES=100 KILLS=7 LATENCY_FRAMES=100 MARKS_FILE=build/soak/marks.json \
+	$(RUNTIME)/pytest -s test/test_fuzz.py test/test_node_lifecycle.py test/test_node_soak.py \
+	  test/test_node_robustness.py test/test_launch_files.py
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv $(VENV_OPTIONS) .venv

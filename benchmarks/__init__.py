@@ -1,0 +1,1 @@
+"""Yardsticks beside the shipped model; `make bench` runs them."""

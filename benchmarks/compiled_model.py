@@ -1,0 +1,52 @@
+"""A yardstick: the model's own architecture in PyTorch, compiled with torch.compile."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ros2_captioner.beam_search import beam_search
+from ros2_captioner.bundle import Bundle
+from ros2_captioner.preprocess import preprocess_batch
+from ros2_captioner.tools.benchmark import fixed_length
+from training.config import ModelConfig
+from training.decode import TorchStepper
+from training.model import build_model
+
+
+class CompiledModel:
+    """Captions one frame at a time with random weights, which take as long as trained ones.
+
+    Args:
+        bundle: whose architecture it has.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        architecture = bundle.manifest["architecture"]
+        config = ModelConfig(
+            encoder=architecture["encoder"],
+            encoder_weights="random",
+            image_size=bundle.image_size,
+            width=architecture["width"],
+            hidden=architecture["hidden"],
+        )
+        self._vocabulary, self._size = bundle.vocabulary, bundle.image_size
+        self._model = build_model(config, len(bundle.vocabulary)).eval()
+        self._model.prepare = torch.compile(self._model.prepare)  # type: ignore[method-assign]
+        decoder = self._model.decoder
+        decoder.step = torch.compile(decoder.step)  # type: ignore[method-assign]
+
+    @torch.inference_mode()
+    def caption(self, frame: NDArray[np.uint8], beam_width: int) -> None:
+        """Caption a uint8 ``[height, width, 3]`` RGB frame with a fixed number of words."""
+        frames = torch.from_numpy(preprocess_batch([frame], self._size))
+        stepper = TorchStepper(self._model.decoder, self._model.prepare(frames), beam_width)
+        beam_search(
+            stepper,
+            1,
+            fixed_length(beam_width),
+            start=self._vocabulary.start,
+            end=self._vocabulary.end,
+            vetoed=[self._vocabulary.unknown],
+        )
