@@ -46,6 +46,7 @@ class ModelConfig:
         stride_in_1x1: the weights are of ResNet v1, whose bottlenecks stride in their first 1x1
             convolution; torchvision's own stride in the 3x3.
         image_size: side of the encoder's input in pixels.
+        decoder: ``adaptive_attention`` (Lu et al. 2017) or ``soft_attention`` (Xu et al. 2015).
         width: D, projected features, and A, attention keys.
         hidden: H, LSTM state; also the word embedding, which is tied to the output layer.
         dropout: on embeddings and before the output layer.
@@ -55,6 +56,7 @@ class ModelConfig:
     encoder_weights: str = "torchvision"
     stride_in_1x1: bool = False
     image_size: int = 224
+    decoder: str = "adaptive_attention"
     width: int = 512
     hidden: int = 512
     dropout: float = 0.5

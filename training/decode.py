@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput, beam_search
 from ros2_captioner.vocabulary import Vocabulary, detokenize
-from training.decoder import AdaptiveAttentionDecoder, Prepared
+from training.decoder import Decoder, Prepared
 
 CANDIDATES = 32
 
@@ -31,9 +31,7 @@ class TorchStepper:
         beam_width: K.
     """
 
-    def __init__(
-        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, beam_width: int
-    ) -> None:
+    def __init__(self, decoder: Decoder, prepared: Prepared, beam_width: int) -> None:
         self._decoder = decoder
         self._prepared = prepared
         self._h = prepared.h0[:, None].expand(-1, beam_width, -1)
@@ -56,7 +54,7 @@ class TorchStepper:
 
 @torch.inference_mode()
 def search_batches(
-    decoder: AdaptiveAttentionDecoder,
+    decoder: Decoder,
     batches: Iterable[Prepared],
     vocabulary: Vocabulary,
     options: DecodingOptions,
@@ -79,7 +77,7 @@ def search_batches(
 
 
 def decode_batches(
-    decoder: AdaptiveAttentionDecoder,
+    decoder: Decoder,
     batches: Iterable[Prepared],
     vocabulary: Vocabulary,
     options: DecodingOptions,

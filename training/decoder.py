@@ -1,8 +1,9 @@
-"""Attention LSTM decoder with a visual sentinel, for teacher forcing and for single steps."""
+"""What the decoder architectures share: the picture prepared once, tied words, one interface."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -27,13 +28,11 @@ class Prepared(NamedTuple):
     c0: Tensor
 
 
-class AdaptiveAttentionDecoder(nn.Module):
-    """One LSTM that attends to the picture, or to its own memory, after each word.
+class Decoder(nn.Module, ABC):
+    """An LSTM that attends to a picture's grid, for teacher forcing and for single steps.
 
-    Lu et al. 2017, "Knowing When to Look", section 2: the LSTM's new output queries the grid, and
-    a sentinel made from its cell takes part in the softmax, so words such as "of" need no place
-    in the picture. Scores are scaled dot products instead of additive ones (two batched products),
-    and the output layer is tied to the word embedding.
+    Attention scores are scaled dot products (two batched products) instead of the additive ones
+    of the papers, and the output layer is tied to the word embedding.
 
     Args:
         config: widths and dropout.
@@ -48,22 +47,13 @@ class AdaptiveAttentionDecoder(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.initial = nn.Linear(width, 2 * hidden)
         self.embedding = nn.Embedding(vocabulary_size, hidden)
-        # Four gates and the cell's candidate, in this order: enter, forget, leave, sentinel | cell.
-        self.from_word = nn.Linear(hidden, 5 * hidden)
-        self.from_memory = nn.Linear(hidden, 5 * hidden, bias=False)
-        self.sentinel_project = nn.Linear(hidden, width)
         self.query = nn.Linear(hidden, width)
         self.output = nn.Linear(hidden + width, hidden)
         self.logit_bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.dropout = nn.Dropout(config.dropout)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        nn.init.normal_(self.embedding.weight, std=0.05)
-        nn.init.orthogonal_(self.from_memory.weight)
-        # A forget gate that starts open keeps the first words in memory.
-        with torch.no_grad():
-            self.from_word.bias.chunk(5)[1].fill_(1.0)
+        # Vectors of length 3.5: short ones are nearly equal, and words that occur in the same
+        # places ("red", "green") then stay alike for long.
+        nn.init.normal_(self.embedding.weight, std=3.5 / math.sqrt(hidden))
 
     def prepare(self, grid: Tensor) -> Prepared:
         """``[B, L, C]`` grid to what every step needs."""
@@ -72,6 +62,7 @@ class AdaptiveAttentionDecoder(nn.Module):
         h0, c0 = self.initial(features.mean(dim=1)).tanh().chunk(2, dim=-1)
         return Prepared(features, keys, h0, c0)
 
+    @abstractmethod
     def forward(self, prepared: Prepared, tokens: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing.
 
@@ -84,62 +75,27 @@ class AdaptiveAttentionDecoder(nn.Module):
             Logits ``[M, V]`` of the word that follows each of the M valid tokens, in their order,
             and the attention ``[B, N, T, L]`` of all tokens.
         """
-        batch, captions, length = tokens.shape
-        embedded = self.dropout(self.embedding(tokens))
-        from_words = self.from_word(embedded).unbind(dim=2)
-        h = prepared.h0[:, None].expand(batch, captions, -1)
-        c = prepared.c0[:, None].expand(batch, captions, -1)
-        outputs, sentinels = [], []
-        for from_word in from_words:
-            h, c, sentinel = self._lstm(from_word, h, c)
-            outputs.append(h)
-            sentinels.append(sentinel)
-        words, attention = self._read_out(
-            _all_steps(outputs), _all_steps(sentinels), prepared.features, prepared.keys
-        )
-        # The output layer costs most; captions are half padding, so only valid words reach it.
-        logits = self._logits(self.dropout(words[valid.flatten(1)]))
-        return logits, attention.unflatten(1, (captions, length))
 
+    @abstractmethod
     def step(
         self, tokens: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One step for ``tokens`` ``[B, K]`` with state ``[B, K, H]``.
 
         Returns:
-            Logits ``[B, K, V]``, h, c, and attention ``[B, K, L]``; what attention lacks to a sum
-            of one went to the sentinel.
+            Logits ``[B, K, V]``, h, c, and attention ``[B, K, L]``, which sums to at most one.
         """
-        from_word = self.from_word(self.embedding(tokens))
-        h, c, sentinel = self._lstm(from_word, h, c)
-        words, attention = self._read_out(h, sentinel, features, keys)
-        return self._logits(words), h, c, attention
 
-    def _lstm(self, from_word: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The next h and c, and of c what the sentinel's gate lets through."""
-        gates, cell = (from_word + self.from_memory(h)).split([4 * h.shape[-1], h.shape[-1]], -1)
-        enter, forget, leave, show = gates.sigmoid().chunk(4, dim=-1)
-        c = forget * c + enter * cell.tanh()
-        memory = c.tanh()
-        return leave * memory, c, show * memory
+    @staticmethod
+    def _open_forget_gate(gates: nn.Linear) -> None:
+        """Of gates in blocks of H outputs, the second; open, it keeps the first words in memory."""
+        hidden = gates.in_features
+        with torch.no_grad():
+            gates.bias[hidden : 2 * hidden].fill_(1.0)
 
-    def _read_out(
-        self, h: Tensor, sentinel: Tensor, features: Tensor, keys: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Attend with M states a picture, ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
-        sentinel = torch.relu(self.sentinel_project(sentinel))
-        query = self.query(h) * (1 / math.sqrt(keys.shape[-1]))
-        cell_scores = query @ keys.transpose(1, 2)
-        sentinel_score = (query * self.key(sentinel)).sum(dim=-1, keepdim=True)
-        weights = torch.cat([cell_scores, sentinel_score], dim=-1).softmax(dim=-1)
-        attention, to_sentinel = weights[..., :-1], weights[..., -1:]
-        context = attention @ features + to_sentinel * sentinel
-        return self.output(torch.cat([h, context], dim=-1)).tanh(), attention
+    def _scaled_query(self, h: Tensor) -> Tensor:
+        query: Tensor = self.query(h)
+        return query * (1 / math.sqrt(query.shape[-1]))
 
     def _logits(self, words: Tensor) -> Tensor:
         return nn.functional.linear(words, self.embedding.weight, self.logit_bias)
-
-
-def _all_steps(states: list[Tensor]) -> Tensor:
-    """T states ``[B, N, H]`` to ``[B, N * T, H]``, in the order of the tokens."""
-    return torch.stack(states, dim=2).flatten(1, 2)

@@ -36,10 +36,10 @@ def build_manifest(
     first = next(iter(variants.values()))
     return {
         "schema": SCHEMA,
-        "name": f"{model.encoder}-adaptive-attention-{run.config.name}",
+        "name": f"{model.encoder}-{model.decoder.replace('_', '-')}-{run.config.name}",
         "architecture": {
             "encoder": model.encoder,
-            "decoder": "adaptive_attention_lstm",
+            "decoder": f"{model.decoder}_lstm",
             "width": model.width,
             "hidden": model.hidden,
             "cells": (model.image_size // 32) ** 2,

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from training.config import ModelConfig
-from training.decoder import AdaptiveAttentionDecoder, Prepared
+from training.adaptive_attention import AdaptiveAttentionDecoder
+from training.config import ConfigError, ModelConfig
+from training.decoder import Decoder, Prepared
 from training.encoder import GridEncoder, build_encoder
+from training.soft_attention import SoftAttentionDecoder
+
+DECODERS: dict[str, type[Decoder]] = {
+    "adaptive_attention": AdaptiveAttentionDecoder,
+    "soft_attention": SoftAttentionDecoder,
+}
 
 
 class CaptionModel(nn.Module):
@@ -17,7 +24,7 @@ class CaptionModel(nn.Module):
         decoder: grid to words.
     """
 
-    def __init__(self, encoder: GridEncoder, decoder: AdaptiveAttentionDecoder) -> None:
+    def __init__(self, encoder: GridEncoder, decoder: Decoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
@@ -35,8 +42,15 @@ class CaptionModel(nn.Module):
 
 
 def build_model(config: ModelConfig, vocabulary_size: int) -> CaptionModel:
-    """A model as the config says, its decoder freshly initialised."""
+    """A model as the config says, its decoder freshly initialised.
+
+    Raises:
+        ConfigError: unknown encoder or decoder, or start weights that do not fit.
+    """
+    if config.decoder not in DECODERS:
+        raise ConfigError(
+            f"model.decoder: found {config.decoder!r}; expected one of {list(DECODERS)}"
+        )
     encoder = build_encoder(config)
-    return CaptionModel(
-        encoder, AdaptiveAttentionDecoder(config, encoder.channels, vocabulary_size)
-    )
+    decoder = DECODERS[config.decoder](config, encoder.channels, vocabulary_size)
+    return CaptionModel(encoder, decoder)

@@ -13,12 +13,13 @@ METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "ROUGE-L")
 def model_card(manifest: Mapping[str, Any]) -> str:
     """Markdown: what the model is, its data and licence, its scores, its limits."""
     training = manifest["training"]
-    encoder, words = (manifest["architecture"][key] for key in ("encoder", "vocabulary_size"))
+    architecture = manifest["architecture"]
+    encoder, words = architecture["encoder"], architecture["vocabulary_size"]
     side = manifest["preprocessing"]["size"]
     return f"""# {manifest["name"]}
 
-{encoder} encoder, fine-tuned in all its layers, and an adaptive attention LSTM decoder
-(Lu et al. 2017) with a vocabulary of {words} words.
+{encoder} encoder, fine-tuned in all its layers, and {_DECODERS[architecture["decoder"]]}
+with a vocabulary of {words} words.
 Input: one RGB picture, squashed to {side}x{side}. Output: one English sentence.
 
 ## Data and licence
@@ -40,6 +41,10 @@ mistakes colours and genders, and reads no text. Never let a safety function dep
 """
 
 
+_DECODERS = {
+    "adaptive_attention_lstm": "an adaptive attention LSTM decoder (Lu et al. 2017)",
+    "soft_attention_lstm": "a soft attention LSTM decoder (Xu et al. 2015)",
+}
 _WHAT = {
     "frozen": "of the decoder with cross-entropy",
     "finetune": "of encoder and decoder with cross-entropy",

@@ -12,7 +12,7 @@ from ros2_captioner.vocabulary import END, Vocabulary, tokenize
 from training.batches import Batch
 from training.captions_data import CaptionedPicture
 from training.cider import CiderReward
-from training.decoder import AdaptiveAttentionDecoder, Prepared
+from training.decoder import Decoder, Prepared
 
 
 class Loss(NamedTuple):
@@ -44,9 +44,7 @@ class Objective(Protocol):
         """How much a batch counts beside others: what its loss is the mean over."""
         ...
 
-    def __call__(
-        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, progress: float
-    ) -> Loss:
+    def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """The loss of one batch.
 
         Args:
@@ -84,9 +82,7 @@ class CrossEntropy:
         """Words."""
         return len(batch.targets)
 
-    def __call__(
-        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, progress: float
-    ) -> Loss:
+    def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
         tokens = batch.tokens
         if self._own_words:
@@ -100,9 +96,7 @@ class CrossEntropy:
 
 
 @torch.no_grad()
-def with_own_words(
-    decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, share: float
-) -> Tensor:
+def with_own_words(decoder: Decoder, prepared: Prepared, batch: Batch, share: float) -> Tensor:
     """The batch's tokens, some replaced by what the decoder itself predicts there.
 
     Two passes instead of a loop (Mihaylova and Martins 2019, section 3): the predictions come from
@@ -162,9 +156,7 @@ class SelfCritical:
         """Pictures."""
         return len(batch.indices)
 
-    def __call__(
-        self, decoder: AdaptiveAttentionDecoder, prepared: Prepared, batch: Batch, progress: float
-    ) -> Loss:
+    def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
         del progress
         vocabulary = self._vocabulary
@@ -196,7 +188,7 @@ class SelfCritical:
 
 @torch.no_grad()
 def sample(
-    decoder: AdaptiveAttentionDecoder,
+    decoder: Decoder,
     prepared: Prepared,
     vocabulary: Vocabulary,
     samples: int,

@@ -27,7 +27,7 @@ def exported(tmp_path_factory):
 @pytest.fixture
 def bundle(exported, tiny_config):
     """The bundle of a short run; exported once for the module. Exporting itself proves float32."""
-    config = tiny_config(frozen={"epochs": 10})
+    config = tiny_config(frozen={"epochs": 20, "decoder_lr": 5e-3})
     if not (exported / "bundle").exists():
         train(config, exported / "run")
         export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4, 4)
@@ -42,6 +42,29 @@ def test_every_precision_captions(bundle):
         captioner = Captioner.load(folder, precision=precision, device="cpu")
         texts = caption_pictures(captioner, pictures, captioner.default_options())
         assert all(len(text.split()) > 2 for text in texts)
+
+
+@pytest.fixture
+def soft_attention_bundle(tiny_config, tmp_path):
+    config = tiny_config(frozen={"epochs": 20, "decoder_lr": 5e-3})
+    model = dataclasses.replace(config.model, decoder="soft_attention")
+    train(dataclasses.replace(config, model=model), tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
+    return tmp_path / "bundle"
+
+
+def test_soft_attention_keeps_the_same_contract(bundle, soft_attention_bundle):
+    manifests = [
+        json.loads((folder / "manifest.json").read_text())
+        for folder in (bundle[0], soft_attention_bundle)
+    ]
+    assert manifests[0]["graphs"] == manifests[1]["graphs"]
+    assert manifests[1]["architecture"]["decoder"] == "soft_attention_lstm"
+    assert "soft attention LSTM" in (soft_attention_bundle / "README.md").read_text()
+    pictures = read_split(bundle[1].data, "val")
+    captioner = Captioner.load(soft_attention_bundle, device="cpu")
+    texts = caption_pictures(captioner, pictures, captioner.default_options())
+    assert all(len(text.split()) > 2 for text in texts)
 
 
 def test_graphs_keep_the_contract(bundle):

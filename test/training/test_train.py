@@ -27,7 +27,7 @@ from training.train import train
 def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
     config = tiny_config(
         frozen={"epochs": 100, "decoder_lr": 5e-3},
-        finetune={"epochs": 5},
+        finetune={"epochs": 3, "decoder_lr": 3e-4, "encoder_lr": 1e-5},
         optim={"label_smoothing": 0.0},
     )
     progress = train(config, tmp_path / "run")
