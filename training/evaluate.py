@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -26,11 +27,19 @@ from training.config import ConfigError, load_config
 from training.corruptions import CORRUPTIONS, corrupt
 from training.decode import decode_batches
 from training.manifest import write_manifest
-from training.metrics import MetricsError, Scores, caption_statistics, score_captions, signature
+from training.metrics import (
+    MetricsError,
+    Scores,
+    caption_statistics,
+    cider_each,
+    score_captions,
+    signature,
+)
 from training.run import Run, load_run
 from training.stages import prepared_pictures
 
 _BATCH = 10
+_FAILURES = 8  # in the model card
 
 
 def main() -> int:
@@ -52,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--bundle", type=Path, help="model bundle, run through ONNX Runtime")
-    subject.add_argument("--run", type=Path, help="run folder, through torch")
+    subject.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        help="run folder, through torch; of several, as of several seeds, mean and deviation too",
+    )
     parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
     parser.add_argument(
         "--set", action="append", metavar="SECTION.KEY=VALUE", help="override the config"
@@ -77,33 +91,61 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     pictures = read_split(config.data, arguments.split)[: arguments.limit]
-    subject = _bundle(arguments) if arguments.bundle else _run(arguments)
-    searches = _searches(subject.default, arguments.beam_width, arguments.length_penalty)
-    if arguments.record and (len(searches) > 1 or arguments.corruption):
-        raise ConfigError("found --record; expected it with one search of unspoilt pictures alone")
-    if arguments.corruption and arguments.run:
-        raise ConfigError("found --corruption with --run; expected it with --bundle")
-    for options in searches:
-        texts = subject.captions(pictures, options)
-        scores = score_captions(texts, [picture.captions for picture in pictures])
-        spoilt = f" under {arguments.corruption}" if arguments.corruption else ""
-        mark = signature(
-            f"{config.name} {arguments.split}{spoilt}",
-            len(pictures),
-            options.beam_width,
-            options.length_penalty,
-            scores.tokeniser,
-        )
-        for name, value in (scores.values | caption_statistics(texts)).items():
-            print(f"{name:16} {value:.4f}")
-        if scores.tokeniser != "PTB":
-            print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
-        print(f"signature: {mark}, {subject.runtime}")
+    _check_alone(arguments)
+    collected: dict[str, list[dict[str, float]]] = {}
+    for folder in arguments.run or [None]:
+        subject = _run(folder) if folder else _bundle(arguments)
+        for options in _searches(subject.default, arguments.beam_width, arguments.length_penalty):
+            texts = subject.captions(pictures, options)
+            scores = score_captions(texts, [picture.captions for picture in pictures])
+            mark = signature(
+                _split_name(config.name, arguments),
+                len(pictures),
+                options.beam_width,
+                options.length_penalty,
+                scores.tokeniser,
+            )
+            values = scores.values | caption_statistics(texts)
+            collected.setdefault(mark, []).append(values)
+            _show(values, scores.tokeniser)
+            print(f"signature: {mark}, {subject.runtime}")
     if arguments.captions:
         named = {p.path.name: text for p, text in zip(pictures, texts, strict=True)}
         arguments.captions.write_text(json.dumps(named, indent=1), encoding="utf-8")
     if arguments.record:
-        _record(arguments.bundle, subject.precision, scores, mark)
+        _record(arguments.bundle, subject.precision, scores, mark, worst(pictures, texts))
+    if len(arguments.run or []) > 1:
+        for mark, values_each in collected.items():
+            _show_spread(values_each, mark)
+
+
+def _check_alone(arguments: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    searches = len(arguments.beam_width or [0]) * len(arguments.length_penalty or [0])
+    if arguments.record and (searches > 1 or arguments.corruption or arguments.run):
+        raise ConfigError("found --record; expected it with one search of unspoilt pictures alone")
+    if arguments.corruption and arguments.run:
+        raise ConfigError("found --corruption with --run; expected it with --bundle")
+
+
+def _split_name(data: str, arguments: argparse.Namespace) -> str:
+    spoilt = f" under {arguments.corruption}" if arguments.corruption else ""
+    return f"{data} {arguments.split}{spoilt}"
+
+
+def _show(values: dict[str, float], tokeniser: str) -> None:
+    for name, value in values.items():
+        print(f"{name:16} {value:.4f}")
+    if tokeniser != "PTB":
+        print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
+
+
+def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
+    print(f"{len(values_each)} runs: mean and sample standard deviation")
+    for name in values_each[0]:
+        each = [values[name] for values in values_each]
+        print(f"{name:16} {mean(each):.4f} {stdev(each):.4f}")
+    print(f"signature: {mark}")
 
 
 class _Subject(NamedTuple):
@@ -126,8 +168,8 @@ def _bundle(arguments: argparse.Namespace) -> _Subject:
     )
 
 
-def _run(arguments: argparse.Namespace) -> _Subject:
-    run = load_run(arguments.run)
+def _run(folder: Path) -> _Subject:
+    run = load_run(folder)
     validation = run.config.validation
     default = DecodingOptions(
         beam_width=validation.beam_width, length_penalty=validation.length_penalty
@@ -172,7 +214,25 @@ def _torch_captions(
     return decode_batches(run.model.decoder, bar, run.vocabulary, options)
 
 
-def _record(bundle: Path, precision: str, scores: Scores, mark: str) -> None:
+def worst(
+    pictures: Sequence[CaptionedPicture], texts: Sequence[str], count: int = _FAILURES
+) -> list[dict[str, str]]:
+    """The captions that score lowest in CIDEr, each with a reference; of equals the longest."""
+    scores = cider_each(texts, [picture.captions for picture in pictures])
+    order = sorted(range(len(texts)), key=lambda place: (scores[place], -len(texts[place])))
+    return [
+        {
+            "picture": pictures[place].path.name,
+            "caption": texts[place],
+            "reference": pictures[place].captions[0],
+        }
+        for place in order[:count]
+    ]
+
+
+def _record(
+    bundle: Path, precision: str, scores: Scores, mark: str, failures: list[dict[str, str]]
+) -> None:
     if scores.tokeniser != "PTB":
         raise MetricsError("found no Java; recorded scores are expected under the PTB tokeniser")
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
@@ -180,6 +240,7 @@ def _record(bundle: Path, precision: str, scores: Scores, mark: str) -> None:
         **{name: round(value, 4) for name, value in scores.values.items()},
         "signature": mark,
     }
+    manifest["failures"] = failures
     write_manifest(bundle, manifest)
 
 

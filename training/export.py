@@ -107,16 +107,18 @@ def export(
         length_penalty=run.config.validation.length_penalty,
     )
     # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
-    variants = {name: _file_names(name) for name in {"float32", *precisions}}
-    for name in sorted(variants):
+    variants = {name: _file_names(name) for name in ("float32", *precisions)}
+    for name in variants:
         print(f"exporting {name}")
         _write_variant(run, work, name, variants, calibration)
-    write_manifest(work, build_manifest(run, work, variants, decoding))
-    _prove(run, work, decoding, sorted(variants), proof)
+    manifest = build_manifest(run, work, variants, decoding)
+    write_manifest(work, manifest)
+    _prove(run, work, decoding, list(variants), proof)
     if "float32" not in precisions:
         for file in variants.pop("float32").values():
             (work / file).unlink()
-        write_manifest(work, build_manifest(run, work, variants, decoding))
+            del manifest["files"][file]
+        write_manifest(work, manifest)
     shutil.rmtree(output, ignore_errors=True)
     work.rename(output)
     size = sum(file.stat().st_size for file in output.iterdir()) / 2**20

@@ -27,13 +27,13 @@ def build_manifest(
     Args:
         run: the model came from.
         folder: holds the vocabulary and all graphs.
-        variants: precision to ``{"encoder": file name, "decoder": file name}``.
+        variants: precision to ``{"encoder": file name, "decoder": file name}``; the graphs of
+            the float32 one are described, the others may differ in their float type.
         decoding: defaults of the search.
     """
     model = run.config.model
     described = {MANIFEST, CARD}
     files = sorted(path.name for path in folder.iterdir() if path.name not in described)
-    first = next(iter(variants.values()))
     return {
         "schema": SCHEMA,
         "name": f"{model.encoder}-{model.decoder.replace('_', '-')}-{run.config.name}",
@@ -55,8 +55,8 @@ def build_manifest(
         "special_tokens": {token: index for index, token in enumerate(SPECIAL_TOKENS)},
         "decoding": dataclasses.asdict(decoding),
         "graphs": {
-            "encoder": describe(folder / first["encoder"]),
-            "decoder": describe(folder / first["decoder"]) | {"state": STATE},
+            "encoder": describe(folder / variants["float32"]["encoder"]),
+            "decoder": describe(folder / variants["float32"]["decoder"]) | {"state": STATE},
         },
         "variants": variants,
         "files": {name: _fingerprint(folder / name) for name in files},

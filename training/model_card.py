@@ -38,7 +38,7 @@ With `training.train` at commit {training["commit"][:12]} and seed {training["se
 Short descriptions of everyday scenes for logs and operators. The model knows the words and the
 scenes of its training data and names the nearest of them when it sees anything else; it miscounts,
 mistakes colours and genders, and reads no text. Never let a safety function depend on a caption.
-"""
+{_failures(manifest.get("failures", []))}"""
 
 
 _DECODERS = {
@@ -56,6 +56,17 @@ def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
     """The stages of all epochs that led to the model, in words."""
     stages = Counter(entry["stage"] for entry in history)
     return ",\nthen ".join(f"{count} epochs {_WHAT[stage]}" for stage, count in stages.items())
+
+
+def _failures(failures: Sequence[Mapping[str, str]]) -> str:
+    """A Markdown section with a row for each, or nothing."""
+    if not failures:
+        return ""
+    rows = [
+        f"| {entry['picture']} | {entry['caption']} | {entry['reference']} |" for entry in failures
+    ]
+    header = "| picture | the model says | a person says |\n|---|---|---|"
+    return "\n".join(["\n## Where it fails worst", header, *rows, ""])
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
