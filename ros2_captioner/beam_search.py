@@ -155,19 +155,25 @@ class _Beams:
 
 @dataclass
 class _Pool:
-    """The best finished hypotheses of one picture."""
+    """The best finished hypotheses of one picture, until it is done."""
 
     width: int
     hypotheses: list[Hypothesis] = field(default_factory=list)
+    closed: bool = False
 
     def add(self, hypothesis: Hypothesis) -> None:
-        self.hypotheses.append(hypothesis)
-        self.hypotheses.sort(key=lambda item: -item.score)
-        del self.hypotheses[self.width :]
+        if not self.closed:
+            self.hypotheses.append(hypothesis)
+            self.hypotheses.sort(key=lambda item: -item.score)
+            del self.hypotheses[self.width :]
 
-    def closed_to(self, score: float) -> bool:
-        """Whether the pool is full and a hypothesis of this score would not enter it."""
-        return len(self.hypotheses) == self.width and self.hypotheses[-1].score >= score
+    def close_to(self, score: float) -> None:
+        """Close for good if full and a hypothesis of this score would not enter.
+
+        Other pictures of the batch may go on: what they wait for must not change this one.
+        """
+        full = len(self.hypotheses) == self.width
+        self.closed |= full and self.hypotheses[-1].score >= score
 
 
 def beam_search(
@@ -182,7 +188,7 @@ def beam_search(
     """Search captions for a batch of pictures together.
 
     A picture is done when ``beam_width`` hypotheses have ended and the best live one, normalised
-    at its present length, would not enter them. Hypotheses that have not ended after
+    at its present length, would not enter them, whatever the others of the batch still do. Hypotheses that have not ended after
     ``max_length`` words compete as they stand, so a result always exists.
 
     Args:
@@ -210,7 +216,9 @@ def beam_search(
         tokens = beams.ids[:, :, -1]
         norm = (length + 1) ** options.length_penalty
         best_live = beams.scores.max(axis=1) / norm
-        if all(pool.closed_to(score) for pool, score in zip(pools, best_live, strict=True)):
+        for pool, score in zip(pools, best_live, strict=True):
+            pool.close_to(score)
+        if all(pool.closed for pool in pools):
             break
     else:
         _finish_live(beams, pools, options)
