@@ -188,8 +188,9 @@ def beam_search(
     """Search captions for a batch of pictures together.
 
     A picture is done when ``beam_width`` hypotheses have ended and the best live one, normalised
-    at its present length, would not enter them, whatever the others of the batch still do. Hypotheses that have not ended after
-    ``max_length`` words compete as they stand, so a result always exists.
+    at its present length, would not enter them, whatever the others of the batch still do.
+    Hypotheses that have not ended after ``max_length`` words compete as they stand, so a result
+    always exists.
 
     Args:
         stepper: the decoder, started for ``batch`` pictures and ``options.beam_width`` beams.

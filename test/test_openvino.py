@@ -29,7 +29,7 @@ def test_float16_captions_equal_onnxruntime_word_for_word(
     found = captioner.caption(frames, options).captions
     assert [c.text for c in found] == [c.text for c in expected]
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one.attention, other.attention, atol=0.01)
+        np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)  # bfloat16 would miss
 
 
 def test_int8_is_its_default_and_captions(photograph):
