@@ -75,9 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--calibration",
         type=int,
-        default=128,
+        default=640,
         metavar="N",
-        help="training pictures that calibrate the int8 encoder (default: %(default)s)",
+        help="training pictures that round the int8 encoder's weights; a tenth of them finds its "
+        "ranges (default: %(default)s)",
     )
     parser.add_argument(
         "--proof",
@@ -135,8 +136,10 @@ def _write_variant(
     encoder, decoder = (folder / variants[precision][part] for part in ("encoder", "decoder"))
     if precision == "int8":
         float32 = variants["float32"]
+        # Ranges from more pictures would be those of rarer outliers, in coarser steps.
+        ranges = _calibration_frames(run, max(1, calibration // 10))
         frames = _calibration_frames(run, calibration)
-        quantise_encoder(folder / float32["encoder"], encoder, frames)
+        quantise_encoder(folder / float32["encoder"], encoder, ranges, frames)
         quantise_decoder(folder / float32["decoder"], decoder)
         return
     model = copy.deepcopy(run.model)

@@ -39,7 +39,12 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
         return None if batch is None else {"frames": batch}
 
 
-def quantise_encoder(source: Path, target: Path, batches: Sequence[NDArray[np.uint8]]) -> None:
+def quantise_encoder(
+    source: Path,
+    target: Path,
+    ranges: Sequence[NDArray[np.uint8]],
+    rounding: Sequence[NDArray[np.uint8]],
+) -> None:
     """Quantise convolutions and products to uint8 activations and int8 weights, per channel.
 
     Weights keep 7 bits: on CPUs without VNNI a sum of two full products overflows its 16 bits.
@@ -47,7 +52,8 @@ def quantise_encoder(source: Path, target: Path, batches: Sequence[NDArray[np.ui
     Args:
         source: float32 encoder.
         target: file to write.
-        batches: real training frames, uint8 ``[B, S, S, 3]``.
+        ranges: real training frames, uint8 ``[B, S, S, 3]``, that give activations their ranges.
+        rounding: the same, usually more, that weights are rounded on.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "encoder.onnx"
@@ -55,7 +61,7 @@ def quantise_encoder(source: Path, target: Path, batches: Sequence[NDArray[np.ui
         quantize_static(
             prepared,
             target,
-            _Frames(iter(batches)),
+            _Frames(iter(ranges)),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -64,7 +70,7 @@ def quantise_encoder(source: Path, target: Path, batches: Sequence[NDArray[np.ui
             op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
             calibrate_method=CalibrationMethod.MinMax,
         )
-        round_weights(prepared, target, batches)
+        round_weights(prepared, target, rounding)
 
 
 def quantise_decoder(source: Path, target: Path) -> None:
