@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import rclpy
@@ -239,3 +240,15 @@ BROKEN_JPEGS = {
     "truncated": CompressedImage(format="jpeg", data=b"\xff\xd8\xff\xe0" + bytes(100)),
     "undecodable": CompressedImage(format="jpeg", data=bytes(100)),
 }
+
+
+@contextmanager
+def running_node(folder, **parameters):
+    """The captioner node once it captions; afterwards it must have ended cleanly."""
+    process = Process("captioner_node", folder / "node.log", **parameters)
+    try:
+        process.wait_for_log("captioning")
+        yield process
+    finally:
+        assert process.stop() == 0
+        assert "Traceback" not in process.log

@@ -6,7 +6,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
 from rclpy.qos import qos_profile_sensor_data
-from ros_harness import BROKEN_IMAGES, Client, Process
+from ros_harness import BROKEN_IMAGES, Client, Process, running_node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -26,13 +26,8 @@ def quiet_client():
 
 @pytest.fixture
 def node(tmp_path):
-    process = Process("captioner_node", tmp_path / "node.log")
-    try:
-        process.wait_for_log("captioning")
+    with running_node(tmp_path) as process:
         yield process
-    finally:
-        assert process.stop() == 0
-        assert "Traceback" not in process.log
 
 
 def ask(client):

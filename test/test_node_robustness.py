@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_harness import Client, Process
+from ros_harness import Client, Process, running_node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
@@ -27,13 +27,8 @@ _SIGNAL_TIMEOUT_S = 3.0
 
 @pytest.fixture
 def node(tmp_path):
-    process = Process("captioner_node", tmp_path / "node.log")
-    try:
-        process.wait_for_log("captioning")
+    with running_node(tmp_path) as process:
         yield process
-    finally:
-        assert process.stop() == 0
-        assert "Traceback" not in process.log
 
 
 def faulty(tmp_path, monkeypatch, fault, **parameters):

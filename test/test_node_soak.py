@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
-from ros_harness import Process
+from ros_harness import Process, running_node
 from std_srvs.srv import SetBool
 
 from ros2_captioner.ros.image_messages import jpeg_message, raw_message
@@ -33,13 +33,8 @@ _WARM_UP = 0.2
 
 @pytest.fixture
 def node(tmp_path):
-    process = Process("captioner_node", tmp_path / "node.log", image_topics=list(CAMERAS))
-    try:
-        process.wait_for_log("captioning")
+    with running_node(tmp_path, image_topics=list(CAMERAS)) as process:
         yield process
-    finally:
-        assert process.stop() == 0
-        assert "Traceback" not in process.log
 
 
 class Cameras:
