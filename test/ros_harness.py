@@ -57,12 +57,12 @@ class Process:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    def wait_for_handler(self, number):
-        """Wait until the process handles a signal: before that, Python itself is starting."""
-        mask = 1 << (number - 1)
+    def wait_for_signals(self):
+        """Wait until the process handles SIGTERM: before that, Python itself is starting."""
+        mask = 1 << (signal.SIGTERM - 1)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not mask & int(self._status("SigCgt"), 16):
-            assert time.monotonic() < deadline, f"no handler of signal {number}"
+            assert time.monotonic() < deadline, "the process does not handle SIGTERM"
             time.sleep(0.005)
 
     def _status(self, field):

@@ -165,7 +165,7 @@ def test_signals_at_any_moment_end_the_node_cleanly(tmp_path, client, photograph
     for turn in range(SIGNAL_TRIES):
         process = Process("captioner_node", tmp_path / f"{turn}.log")
         number = (signal.SIGINT, signal.SIGTERM)[turn % 2]
-        process.wait_for_handler(signal.SIGTERM)  # Python has one of its own for SIGINT
+        process.wait_for_signals()
         until = time.monotonic() + draw.uniform(0, 2.0)
         publisher = client.node.create_publisher(
             type(raw_message(photograph, client.header())), RAW, 5

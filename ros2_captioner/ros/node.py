@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -202,7 +201,7 @@ class CaptionerNode(LifecycleNode):
 
     def _publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption; runs in the worker's thread."""
-        if self._outputs is not None and rclpy.ok():
+        if self._outputs is not None:
             self._outputs.publish(frame)
 
     def _watch(self) -> None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import rclpy
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CompressedImage, Image
@@ -47,13 +46,8 @@ class Outputs:
         self._compressed_overlay = self._make(CompressedImage, "~/overlay/compressed")
 
     def listened(self) -> bool:
-        """Whether anybody subscribes to any of the topics; false once ROS is shut down."""
-        try:
-            return any(publisher.get_subscription_count() for publisher in self._publishers)
-        except Exception:  # rclpy's errors share no public base
-            if rclpy.ok():
-                raise
-            return False
+        """Whether anybody subscribes to any of the topics."""
+        return any(publisher.get_subscription_count() for publisher in self._publishers)
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look."""

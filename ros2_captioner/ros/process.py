@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -12,11 +11,13 @@ from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from ros2_captioner.errors import CaptionerError
+from ros2_captioner.ros.signals import ignore_signals, on_signal
 
 NodeType = TypeVar("NodeType", bound=Node)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EXECUTOR_TIMEOUT_S = 1.0
 _DELIVERY = Duration(seconds=2.0)
 
@@ -31,40 +32,30 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     Returns:
         0 after a clean end, 1 if the node could not be made.
     """
-    early: list[int] = []
     executor: SingleThreadedExecutor | None = None
     node: NodeType | None = None
-    # rclpy's own handlers shut ROS down, which ends the spin. Python's must not raise beside them:
-    # an exception out of nowhere could hit the clean-up.
-    for number in _SIGNALS:
-        signal.signal(number, lambda number, frame: early.append(number))
-    rclpy.init()
+    stop: Future[None] = Future()
+    on_signal(lambda: stop.set_result(None))
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        if early:  # before rclpy listened
-            return 0
         executor = SingleThreadedExecutor()
         node = make()
         executor.add_node(node)
         if begin is not None:
             executor.create_task(begin, node)
-        executor.spin()
+        executor.spin_until_future_complete(stop)
     except ExternalShutdownException:
         pass
     except CaptionerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except Exception:
-        if rclpy.ok():  # else it failed only because a signal had shut ROS down
-            raise
     finally:
-        # An impatient second signal must not cut the clean-up off, to the very end of the process.
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         if executor is not None:
             executor.shutdown(timeout_sec=_EXECUTOR_TIMEOUT_S)
         if node is not None:
             node.destroy_node()
-        rclpy.try_shutdown(uninstall_handlers=False)
+        rclpy.try_shutdown()
     return 0
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
-import signal
-from types import FrameType
+
+from ros2_captioner.ros.signals import wait_for_signals
 
 
 def captioner_node() -> None:
@@ -29,13 +28,6 @@ def watch() -> None:
 
 
 def _start(module: str) -> None:
-    """Importing rclpy and OpenCV takes most of the start; `run_node` takes over after it."""
-    signal.signal(signal.SIGINT, _leave)
-    signal.signal(signal.SIGTERM, _leave)
+    wait_for_signals()
+    # Imports rclpy and OpenCV, which takes most of the start.
     importlib.import_module(f"ros2_captioner.ros.{module}").main()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    """Nothing has begun, so nothing needs to be cleaned up."""
-    del number, frame
-    os._exit(0)
