@@ -13,7 +13,7 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
     "ros-kilted-diagnostic-msgs",
 ]
 RTX = "tensorrt-rtx-cu13; platform_machine == 'x86_64'"  # builds engines without a GPU
-TEST = ["pytest", "hypothesis", "ruff", "mypy", "rosbags", "openvino", RTX]
+TEST = ["pytest", "hypothesis", "ruff", "mypy", "rosbags", "openvino", "onnx", RTX]
 
 setup(
     name=NAME,
@@ -30,7 +30,7 @@ setup(
         "ros": ROS_WHEELS,
         "demo": ["scikit-image"],
         "bag": ["rosbags"],
-        "rtx": [RTX, "cuda-python"],
+        "rtx": [RTX, "cuda-python", "onnx"],
         "openvino": ["openvino"],
         "benchmark": ["openvino", "transformers"],
         "test": TEST,

@@ -91,7 +91,12 @@ class Context:
     """Its execution context."""
 
     def __init__(self, plan):
-        self._session = onnxruntime.InferenceSession(plan, providers=["CPUExecutionProvider"])
+        # Biases that ONNX Runtime quantises by itself underflow in float16.
+        self._session = onnxruntime.InferenceSession(
+            plan,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["WeightBiasQuantization"],
+        )
         self.tensors = {
             node.name: (_DTYPES[node.type], node.shape)
             for node in (*self._session.get_inputs(), *self._session.get_outputs())

@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,7 +45,7 @@ def gpu(monkeypatch, tmp_path):
 
     def build(trt, bundle, precision, part, limits, progress=None):
         built.append(part)
-        return bundle.graph(precision, part).read_bytes()
+        return engines.onnx_model(bundle, precision, part)
 
     for module in (tensorrt_backend, cuda, engines):
         for name, value in {
@@ -109,8 +110,19 @@ def test_too_many_pictures_are_left_to_another_backend(gpu, photograph):
         captioner.backend.encode(np.zeros((9, 224, 224, 3), np.uint8))
 
 
-def test_int8_is_refused_with_the_reason(gpu):
-    with pytest.raises(BackendError, match="unsigned"):
+def test_int8_captions_with_a_signed_encoder_and_the_float16_decoder(gpu, reference, photograph):
+    captioner = Captioner.load(backend="tensorrt", precision="int8")
+    found, expected = (c.caption([photograph]).captions[0] for c in (captioner, reference))
+    assert captioner.backend.precision == "int8" and gpu == ["encoder", "decoder"]
+    assert found.score == pytest.approx(expected.score, abs=0.5) and found.score != expected.score
+    # The decoder's engine is the one of float16.
+    Captioner.load(backend="tensorrt")
+    assert gpu == ["encoder", "decoder", "encoder"]
+
+
+def test_int8_without_onnx_says_what_to_type(gpu, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(BackendError, match="pip install onnx"):
         Captioner.load(backend="tensorrt", precision="int8")
 
 
@@ -162,12 +174,14 @@ def test_8_6_lacks_what_is_needed():
 
 
 @needs_rtx
-@pytest.mark.parametrize("part", ["encoder", "decoder"])
+@pytest.mark.parametrize(
+    ("precision", "part"), [("float16", "encoder"), ("float16", "decoder"), ("int8", "encoder")]
+)
 @pytest.mark.parametrize("capability", ["SM86", "SM120"])
-def test_graphs_build_with_the_real_parser_and_builder(part, capability):
+def test_graphs_build_with_the_real_parser_and_builder(precision, part, capability):
     trt, seen = engines.import_tensorrt(), []
     plan = engines.build_engine(
-        trt, load_bundle(), "float16", part, tensorrt_backend.LIMITS,
+        trt, load_bundle(), precision, part, tensorrt_backend.LIMITS,
         lambda *step: seen.append(step), capability,
     )  # fmt: skip
     assert len(plan) > 1_000_000 and seen

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ros2_captioner.backends.signed_int8 import import_onnx, signed_encoder
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
 
 _MODULES = ("tensorrt", "tensorrt_rtx")
-_PRECISIONS = ("float16", "float32")  # the int8 variant is unsigned, which TensorRT does not take
+PRECISIONS = ("float16", "float32", "int8")
+PARTS = ("encoder", "decoder")
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,19 +59,29 @@ def import_tensorrt() -> Any:
 
 
 def choose_precision(bundle: Bundle, precision: str) -> str:
-    """The variant to build from; ``auto`` is float16.
+    """The precision to build; ``auto`` is float16.
 
     Raises:
-        BackendError: TensorRT cannot build the variant.
+        BackendError: the package onnx is missing, which int8 needs.
+        BundleError: the bundle lacks a variant.
     """
-    wanted = "float16" if precision == "auto" else precision
-    if wanted not in _PRECISIONS:
-        raise BackendError(
-            f"precision is {precision!r}, but TensorRT builds from {list(_PRECISIONS)} of this "
-            "bundle: its int8 variant is made for ONNX Runtime's unsigned arithmetic"
-        )
-    bundle.graph(wanted, "encoder")
-    return wanted
+    chosen = "float16" if precision == "auto" else precision
+    for part in PARTS:
+        bundle.graph(variant(chosen, part), part)
+    if chosen == "int8":
+        import_onnx()
+    return chosen
+
+
+def variant(precision: str, part: str) -> str:
+    """The bundle's variant that a part is built from; int8 is for the encoder, where it pays."""
+    return "float16" if (precision, part) == ("int8", "decoder") else precision
+
+
+def onnx_model(bundle: Bundle, precision: str, part: str) -> bytes:
+    """The graph that an engine is built from, as TensorRT takes it; see `choose_precision`."""
+    file = bundle.graph(variant(precision, part), part)
+    return signed_encoder(file) if variant(precision, part) == "int8" else file.read_bytes()
 
 
 def build_engine(
@@ -86,7 +98,7 @@ def build_engine(
     Args:
         trt: see `import_tensorrt`.
         bundle: verified model.
-        precision: of the variant.
+        precision: one of `PRECISIONS`.
         part: ``encoder`` or ``decoder``.
         limits: largest shapes.
         progress: called with a phase, the steps done and the steps in all.
@@ -97,16 +109,18 @@ def build_engine(
         The serialised engine, which serves this TensorRT version and GPU alone.
 
     Raises:
-        BackendError: the graph was not understood, or no engine could be built.
+        BackendError: the graph was not understood, no engine could be built, or see
+            `choose_precision`.
     """
-    file = bundle.graph(precision, part)
+    onnx = onnx_model(bundle, precision, part)
+    what = f"the {part} of {bundle.path} in {precision}"
     complaints: list[str] = []
     builder = trt.Builder(_logger(trt, complaints))
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, builder.logger)
-    if not parser.parse(file.read_bytes()):
+    if not parser.parse(onnx):
         errors = [parser.get_error(index).desc() for index in range(parser.num_errors)]
-        raise BackendError(f"TensorRT {trt.__version__} cannot parse {file}: {'; '.join(errors)}")
+        raise BackendError(f"TensorRT {trt.__version__} cannot parse {what}: {'; '.join(errors)}")
     config = builder.create_builder_config()
     profile = builder.create_optimization_profile()
     for index in range(network.num_inputs):
@@ -122,7 +136,7 @@ def build_engine(
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise BackendError(
-            f"TensorRT {trt.__version__} could not build {file}: {'; '.join(complaints)}"
+            f"TensorRT {trt.__version__} could not build {what}: {'; '.join(complaints)}"
         )
     return bytes(engine)
 

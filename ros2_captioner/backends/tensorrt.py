@@ -20,18 +20,20 @@ from ros2_captioner.backends.cuda import (
 )
 from ros2_captioner.backends.engine_cache import EngineCache
 from ros2_captioner.backends.engines import (
+    PARTS,
     Limits,
     Progress,
     build_engine,
     choose_precision,
     import_tensorrt,
+    variant,
 )
+from ros2_captioner.backends.signed_int8 import REVISION
 from ros2_captioner.beam_search import MAX_BEAM_WIDTH, StepOutput
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
 
 LIMITS = Limits(cameras=8, beam_width=MAX_BEAM_WIDTH)
-_PARTS = ("encoder", "decoder")
 _DTYPES = {"UINT8": "uint8", "INT32": "int32", "HALF": "float16", "FLOAT": "float32"}
 
 
@@ -40,13 +42,14 @@ class TensorRtBackend:
 
     Args:
         bundle: verified model.
-        precision: ``auto``, ``float16`` or ``float32``.
+        precision: ``float16``, ``float32``, ``int8``, or ``auto``, which is float16.
         cache: folder of the engines; the user's own if empty.
         build: build engines that the cache lacks, which takes minutes; otherwise refuse.
         progress: told of the building.
 
     Raises:
-        BackendError: no driver, TensorRT or cuda-python, no engine, or one that does not load.
+        BackendError: no driver, TensorRT or cuda-python, no engine, or one that does not load; for
+            int8 also no onnx.
     """
 
     name = "tensorrt"
@@ -69,13 +72,13 @@ class TensorRtBackend:
         engines = {
             part: _engine(trt, runtime, bundle, self.precision, part, EngineCache(cache), build,
                           progress)
-            for part in _PARTS
+            for part in PARTS
         }  # fmt: skip
         self._logger = trt.Logger(trt.Logger.ERROR)
         self._trt_runtime = trt.Runtime(self._logger)
         self._graphs = bundle.manifest["graphs"]
         self._encoder, self._decoder = (
-            Executor(self._cuda, self._load(engines[part]), self._graphs[part]) for part in _PARTS
+            Executor(self._cuda, self._load(engines[part]), self._graphs[part]) for part in PARTS
         )
 
     def _load(self, plan: bytes) -> Any:
@@ -262,11 +265,12 @@ def engine_identity(
     """All that an engine depends on; another value of any needs another engine."""
     call = Cuda(runtime).call
     gpu = call("cudaGetDeviceProperties", 0)
-    file = bundle.graph(precision, part).name
+    built_from = variant(precision, part)
+    file = bundle.graph(built_from, part).name
     return {
         "part": part,
         "onnx": str(bundle.manifest["files"][file]["sha256"]),
-        "precision": precision,
+        "precision": f"int8 {REVISION}" if built_from == "int8" else built_from,
         "limits": f"{LIMITS.cameras}x{LIMITS.beam_width}",
         "tensorrt": f"{trt.__name__} {trt.__version__}",
         "gpu": gpu.name.decode() if isinstance(gpu.name, bytes) else str(gpu.name),

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ros2_captioner.backends.engines import PRECISIONS
 from ros2_captioner.backends.tensorrt import TensorRtBackend
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.errors import CaptionerError
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "missing; this does it beforehand.",
     )
     parser.add_argument("--model", default="", help="bundle; the shipped model if not given")
-    parser.add_argument("--precision", default="auto", choices=("auto", "float16", "float32"))
+    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
     parser.add_argument("--engine-cache", default="", help="folder; your own cache if not given")
     parsed = parser.parse_args(arguments)
     try:
