@@ -1,11 +1,12 @@
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 
 from ros2_captioner.backends.signed_int8 import signed_encoder
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.preprocess import preprocess
+
+onnx = pytest.importorskip("onnx")
 
 
 @pytest.fixture(scope="module")

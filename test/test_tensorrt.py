@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 SOURCES = [HERE.parents[0] / "ros2_captioner/backends" / n for n in ("engines.py", "tensorrt.py")]
 API = json.loads((HERE / "tensorrt_api.json").read_text())
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx") is not None
+HAS_ONNX = importlib.util.find_spec("onnx") is not None
+needs_onnx = pytest.mark.skipif(not HAS_ONNX, reason="onnx is not installed")
 needs_rtx = pytest.mark.skipif(not HAS_RTX, reason="tensorrt-rtx-cu13 is not installed")
 
 
@@ -110,6 +112,7 @@ def test_too_many_pictures_are_left_to_another_backend(gpu, photograph):
         captioner.backend.encode(np.zeros((9, 224, 224, 3), np.uint8))
 
 
+@needs_onnx
 def test_int8_captions_with_a_signed_encoder_and_the_float16_decoder(gpu, reference, photograph):
     captioner = Captioner.load(backend="tensorrt", precision="int8")
     found, expected = (c.caption([photograph]).captions[0] for c in (captioner, reference))
@@ -174,6 +177,7 @@ def test_8_6_lacks_what_is_needed():
 
 
 @needs_rtx
+@needs_onnx
 @pytest.mark.parametrize(
     ("precision", "part"), [("float16", "encoder"), ("float16", "decoder"), ("int8", "encoder")]
 )
