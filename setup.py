@@ -13,7 +13,7 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
     "ros-kilted-diagnostic-msgs",
 ]
 RTX = "tensorrt-rtx-cu13; platform_machine == 'x86_64'"  # builds engines without a GPU
-TEST = ["pytest", "hypothesis", "ruff", "mypy", "rosbags", "openvino", "onnx", RTX]
+TEST = ["pytest", "hypothesis", "ruff", "mypy", "rosbags", "openvino", "onnx", "cuda-python", RTX]
 
 setup(
     name=NAME,

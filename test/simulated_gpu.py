@@ -15,6 +15,10 @@ class _Code(int):
     name = "cudaSuccess"
 
 
+class _Failure(int):
+    name = "cudaErrorStreamCaptureUnsupported"
+
+
 _DTYPES = {
     "tensor(uint8)": "uint8",
     "tensor(int32)": "int32",
@@ -23,23 +27,77 @@ _DTYPES = {
 }
 
 
+class Stream:
+    """What is queued runs at once, or is written down while the stream is recorded."""
+
+    number = 7
+
+    def __init__(self):
+        self.recording = None
+
+    def __int__(self):
+        return self.number
+
+    def queue(self, work):
+        if self.recording is None:
+            work()
+        else:
+            self.recording.append(work)
+        return _Code(0)
+
+
+STREAM = Stream()
+
+
 class Runtime:
     """As ``cuda.bindings.runtime``, each call returning its code first."""
 
     cudaMemcpyKind = SimpleNamespace(  # noqa: N815
         cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2, cudaMemcpyDeviceToDevice=3
     )
+    cudaStreamNonBlocking = 1  # noqa: N815
+    cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)  # noqa: N815
 
-    def __init__(self):
-        self.memory = {}
+    def __init__(self, records=True):
+        self.memory, self.graphs, self.launches, self._records = {}, set(), 0, records
 
     def _allocate(self, size):
         block = ctypes.create_string_buffer(size)
         self.memory[ctypes.addressof(block)] = block
         return _Code(0), ctypes.addressof(block)
 
-    def cudaStreamCreate(self):  # noqa: N802
-        return _Code(0), 7
+    def cudaStreamCreateWithFlags(self, flags):  # noqa: N802
+        return _Code(0), STREAM
+
+    def cudaStreamBeginCapture(self, stream, mode):  # noqa: N802
+        stream.recording = []
+        return (_Code(0),)
+
+    def cudaStreamEndCapture(self, stream):  # noqa: N802
+        recording, stream.recording = tuple(stream.recording), None
+        if not self._records:
+            return _Failure(900), None
+        self.graphs.add(recording)
+        return _Code(0), recording
+
+    def cudaGraphInstantiate(self, graph, flags):  # noqa: N802
+        executable = list(graph)
+        self.graphs.add(id(executable))
+        return _Code(0), executable
+
+    def cudaGraphLaunch(self, executable, stream):  # noqa: N802
+        self.launches += 1
+        for work in executable:
+            stream.queue(work)
+        return (_Code(0),)
+
+    def cudaGraphDestroy(self, graph):  # noqa: N802
+        self.graphs.remove(graph)
+        return (_Code(0),)
+
+    def cudaGraphExecDestroy(self, executable):  # noqa: N802
+        self.graphs.remove(id(executable))
+        return (_Code(0),)
 
     def cudaStreamSynchronize(self, stream):  # noqa: N802
         return (_Code(0),)
@@ -57,12 +115,12 @@ class Runtime:
     cudaFreeHost = cudaFree  # noqa: N815
 
     def cudaMemcpyAsync(self, target, source, count, kind, stream):  # noqa: N802
-        ctypes.memmove(target, source, count)
-        return (_Code(0),)
+        return (stream.queue(lambda: ctypes.memmove(target, source, count)),)
 
     def cudaMemcpy2DAsync(self, target, dpitch, source, spitch, width, height, kind, stream):  # noqa: N802
         for row in range(height):
-            ctypes.memmove(target + row * dpitch, source + row * spitch, width)
+            place = target + row * dpitch, source + row * spitch
+            stream.queue(lambda place=place: ctypes.memmove(*place, width))
         return (_Code(0),)
 
     def cudaGetDeviceProperties(self, device):  # noqa: N802
@@ -112,20 +170,25 @@ class Context:
         return True
 
     def execute_async_v3(self, stream):
-        assert stream == 7
+        assert stream == STREAM.number
+        # A recording keeps the shapes and addresses of its time.
+        shapes, addresses = dict(self._shapes), dict(self._addresses)
+        STREAM.queue(lambda: self._execute(shapes, addresses))
+        return True
+
+    def _execute(self, shapes, addresses):
         feeds = {
-            node.name: self._array(node.name, self._shapes[node.name]).copy()
+            node.name: self._array(node.name, shapes[node.name], addresses).copy()
             for node in self._session.get_inputs()
         }
         names = [node.name for node in self._session.get_outputs()]
         for name, result in zip(names, self._session.run(names, feeds), strict=True):
-            self._array(name, result.shape)[...] = result
-        return True
+            self._array(name, result.shape, addresses)[...] = result
 
-    def _array(self, name, shape):
+    def _array(self, name, shape, addresses):
         dtype = np.dtype(self.tensors[name][0])
         size = int(np.prod(shape)) * dtype.itemsize
-        block = (ctypes.c_uint8 * size).from_address(self._addresses[name])
+        block = (ctypes.c_uint8 * size).from_address(addresses[name])
         return np.frombuffer(block, dtype).reshape(shape)
 
 

@@ -21,7 +21,9 @@ from ros2_captioner.errors import BackendError
 from ros2_captioner.tools import build_engine as build_tool
 
 HERE = Path(__file__).parent
-SOURCES = [HERE.parents[0] / "ros2_captioner/backends" / n for n in ("engines.py", "tensorrt.py")]
+BACKENDS = HERE.parents[0] / "ros2_captioner/backends"
+SOURCES = [BACKENDS / name for name in ("engines.py", "tensorrt.py")]
+CUDA_SOURCES = [BACKENDS / name for name in ("cuda.py", "cuda_graphs.py", "tensorrt.py")]
 API = json.loads((HERE / "tensorrt_api.json").read_text())
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx") is not None
 HAS_ONNX = importlib.util.find_spec("onnx") is not None
@@ -41,9 +43,14 @@ needs_gpu = pytest.mark.skipif(bool(no_gpu()), reason=no_gpu() or "there is a GP
 
 
 @pytest.fixture
-def gpu(monkeypatch, tmp_path):
+def runtime():
+    return simulated_gpu.Runtime()
+
+
+@pytest.fixture
+def gpu(monkeypatch, tmp_path, runtime):
     """Let the backend run on host memory; returns the list of engines that were built."""
-    runtime, built = simulated_gpu.Runtime(), []
+    built = []
 
     def build(trt, bundle, precision, part, limits, progress=None):
         built.append(part)
@@ -62,6 +69,7 @@ def gpu(monkeypatch, tmp_path):
     yield built
     gc.collect()
     assert not runtime.memory, "device memory was not freed"
+    assert not runtime.graphs, "graphs were not freed"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +78,7 @@ def reference():
 
 
 @pytest.mark.parametrize("beam_width", [1, 3, 5])
-def test_captions_equal_onnxruntime_word_for_word(gpu, reference, photograph, beam_width):
+def test_captions_equal_onnxruntime_word_for_word(gpu, runtime, reference, photograph, beam_width):
     frames = [photograph, photograph[::-1], photograph[:, ::-1]]
     options = options_with(reference, beam_width)
     expected = reference.caption(frames, options).captions
@@ -80,6 +88,7 @@ def test_captions_equal_onnxruntime_word_for_word(gpu, reference, photograph, be
     assert [c.score for c in found] == pytest.approx([c.score for c in expected], abs=1e-3)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)
+    assert runtime.launches > 5  # steps were replayed
     # The same buffers again, for fewer pictures.
     assert captioner.caption([frames[2]], options).captions[0].text == expected[2].text
     assert captioner.backend.name == "tensorrt" and captioner.backend.precision == "float16"
@@ -170,6 +179,14 @@ def test_every_name_of_tensorrt_exists_in(version):
                 assert not member or member in api[owner], (owner, member)
         for name, member in re.findall(rf"\b_?({names})\.([a-z]\w+)", text):
             assert member in RTX_ALONE or member in api[OWNERS[name]], (name, member)
+
+
+def test_every_name_of_cuda_exists():
+    runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-python is not installed")
+    text = "".join(source.read_text() for source in CUDA_SOURCES)
+    names = re.findall(r'"(cuda[A-Z]\w+)"|runtime\.(cuda\w+)', text)
+    for name in {call or constant for call, constant in names}:
+        assert hasattr(runtime, name), name
 
 
 def test_8_6_lacks_what_is_needed():

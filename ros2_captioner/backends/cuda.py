@@ -59,7 +59,9 @@ class Cuda:
     def __init__(self, runtime: Any) -> None:
         self._runtime = runtime
         self._kinds = runtime.cudaMemcpyKind
-        self.stream = self.call("cudaStreamCreate")
+        self.capture_mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        # Apart from the default stream, whose work could not be recorded with this one's.
+        self.stream = self.call("cudaStreamCreateWithFlags", runtime.cudaStreamNonBlocking)
 
     def call(self, function: str, *arguments: Any) -> Any:
         """A runtime function's result.

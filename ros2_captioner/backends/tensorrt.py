@@ -18,6 +18,7 @@ from ros2_captioner.backends.cuda import (
     check_driver,
     import_runtime,
 )
+from ros2_captioner.backends.cuda_graphs import Replay
 from ros2_captioner.backends.engine_cache import EngineCache
 from ros2_captioner.backends.engines import (
     PARTS,
@@ -97,9 +98,7 @@ class TensorRtBackend:
                 f"found {len(frames)} frames; engines are built for at most {LIMITS.cameras}"
             )
         sizes = {"B": len(frames)}
-        self._encoder.feed({"frames": frames}, sizes)
-        self._encoder.run(sizes)
-        self._cuda.wait()
+        self._encoder.run({"frames": frames}, (), sizes)
         return TensorRtEncoding(self._encoder, len(frames))
 
     def start(self, encoding: TensorRtEncoding, beam_width: int) -> TensorRtStepper:
@@ -131,7 +130,7 @@ class TensorRtStepper:
         encoding: TensorRtEncoding,
         beam_width: int,
     ) -> None:
-        self._cuda, self._decoder = cuda, decoder
+        self._decoder = decoder
         self._sizes = {"B": encoding.batch, "K": beam_width}
         self._state: dict[str, str] = dict(graphs["decoder"]["state"])
         self._swapped = False
@@ -149,10 +148,9 @@ class TensorRtStepper:
     def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
         """See `ros2_captioner.beam_search.Stepper.step`."""
         reorder = np.eye(parents.shape[1], dtype=np.float32)[parents]
-        self._decoder.feed({"tokens": tokens, "reorder": reorder}, self._sizes)
-        self._decoder.run(self._sizes)
-        found = self._decoder.fetch(("log_probs", "ids", "attention"), self._sizes)
-        self._cuda.wait()
+        found = self._decoder.run(
+            {"tokens": tokens, "reorder": reorder}, ("log_probs", "ids", "attention"), self._sizes
+        )
         self._swapped = not self._swapped
         for before, after in self._state.items():
             addresses = [self._decoder.address(name) for name in (before, after)]
@@ -188,8 +186,10 @@ class Executor:
         sizes = {name: aligned(self._bytes(name, largest)) for name in tensors}
         self._device = {name: DeviceBuffer(cuda, size) for name, size in sizes.items()}
         self._host = {name: PinnedBuffer(cuda, size) for name, size in sizes.items()}
+        self._bound: dict[str, int] = {}
         for name in tensors:
             self.bind(name, self.address(name))
+        self._replay = Replay(cuda)
 
     def address(self, name: str) -> int:
         """Of a tensor's own buffer on the device."""
@@ -203,30 +203,44 @@ class Executor:
         """Let the engine read or write a tensor elsewhere on the device."""
         if not self._context.set_tensor_address(name, address):
             raise BackendError(f"the engine takes no tensor {name!r}; empty the engine cache")
+        self._bound[name] = address
 
-    def feed(self, arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> None:
-        """Queue copies of inputs to the device."""
-        for name, array in arrays.items():
-            host = self._host[name]
-            host.view(0, self._shape(name, sizes), self._dtypes[name])[...] = array
-            self._cuda.to_device(self.address(name), host.address, self._bytes(name, sizes))
+    def run(
+        self, inputs: Mapping[str, NDArray[Any]], outputs: tuple[str, ...], sizes: Mapping[str, int]
+    ) -> dict[str, NDArray[Any]]:
+        """Copy inputs to the device, run the engine and copy outputs back.
 
-    def run(self, sizes: Mapping[str, int]) -> None:
-        """Queue the engine."""
+        Args:
+            inputs: those that come from the host; the others lie on the device already.
+            outputs: those that the host needs.
+            sizes: of the dynamic axes.
+
+        Returns:
+            The outputs, good until the next run.
+        """
+        for name, array in inputs.items():
+            self._view(name, sizes)[...] = array
+        shape, addresses = tuple(sizes.items()), tuple(self._bound.values())
+        self._replay.queue(shape, addresses, lambda: self._queue(tuple(inputs), outputs, sizes))
+        self._cuda.wait()
+        return {name: self._view(name, sizes) for name in outputs}
+
+    def _queue(
+        self, inputs: tuple[str, ...], outputs: tuple[str, ...], sizes: Mapping[str, int]
+    ) -> None:
+        for name in inputs:
+            count = self._bytes(name, sizes)
+            self._cuda.to_device(self.address(name), self._host[name].address, count)
         for name in self._inputs:
             self._context.set_input_shape(name, self._shape(name, sizes))
         if not self._context.execute_async_v3(int(self._cuda.stream)):
             raise BackendError("TensorRT failed to run the model")
-
-    def fetch(self, names: tuple[str, ...], sizes: Mapping[str, int]) -> dict[str, NDArray[Any]]:
-        """Queue copies of outputs; the arrays hold them once the stream is done."""
-        for name in names:
+        for name in outputs:
             count = self._bytes(name, sizes)
             self._cuda.to_host(self._host[name].address, self.address(name), count)
-        return {
-            name: self._host[name].view(0, self._shape(name, sizes), self._dtypes[name])
-            for name in names
-        }
+
+    def _view(self, name: str, sizes: Mapping[str, int]) -> NDArray[Any]:
+        return self._host[name].view(0, self._shape(name, sizes), self._dtypes[name])
 
     def _shape(self, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
         return tuple(sizes[size] if isinstance(size, str) else size for size in self._shapes[name])
