@@ -50,7 +50,7 @@ def test_a_killed_node_captions_again(tmp_path, client, photograph, marks):
     """
     log = (tmp_path / "launch.log").open("w")
     command = ["ros2", "launch", "ros2_captioner", "captioner.launch.py"]
-    launch = subprocess.Popen(command, stdout=log, stderr=log)
+    launch = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=heed_interrupts)
     starts_s, again_s = [], []
     try:
         assert client.spin_until(lambda: bool(nodes_of(launch)))
@@ -71,6 +71,11 @@ def test_a_killed_node_captions_again(tmp_path, client, photograph, marks):
     cold_s, captioned_s = median(starts_s), median(again_s)
     print(f"from start to caption {cold_s:.1f} s, from kill -9 to caption {captioned_s:.1f} s")
     marks("captions again after kill -9, beyond a cold start", captioned_s - cold_s, "s", at_most=2)
+
+
+def heed_interrupts():
+    """A shell lets its background jobs ignore SIGINT, and launch would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def nodes_of(launch):
