@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from ros2_captioner.preprocess import preprocess, read_picture
 from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training import distributed
+from training.augment import Augmentation
 from training.captions_data import CaptionedPicture
 from training.config import ConfigError
 
@@ -69,7 +69,7 @@ class PictureDataset(Dataset[Item]):
         max_words: longer captions are cut.
         image_size: side of the frames in pixels.
         maps: ``[len(pictures), h, w, c]`` cached maps; frames are read from disk without them.
-        crop_area: smallest share of a frame that a random crop keeps; 1 crops nothing.
+        augmentation: changes the frames that are read from disk.
     """
 
     def __init__(
@@ -79,19 +79,19 @@ class PictureDataset(Dataset[Item]):
         max_words: int,
         image_size: int,
         maps: NDArray[np.float16] | None = None,
-        crop_area: float = 1.0,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        self._paths = [picture.path for picture in pictures]
+        self._pictures = pictures
         self._captions = [
             [vocabulary.encode(tokenize(text)[:max_words]) for text in picture.captions]
             for picture in pictures
         ]
         self._image_size = image_size
         self._maps = maps
-        self._crop_area = crop_area
+        self._augmentation = augmentation
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._pictures)
 
     def __getitem__(self, index: int) -> Item:
         captions = self._captions[index]
@@ -103,25 +103,11 @@ class PictureDataset(Dataset[Item]):
     def _picture(self, index: int) -> Tensor:
         if self._maps is not None:
             return torch.from_numpy(self._maps[index].astype(np.float32))
-        picture = read_picture(str(self._paths[index]))
-        if self._crop_area < 1:
-            picture = random_crop(picture, self._crop_area)
+        captioned = self._pictures[index]
+        picture = read_picture(str(captioned.path))
+        if self._augmentation is not None:
+            picture = self._augmentation(picture, captioned.captions)
         return torch.from_numpy(preprocess(picture, self._image_size))
-
-
-def random_crop(picture: NDArray[np.uint8], smallest_area: float) -> NDArray[np.uint8]:
-    """A part of a picture ``[h, w, 3]`` that keeps at least ``smallest_area`` of it, 0-1.
-
-    The sides are drawn apart, so the crop, squashed afterwards, also varies the aspect ratio.
-    """
-    smallest_side = math.sqrt(smallest_area)
-    height, width = (
-        max(1, round(side * (smallest_side + (1 - smallest_side) * float(torch.rand(())))))
-        for side in picture.shape[:2]
-    )
-    top = int(torch.randint(picture.shape[0] - height + 1, ()))
-    left = int(torch.randint(picture.shape[1] - width + 1, ()))
-    return picture[top : top + height, left : left + width]
 
 
 def loader(

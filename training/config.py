@@ -101,7 +101,11 @@ class OptimConfig:
         ema_decay: of the moving average of all weights, which is what is validated, kept as
             best, and handed to the next stage; 0 keeps the weights as they are.
         crop_area: smallest share of a picture that a random crop keeps where frames are read
-            each epoch; 1 crops nothing. Pictures are never mirrored: captions say left and right.
+            each epoch; 1 crops nothing.
+        mirror: half of the frames that are read are mirrored, but never one whose captions speak
+            of left or right.
+        jitter: brightness, contrast and saturation of the frames that are read are each scaled by
+            a random factor of at least 1 - jitter and at most 1 + jitter.
         precision: of the arithmetic: float32, bfloat16 or float16 (with scaled gradients).
         parts: a step's pictures are computed in so many parts, one after the other, which saves
             memory and changes nothing else.
@@ -118,6 +122,8 @@ class OptimConfig:
     clip_norm: float = 5.0
     ema_decay: float = 0.0
     crop_area: float = 1.0
+    mirror: bool = False
+    jitter: float = 0.0
     precision: str = "float32"
     parts: int = 1
     scheduled_sampling: float = 0.0

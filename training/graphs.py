@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from training.decode import candidates
@@ -108,6 +109,7 @@ def _export(
             verbose=False,
         )
     strip_metadata(file)
+    _name_folded_weights(file, graph.state_dict())
 
 
 def strip_metadata(file: Path) -> None:
@@ -120,6 +122,28 @@ def strip_metadata(file: Path) -> None:
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
+    onnx.save(model, file)
+
+
+def _name_folded_weights(file: Path, weights: dict[str, Tensor]) -> None:
+    """Give back their names to the matrices that the exporter stored transposed, in place.
+
+    ``decoder.query.weight`` then stands in the graph as itself or as ``decoder.query.weight.T``,
+    which is how `training.restore` finds it.
+    """
+    model = onnx.load(file)
+    by_content = {
+        weight.T.contiguous().numpy().tobytes(): f"{name}.T"
+        for name, weight in weights.items()
+        if weight.dim() == 2
+    }
+    for tensor in model.graph.initializer:
+        name = by_content.get(numpy_helper.to_array(tensor).tobytes())
+        if name is None:
+            continue
+        for node in model.graph.node:
+            node.input[:] = [name if used == tensor.name else used for used in node.input]
+        tensor.name = name
     onnx.save(model, file)
 
 

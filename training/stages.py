@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from ros2_captioner.vocabulary import Vocabulary
 from training import distributed
+from training.augment import Augmentation
 from training.batches import Batch, PictureDataset, loader
 from training.captions_data import CaptionedPicture
 from training.config import StageConfig, TrainConfig
@@ -71,7 +72,7 @@ class Stage:
             config.data.max_words,
             config.model.image_size,
             self._maps(splits.train) if self._kept else None,
-            config.optim.crop_area,
+            Augmentation(config.optim),
         )
 
     def _objective(self) -> Objective:

@@ -1,0 +1,50 @@
+"""A run folder out of a bundle."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from ros2_captioner.bundle import load_bundle
+from training.config import ConfigError
+from training.export import export
+from training.restore import restore
+from training.run import load_run
+from training.train import train
+
+
+@pytest.mark.parametrize("decoder", ["adaptive_attention", "soft_attention"])
+def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_path, decoder):
+    config = tiny_config(finetune={"epochs": 0})
+    model = dataclasses.replace(config.model, decoder=decoder)
+    config = dataclasses.replace(config, model=model)
+    train(config, tmp_path / "run")
+    _make_all_weights_differ(tmp_path / "run/best.safetensors")
+    export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
+    restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
+    before, after = load_run(tmp_path / "run"), load_run(tmp_path / "restored")
+    assert after.progress.history == before.progress.history
+    assert after.vocabulary.to_json() == before.vocabulary.to_json()
+    expected = before.model.state_dict()
+    for name, tensor in after.model.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+    with pytest.raises(ConfigError, match="exists"):
+        restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
+    other = dataclasses.replace(config, model=dataclasses.replace(model, encoder="resnet50"))
+    with pytest.raises(ConfigError, match=r"expected a resnet50|does not fit"):
+        restore(load_bundle(tmp_path / "bundle"), other, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def _make_all_weights_differ(checkpoint):
+    """Untrained biases are all zero, and of equal constants a graph keeps one."""
+    torch.manual_seed(0)
+    with safe_open(checkpoint, framework="pt") as file:
+        metadata = file.metadata()
+    weights = load_file(checkpoint)
+    for name in weights:
+        if name.endswith("bias"):
+            weights[name] += torch.randn_like(weights[name]) / 100
+    save_file(weights, checkpoint, metadata=metadata)

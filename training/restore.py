@@ -1,0 +1,111 @@
+"""Make a run folder out of a bundle, to train on from a model of which only the bundle is left.
+
+python -m training.restore --bundle BUNDLE --config training/configs/flickr8k.yaml --output runs/old
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.errors import CaptionerError
+from training.checkpoint import Progress, save_checkpoint
+from training.config import ConfigError, ModelConfig, TrainConfig, load_config
+from training.model import CaptionModel, build_model
+from training.run import COMMIT
+
+_PREFERRED = ("float32", "float16")
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.restore",
+        description="Write a run folder with the weights of a bundle's float variant, for "
+        "start_from in a config, for training.average and for training.evaluate.",
+    )
+    parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="YAML that names the data and the architecture"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="run folder to write")
+    arguments = parser.parse_args()
+    try:
+        restore(load_bundle(arguments.bundle), load_config(arguments.config), arguments.output)
+    except (ConfigError, CaptionerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {arguments.output}; go on with --set start_from={arguments.output}")
+    return 0
+
+
+def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
+    """Write the run folder; of a float16 variant, weights are those that it rounded to.
+
+    Args:
+        bundle: verified model.
+        config: its model section must describe the bundle's architecture.
+        output: run folder to write.
+
+    Raises:
+        ConfigError: the bundle has no float variant, is of another architecture or older than
+            the names of its weights, or ``output`` exists.
+    """
+    if output.exists():
+        raise ConfigError(f"{output} exists; choose another --output, or delete it")
+    model = _model(bundle, config.model)
+    output.mkdir(parents=True)
+    training = bundle.manifest["training"]
+    (output / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
+    (output / "vocabulary.json").write_text(bundle.vocabulary.to_json(), encoding="utf-8")
+    (output / COMMIT).write_text(training["commit"], encoding="utf-8")
+    save_checkpoint(output / "best.safetensors", model, Progress(history=training["history"]))
+
+
+def _model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
+    found = [name for name in _PREFERRED if name in bundle.precisions]
+    if not found:
+        raise ConfigError(
+            f"{bundle.path} carries {list(bundle.precisions)}; expected one of {list(_PREFERRED)}"
+        )
+    blank = dataclasses.replace(config, encoder_weights="random")
+    model = build_model(blank, len(bundle.vocabulary))
+    weights = {
+        **_weights(bundle.graph(found[0], "encoder"), "model."),
+        **_weights(bundle.graph(found[0], "decoder"), ""),
+    }
+    missing = sorted(set(model.state_dict()) - set(weights))
+    if missing:
+        raise ConfigError(
+            f"{bundle.path} has no weights {missing[:3]} ({len(missing)} are missing); expected a "
+            f"{config.encoder} with the decoder {config.decoder} as this training.export writes it"
+        )
+    try:
+        model.load_state_dict({name: weights[name] for name in model.state_dict()})
+    except RuntimeError as error:
+        raise ConfigError(f"{bundle.path} does not fit the config: {error}") from error
+    return model
+
+
+def _weights(graph: Path, prefix: str) -> dict[str, Tensor]:
+    """A graph's constants as float32, by the names that the model gives them."""
+    tensors: dict[str, Tensor] = {}
+    for constant in onnx.load(graph).graph.initializer:
+        tensor = torch.from_numpy(numpy_helper.to_array(constant).copy())
+        name = constant.name.removeprefix(prefix)
+        turned = name.endswith(".T")
+        tensors[name.removesuffix(".T")] = (tensor.T if turned else tensor).float()
+    return tensors
+
+
+if __name__ == "__main__":
+    sys.exit(main())
