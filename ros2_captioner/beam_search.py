@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,52 +105,66 @@ class Hypothesis:
     attention: NDArray[np.float32]
 
 
-@dataclass
-class _Beams:
-    """The live hypotheses of a batch, as arrays over [B, K] and [B, K, time]."""
+class _Step(NamedTuple):
+    """What one step chose for every picture and beam.
 
-    scores: NDArray[np.float64]
-    ids: NDArray[np.int32]
+    Attributes:
+        parents: int64 ``[B, K]``, the row of the step before that each row continues.
+        words: int32 ``[B, K]``.
+        log_probs: float32 ``[B, K]``, of the words.
+        attention: float32 ``[B, K, L]`` of the rows continued, under which words were predicted.
+    """
+
+    parents: NDArray[np.int64]
+    words: NDArray[np.int32]
     log_probs: NDArray[np.float32]
     attention: NDArray[np.float32]
 
-    @classmethod
-    def fresh(cls, batch: int, width: int) -> _Beams:
-        # All rows of the first step are equal, so only the first may spawn candidates.
-        scores = np.full((batch, width), -np.inf)
-        scores[:, 0] = 0.0
-        empty = (batch, width, 0)
-        return cls(
-            scores,
-            np.zeros(empty, np.int32),
-            np.zeros(empty, np.float32),
-            np.zeros((*empty, 1), np.float32),
-        )
 
-    def extended(
-        self, parents: NDArray[np.int64], chosen: NDArray[np.int64], output: StepOutput
-    ) -> _Beams:
-        """Continue row ``parents`` with its candidate number ``chosen``, both ``[B, K]``."""
-        rows = np.arange(len(parents))[:, None]
-        words = output.ids[rows, parents, chosen]
-        log_probs = output.log_probs[rows, parents, chosen]
-        attention = output.attention[rows, parents][:, :, None]
-        past = self.attention[rows, parents]
-        return _Beams(
-            self.scores[rows, parents] + log_probs,
-            np.concatenate([self.ids[rows, parents], words[:, :, None]], axis=2),
-            np.concatenate([self.log_probs[rows, parents], log_probs[:, :, None]], axis=2),
-            # Before the first word the number of grid cells is not known.
-            np.concatenate([past, attention], axis=2) if past.shape[2] else attention,
-        )
+class _Trellis:
+    """All steps so far; a hypothesis is a path through them, read backwards from its last row.
 
-    def hypothesis(self, picture: int, row: int, score: float) -> Hypothesis:
+    Few rows end up in a caption, so following paths at the end costs less than carrying the whole
+    past of every beam along.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[_Step] = []
+
+    def past(self, batch: int, width: int) -> NDArray[np.int32]:
+        """The words of every live row, ``[B, K, number of steps]``."""
+        words = np.zeros((batch, width, len(self.steps)), np.int32)
+        pictures, rows = np.arange(batch)[:, None], np.arange(width)[None]
+        for place in reversed(range(len(self.steps))):
+            words[:, :, place] = self.steps[place].words[pictures, rows]
+            rows = self.steps[place].parents[pictures, rows]
+        return words
+
+    def hypothesis(self, picture: int, ended: _Ended) -> Hypothesis:
+        """The path that ended after ``ended.length`` words in ``ended.row``."""
+        row = ended.row
+        ids, log_probs, attention = [], [], []
+        for step in reversed(self.steps[: ended.length]):
+            parent = int(step.parents[picture, row])
+            ids.append(int(step.words[picture, row]))
+            log_probs.append(step.log_probs[picture, row])
+            attention.append(step.attention[picture, parent])
+            row = parent
+        cells = self.steps[0].attention.shape[2]
         return Hypothesis(
-            tuple(int(index) for index in self.ids[picture, row]),
-            self.log_probs[picture, row].astype(np.float32),
-            score,
-            self.attention[picture, row].astype(np.float32),
+            tuple(reversed(ids)),
+            np.array(log_probs[::-1], np.float32),
+            ended.score,
+            np.array(attention[::-1], np.float32).reshape(len(ids), cells),
         )
+
+
+class _Ended(NamedTuple):
+    """Where a finished hypothesis ended; ``length`` does not count the end token."""
+
+    score: float
+    length: int
+    row: int
 
 
 @dataclass
@@ -158,22 +172,22 @@ class _Pool:
     """The best finished hypotheses of one picture, until it is done."""
 
     width: int
-    hypotheses: list[Hypothesis] = field(default_factory=list)
+    ended: list[_Ended] = field(default_factory=list)
     closed: bool = False
 
-    def add(self, hypothesis: Hypothesis) -> None:
-        if not self.closed:
-            self.hypotheses.append(hypothesis)
-            self.hypotheses.sort(key=lambda item: -item.score)
-            del self.hypotheses[self.width :]
+    def add(self, ended: _Ended) -> None:
+        if not self.closed and np.isfinite(ended.score):
+            self.ended.append(ended)
+            self.ended.sort(key=lambda item: -item.score)
+            del self.ended[self.width :]
 
     def close_to(self, score: float) -> None:
         """Close for good if full and a hypothesis of this score would not enter.
 
         Other pictures of the batch may go on: what they wait for must not change this one.
         """
-        full = len(self.hypotheses) == self.width
-        self.closed |= full and self.hypotheses[-1].score >= score
+        full = len(self.ended) == self.width
+        self.closed |= full and self.ended[-1].score >= score
 
 
 def beam_search(
@@ -204,44 +218,60 @@ def beam_search(
         For each picture at most ``beam_width`` hypotheses, best first, at least one.
     """
     width = options.beam_width
-    beams = _Beams.fresh(batch, width)
-    pools = [_Pool(width) for _ in range(batch)]
+    trellis, pools = _Trellis(), [_Pool(width) for _ in range(batch)]
+    # All rows of the first step are equal, so only the first may spawn candidates.
+    scores = np.full((batch, width), -np.inf)
+    scores[:, 0] = 0.0
     tokens = np.full((batch, width), start, np.int32)
     parents = np.tile(np.arange(width), (batch, 1))
+    pictures = np.arange(batch)[:, None]
     never = np.asarray(list(vetoed), np.int32)
 
     for length in range(options.max_length):
-        output = _without(stepper.step(tokens, parents), beams, never, end, length, options)
-        parents, chosen = _best_continuations(beams, output, pools, end, options)
-        beams = beams.extended(parents, chosen, output)
-        tokens = beams.ids[:, :, -1]
+        output = stepper.step(tokens, parents)
+        veto = _vetoed(output.ids, trellis, never, end, options)
+        log_probs = np.where(veto, np.float32(-np.inf), output.log_probs)
+        totals = scores[:, :, None] + log_probs
         norm = (length + 1) ** options.length_penalty
-        best_live = beams.scores.max(axis=1) / norm
-        for pool, score in zip(pools, best_live, strict=True):
-            pool.close_to(score)
+        parents, chosen = _best_continuations(totals, output.ids, pools, end, length, norm)
+        scores = totals[pictures, parents, chosen]
+        tokens = output.ids[pictures, parents, chosen]
+        trellis.steps.append(
+            _Step(parents, tokens, log_probs[pictures, parents, chosen], output.attention)
+        )
+        for pool, best_live in zip(pools, scores.max(axis=1) / norm, strict=True):
+            pool.close_to(best_live)
         if all(pool.closed for pool in pools):
             break
     else:
-        _finish_live(beams, pools, options)
-    return [pool.hypotheses for pool in pools]
+        # Hypotheses that reached the length limit compete with those that ended.
+        for pool, row_scores in zip(pools, scores / norm, strict=True):
+            for row, score in enumerate(row_scores):
+                pool.add(_Ended(float(score), options.max_length, row))
+    return [
+        [trellis.hypothesis(picture, ended) for ended in pool.ended or [_NOTHING]]
+        for picture, pool in enumerate(pools)
+    ]
 
 
-def _without(
-    output: StepOutput,
-    beams: _Beams,
+# Every candidate was vetoed: an empty caption says so, and nothing crashes.
+_NOTHING = _Ended(-np.inf, 0, 0)
+
+
+def _vetoed(
+    ids: NDArray[np.int32],
+    trellis: _Trellis,
     never: NDArray[np.int32],
     end: int,
-    length: int,
     options: DecodingOptions,
-) -> StepOutput:
-    """The step's output with vetoed candidates at probability zero."""
-    veto = (output.ids[..., None] == never).any(axis=-1)  # np.isin takes three times as long
-    if length < options.min_length:
-        veto |= output.ids == end
+) -> NDArray[np.bool_]:
+    """Which candidates ``[B, K, k]`` may not come next."""
+    veto: NDArray[np.bool_] = (ids[..., None] == never).any(axis=-1)  # quicker than np.isin
+    if len(trellis.steps) < options.min_length:
+        veto |= ids == end
     if options.no_repeat_ngram:
-        veto |= _repeats(beams.ids, output.ids, options.no_repeat_ngram)
-    log_probs = np.where(veto, np.float32(-np.inf), output.log_probs)
-    return StepOutput(log_probs, output.ids, output.attention)
+        veto |= _repeats(trellis.past(*ids.shape[:2]), ids, options.no_repeat_ngram)
+    return veto
 
 
 def _repeats(
@@ -259,36 +289,26 @@ def _repeats(
 
 
 def _best_continuations(
-    beams: _Beams, output: StepOutput, pools: list[_Pool], end: int, options: DecodingOptions
+    totals: NDArray[np.float64],
+    ids: NDArray[np.int32],
+    pools: list[_Pool],
+    end: int,
+    length: int,
+    norm: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Move candidates that end into the pools; return parent row and candidate of the rest.
 
     Both results are ``[B, K]``. At most one candidate a row is the end token, so the best
     2 K candidates always hold K that go on.
     """
-    batch, width, count = output.ids.shape
-    totals = (beams.scores[:, :, None] + output.log_probs).reshape(batch, -1)
-    order = np.argsort(-totals, axis=1, kind="stable")[:, : 2 * width]
-    rows, candidates = np.divmod(order, count)
+    batch, width, count = ids.shape
+    flat = totals.reshape(batch, -1)
+    order = (-flat).argsort(axis=1, kind="stable")[:, : 2 * width]
     pictures = np.arange(batch)[:, None]
-    ends = output.ids[pictures, rows, candidates] == end
-    norm = (beams.ids.shape[2] + 1) ** options.length_penalty
-    for picture, rank in zip(*np.nonzero(ends[:, :width]), strict=True):
-        total = totals[picture, order[picture, rank]]
-        if np.isfinite(total):
-            row = rows[picture, rank]
-            pools[picture].add(beams.hypothesis(picture, row, float(total / norm)))
-    going_on = np.argsort(ends, axis=1, kind="stable")[:, :width]
+    ends = ids.reshape(batch, -1)[pictures, order] == end
+    rows, candidates = np.divmod(order, count)
+    for picture, rank in np.argwhere(ends[:, :width]).tolist():
+        score = float(flat[picture, order[picture, rank]]) / norm
+        pools[picture].add(_Ended(score, length, int(rows[picture, rank])))
+    going_on = ends.argsort(axis=1, kind="stable")[:, :width]
     return rows[pictures, going_on], candidates[pictures, going_on]
-
-
-def _finish_live(beams: _Beams, pools: list[_Pool], options: DecodingOptions) -> None:
-    """Let hypotheses that reached the length limit compete with those that ended."""
-    norm = beams.ids.shape[2] ** options.length_penalty
-    for picture, pool in enumerate(pools):
-        for row, total in enumerate(beams.scores[picture]):
-            if np.isfinite(total):
-                pool.add(beams.hypothesis(picture, row, float(total / norm)))
-        if not pool.hypotheses:
-            # Every candidate was vetoed: an empty caption says so, and nothing crashes.
-            pool.add(Hypothesis((), np.zeros(0, np.float32), -np.inf, np.zeros((0, 1), np.float32)))
