@@ -24,6 +24,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 
 from ros2_captioner.errors import BackendError
+from ros2_captioner.gpu_memory import gpu_memory_mib
 from ros2_captioner.ros.children import Child, start_node, stop_nodes
 from ros2_captioner.ros.image_messages import raw_message
 
@@ -94,7 +95,7 @@ def measure_node(
 
     Returns:
         Counts, latencies in milliseconds, what the node adds to the model's time, processor time
-        in percent of one core, and peak memory in MiB.
+        in percent of one core, peak memory in MiB, and memory on the GPU, None without one.
 
     Raises:
         BackendError: the node does not caption.
@@ -113,8 +114,9 @@ def measure_node(
             watch.spin(begun_s + (place + 1) / rate_hz)
         cpu = 100 * (_cpu_s(child.pid) - begun_cpu_s) / (time.monotonic() - begun_s)
         watch.spin(time.monotonic() + _LAST_S)
-        return {"rate_hz": rate_hz, **_summary(watch, sent), "cpu_percent": round(cpu),
-                "peak_memory_mib": round(_peak_mib(child.pid))}  # fmt: skip
+        memory = {"peak_memory_mib": round(_peak_mib(child.pid)),
+                  "gpu_memory_mib": gpu_memory_mib(child.pid)}  # fmt: skip
+        return {"rate_hz": rate_hz, **_summary(watch, sent), "cpu_percent": round(cpu), **memory}
     finally:
         watch.close()
         stop_nodes([child])

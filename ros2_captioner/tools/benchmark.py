@@ -199,6 +199,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
