@@ -114,6 +114,8 @@ class OptimConfig:
         attention_penalty: weight of the doubly stochastic attention penalty (Xu et al. 2015,
             section 4.2.1) in the cross-entropy.
         samples: captions drawn a picture in self-critical training.
+        sampled_dropout: dropout stays on in self-critical training, which then learns from less
+            sure captions than a model gives of pictures that it knows by heart.
         workers: processes that read pictures; 0 reads in the training process.
     """
 
@@ -129,6 +131,7 @@ class OptimConfig:
     scheduled_sampling: float = 0.0
     attention_penalty: float = 0.0
     samples: int = 5
+    sampled_dropout: bool = False
     workers: int = 0
 
     def __post_init__(self) -> None:

@@ -127,17 +127,17 @@ class SelfCritical:
 
     Rennie et al. 2017 with the mean of a picture's other samples as baseline (Luo 2020, "A
     Better Variant of Self-Critical Sequence Training"). The end token is part of what is
-    rewarded, otherwise captions break off. Dropout is off: what is sampled is what will caption.
+    rewarded, otherwise captions break off.
 
     Args:
         pictures: of the training split; a batch's indices point into it.
         vocabulary: of the model.
         samples: captions drawn a picture, at least 2.
         max_words: after which a sample is cut.
+        dropout: off, what is sampled is what will caption; on, see `OptimConfig.sampled_dropout`.
     """
 
     name = "reward"
-    dropout = False
 
     def __init__(
         self,
@@ -145,7 +145,9 @@ class SelfCritical:
         vocabulary: Vocabulary,
         samples: int,
         max_words: int,
+        dropout: bool = False,
     ) -> None:
+        self.dropout = dropout
         self._reward = CiderReward(
             [[[*tokenize(text), END] for text in picture.captions] for picture in pictures]
         )

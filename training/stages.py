@@ -78,8 +78,13 @@ class Stage:
     def _objective(self) -> Objective:
         optim = self.config.optim
         if self.name == "self_critical":
-            words = self.config.data.max_words
-            return SelfCritical(self.splits.train, self.splits.vocabulary, optim.samples, words)
+            return SelfCritical(
+                self.splits.train,
+                self.splits.vocabulary,
+                optim.samples,
+                self.config.data.max_words,
+                optim.sampled_dropout,
+            )
         return CrossEntropy(
             optim.label_smoothing, optim.scheduled_sampling, optim.attention_penalty
         )

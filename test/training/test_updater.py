@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from training.checkpoint import read_progress
 from training.train import train
@@ -50,3 +52,19 @@ def test_two_processes_give_the_loss_of_one(config, tmp_path):
     two = read_progress(tmp_path / "two/last.safetensors")
     assert losses(two) == pytest.approx(losses(whole), abs=1e-4)
     assert done.stdout.count("best validation CIDEr") == 1
+
+
+def test_dropout_reaches_sampled_captions_only_when_asked(tiny_config, tmp_path):
+    trained = {}
+    for name, dropout, kept in (("off", 0.9, False), ("none", 0.0, False), ("on", 0.9, True)):
+        config = tiny_config(
+            frozen={"epochs": 0},
+            finetune={"epochs": 0},
+            self_critical=STEPS,
+            optim={"sampled_dropout": kept},
+        )
+        model = dataclasses.replace(config.model, dropout=dropout)
+        train(dataclasses.replace(config, model=model), tmp_path / name)
+        trained[name] = load_file(tmp_path / name / "last.safetensors")["decoder.output.weight"]
+    assert torch.equal(trained["off"], trained["none"])
+    assert not torch.equal(trained["on"], trained["off"])
