@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.trellis import Ended, Hypothesis, Pool, Step, Trellis
 
 MAX_BEAM_WIDTH = 16
 MAX_CAPTION_LENGTH = 50
@@ -34,7 +35,10 @@ class Stepper(Protocol):
     """One step of a decoder whose state lives behind the interface."""
 
     def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
-        """Feed ``tokens`` ``[B, K]`` after letting beam row j continue row ``parents[:, j]``."""
+        """Feed ``tokens`` ``[B, K]`` after letting beam row j continue row ``parents[:, j]``.
+
+        The arrays returned are the caller's: no later step changes them.
+        """
         ...
 
 
@@ -88,108 +92,6 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
         raise OptionsError(f"{name} is {value}; expected a value from {low} to {high}")
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """One finished caption as ids.
-
-    Attributes:
-        ids: word ids, the end token left out.
-        log_probs: float32 ``[len(ids)]``, natural log-probability of each word.
-        score: summed log-probability (end token included) / length**length_penalty.
-        attention: float32 ``[len(ids), L]``.
-    """
-
-    ids: tuple[int, ...]
-    log_probs: NDArray[np.float32]
-    score: float
-    attention: NDArray[np.float32]
-
-
-class _Step(NamedTuple):
-    """What one step chose for every picture and beam.
-
-    Attributes:
-        parents: int64 ``[B, K]``, the row of the step before that each row continues.
-        words: int32 ``[B, K]``.
-        log_probs: float32 ``[B, K]``, of the words.
-        attention: float32 ``[B, K, L]`` of the rows continued, under which words were predicted.
-    """
-
-    parents: NDArray[np.int64]
-    words: NDArray[np.int32]
-    log_probs: NDArray[np.float32]
-    attention: NDArray[np.float32]
-
-
-class _Trellis:
-    """All steps so far; a hypothesis is a path through them, read backwards from its last row.
-
-    Few rows end up in a caption, so following paths at the end costs less than carrying the whole
-    past of every beam along.
-    """
-
-    def __init__(self) -> None:
-        self.steps: list[_Step] = []
-
-    def past(self, batch: int, width: int) -> NDArray[np.int32]:
-        """The words of every live row, ``[B, K, number of steps]``."""
-        words = np.zeros((batch, width, len(self.steps)), np.int32)
-        pictures, rows = np.arange(batch)[:, None], np.arange(width)[None]
-        for place in reversed(range(len(self.steps))):
-            words[:, :, place] = self.steps[place].words[pictures, rows]
-            rows = self.steps[place].parents[pictures, rows]
-        return words
-
-    def hypothesis(self, picture: int, ended: _Ended) -> Hypothesis:
-        """The path that ended after ``ended.length`` words in ``ended.row``."""
-        row = ended.row
-        ids, log_probs, attention = [], [], []
-        for step in reversed(self.steps[: ended.length]):
-            parent = int(step.parents[picture, row])
-            ids.append(int(step.words[picture, row]))
-            log_probs.append(step.log_probs[picture, row])
-            attention.append(step.attention[picture, parent])
-            row = parent
-        cells = self.steps[0].attention.shape[2]
-        return Hypothesis(
-            tuple(reversed(ids)),
-            np.array(log_probs[::-1], np.float32),
-            ended.score,
-            np.array(attention[::-1], np.float32).reshape(len(ids), cells),
-        )
-
-
-class _Ended(NamedTuple):
-    """Where a finished hypothesis ended; ``length`` does not count the end token."""
-
-    score: float
-    length: int
-    row: int
-
-
-@dataclass
-class _Pool:
-    """The best finished hypotheses of one picture, until it is done."""
-
-    width: int
-    ended: list[_Ended] = field(default_factory=list)
-    closed: bool = False
-
-    def add(self, ended: _Ended) -> None:
-        if not self.closed and np.isfinite(ended.score):
-            self.ended.append(ended)
-            self.ended.sort(key=lambda item: -item.score)
-            del self.ended[self.width :]
-
-    def close_to(self, score: float) -> None:
-        """Close for good if full and a hypothesis of this score would not enter.
-
-        Other pictures of the batch may go on: what they wait for must not change this one.
-        """
-        full = len(self.ended) == self.width
-        self.closed |= full and self.ended[-1].score >= score
-
-
 def beam_search(
     stepper: Stepper,
     batch: int,
@@ -218,7 +120,7 @@ def beam_search(
         For each picture at most ``beam_width`` hypotheses, best first, at least one.
     """
     width = options.beam_width
-    trellis, pools = _Trellis(), [_Pool(width) for _ in range(batch)]
+    trellis, pools = Trellis(), [Pool(width) for _ in range(batch)]
     # All rows of the first step are equal, so only the first may spawn candidates.
     scores = np.full((batch, width), -np.inf)
     scores[:, 0] = 0.0
@@ -237,7 +139,7 @@ def beam_search(
         scores = totals[pictures, parents, chosen]
         tokens = output.ids[pictures, parents, chosen]
         trellis.steps.append(
-            _Step(parents, tokens, log_probs[pictures, parents, chosen], output.attention)
+            Step(parents, tokens, log_probs[pictures, parents, chosen], output.attention)
         )
         for pool, best_live in zip(pools, scores.max(axis=1) / norm, strict=True):
             pool.close_to(best_live)
@@ -247,7 +149,7 @@ def beam_search(
         # Hypotheses that reached the length limit compete with those that ended.
         for pool, row_scores in zip(pools, scores / norm, strict=True):
             for row, score in enumerate(row_scores):
-                pool.add(_Ended(float(score), options.max_length, row))
+                pool.add(Ended(float(score), options.max_length, row))
     return [
         [trellis.hypothesis(picture, ended) for ended in pool.ended or [_NOTHING]]
         for picture, pool in enumerate(pools)
@@ -255,12 +157,12 @@ def beam_search(
 
 
 # Every candidate was vetoed: an empty caption says so, and nothing crashes.
-_NOTHING = _Ended(-np.inf, 0, 0)
+_NOTHING = Ended(-np.inf, 0, 0)
 
 
 def _vetoed(
     ids: NDArray[np.int32],
-    trellis: _Trellis,
+    trellis: Trellis,
     never: NDArray[np.int32],
     end: int,
     options: DecodingOptions,
@@ -291,7 +193,7 @@ def _repeats(
 def _best_continuations(
     totals: NDArray[np.float64],
     ids: NDArray[np.int32],
-    pools: list[_Pool],
+    pools: list[Pool],
     end: int,
     length: int,
     norm: float,
@@ -309,6 +211,6 @@ def _best_continuations(
     rows, candidates = np.divmod(order, count)
     for picture, rank in np.argwhere(ends[:, :width]).tolist():
         score = float(flat[picture, order[picture, rank]]) / norm
-        pools[picture].add(_Ended(score, length, int(rows[picture, rank])))
+        pools[picture].add(Ended(score, length, int(rows[picture, rank])))
     going_on = ends.argsort(axis=1, kind="stable")[:, :width]
     return rows[pictures, going_on], candidates[pictures, going_on]

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from ros2_captioner.backends import choose
 from ros2_captioner.backends.base import Backend
 from ros2_captioner.backends.standby import Standby
-from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
+from ros2_captioner.beam_search import DecodingOptions, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.errors import BackendError
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.preprocess import preprocess_batch
+from ros2_captioner.trellis import Hypothesis
 from ros2_captioner.vocabulary import Vocabulary, detokenize
 
 
