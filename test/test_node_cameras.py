@@ -1,5 +1,6 @@
 """Cameras of the running node: added, removed, late, gone and back, unequal in rate; their QoS."""
 
+import os
 import threading
 import time
 
@@ -144,7 +145,7 @@ def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, tmp_path,
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "bondpy.py").write_text(FAKE_BONDPY)
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
     node = start(autostart=False, bond_heartbeat_period=0.2)
     node.wait_for_log("waiting")
     assert client.transition("configure") and client.transition("activate")
