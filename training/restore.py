@@ -20,8 +20,8 @@ from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.errors import CaptionerError
 from training.checkpoint import Progress, save_checkpoint
 from training.config import ConfigError, ModelConfig, TrainConfig, load_config
-from training.model import CaptionModel, build_model
-from training.run import COMMIT
+from training.model import CaptionModel
+from training.run import COMMIT, blank_model
 
 _PREFERRED = ("float32", "float16")
 
@@ -77,8 +77,7 @@ def _model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
         raise ConfigError(
             f"{bundle.path} carries {list(bundle.precisions)}; expected one of {list(_PREFERRED)}"
         )
-    blank = dataclasses.replace(config, encoder_weights="random")
-    model = build_model(blank, len(bundle.vocabulary))
+    model = blank_model(config, bundle.vocabulary)
     weights = {
         **_weights(bundle.graph(found[0], "encoder"), "model."),
         **_weights(bundle.graph(found[0], "decoder"), ""),

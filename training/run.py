@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ros2_captioner.vocabulary import Vocabulary
 from training.checkpoint import Progress, load_checkpoint
-from training.config import ConfigError, TrainConfig, config_from_dict
+from training.config import ConfigError, ModelConfig, TrainConfig, config_from_dict
 from training.model import CaptionModel, build_model
 
 COMMIT = "commit.txt"
@@ -55,12 +55,15 @@ def load_run(folder: Path) -> Run:
         )
     config = config_from_dict(json.loads(file.read_text(encoding="utf-8")))
     vocabulary = Vocabulary.read(folder / "vocabulary.json")
-    # The checkpoint holds all weights, so the start weights need not be there any more.
-    blank = dataclasses.replace(config.model, encoder_weights="random")
-    model = build_model(blank, len(vocabulary))
+    model = blank_model(config.model, vocabulary)
     progress = load_checkpoint(folder / "best.safetensors", model)
     commit = (folder / COMMIT).read_text(encoding="utf-8")
     return Run(config, vocabulary, model.eval(), progress, commit)
+
+
+def blank_model(config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:
+    """A model whose weights are all to be filled, so that its start weights need not be there."""
+    return build_model(dataclasses.replace(config, encoder_weights="random"), len(vocabulary))
 
 
 def current_commit() -> str:

@@ -28,7 +28,7 @@ def tabulate_words(model: Any) -> None:
     """
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    gather = next(n for n in graph.node if n.op_type == "Gather" and n.input[0] in constants)
+    gather = _reader(graph, "tokens", "Gather", constants)
     product = _reader(graph, gather.output[0], "MatMul", constants)
     biased = _reader(graph, product.output[0], "Add", constants)
     bias = next(name for name in biased.input if name in constants)
@@ -38,19 +38,17 @@ def tabulate_words(model: Any) -> None:
     steps, sizes = _int8_rows(table)
     graph.initializer.append(numpy_helper.from_array(steps, "words_int8"))
     graph.initializer.append(numpy_helper.from_array(sizes, "words_scale"))
-    tokens = gather.input[1]
     place = list(graph.node).index(gather)
     for node in (gather, product, biased):
         graph.node.remove(node)
-    for node in reversed(
-        [
-            helper.make_node("Gather", ["words_int8", tokens], ["word_int8"]),
-            helper.make_node("Gather", ["words_scale", tokens], ["word_scale"]),
-            helper.make_node("Cast", ["word_int8"], ["word_steps"], to=onnx.TensorProto.FLOAT),
-            helper.make_node("Mul", ["word_steps", "word_scale"], [biased.output[0]]),
-        ]
-    ):
-        graph.node.insert(place, node)
+    lookup = [
+        helper.make_node("Gather", ["words_int8", "tokens"], ["word_int8"]),
+        helper.make_node("Gather", ["words_scale", "tokens"], ["word_scale"]),
+        helper.make_node("Cast", ["word_int8"], ["word_steps"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Mul", ["word_steps", "word_scale"], [biased.output[0]]),
+    ]
+    for offset, node in enumerate(lookup):
+        graph.node.insert(place + offset, node)
     _drop_unread(graph)
 
 
