@@ -139,6 +139,8 @@ class OptimConfig:
             raise ConfigError(
                 f"optim.precision: found {self.precision!r}; expected float32, bfloat16 or float16"
             )
+        if not 0 <= self.jitter <= 1:
+            raise ConfigError(f"optim.jitter: found {self.jitter}; expected a share from 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,17 @@ import pytest
 from training.config import ConfigError, load_config
 
 ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "training/configs").glob("*.yaml"))
 MINIMAL = "name: x\ndata: {images: i, captions_train: t, captions_val: v}\n"
 
 
-@pytest.mark.parametrize("name", ["flickr8k", "flickr8k_self_critical", "coco"])
-def test_shipped_configs_load(name):
-    assert name.startswith(load_config(ROOT / f"training/configs/{name}.yaml").name)
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
+def test_shipped_configs_load(file):
+    assert file.stem.startswith(load_config(file).name)
+
+
+def test_all_shipped_configs_were_found():
+    assert {"flickr8k", "flickr8k_self_critical", "coco"} <= {file.stem for file in CONFIGS}
 
 
 def test_overrides_win(tmp_path):
@@ -32,6 +37,7 @@ def test_overrides_win(tmp_path):
         (MINIMAL, ["seed=1.5"], "seed: found 1.5; expected int"),
         (MINIMAL, ["seed"], "expected --set"),
         (MINIMAL, ["finetune.encoder_stages=5"], "encoder_stages: found 5; expected 0"),
+        (MINIMAL, ["optim.jitter=-0.1"], "jitter: found -0.1; expected a share from 0 to 1"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, overrides, match):
