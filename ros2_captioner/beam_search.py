@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import OptionsError
@@ -61,10 +62,10 @@ class DecodingOptions:
     """
 
     beam_width: int = 3
-    length_penalty: float = 0.7
+    length_penalty: float = 1.2
     min_length: int = 0
     max_length: int = 20
-    no_repeat_ngram: int = 0
+    no_repeat_ngram: int = 2
     banned_words: tuple[str, ...] = ()
     num_alternatives: int = 0
 
@@ -120,7 +121,7 @@ def beam_search(
         For each picture at most ``beam_width`` hypotheses, best first, at least one.
     """
     width = options.beam_width
-    trellis, pools = Trellis(), [Pool(width) for _ in range(batch)]
+    trellis, pools = Trellis(batch, width), [Pool(width) for _ in range(batch)]
     # All rows of the first step are equal, so only the first may spawn candidates.
     scores = np.full((batch, width), -np.inf)
     scores[:, 0] = 0.0
@@ -138,9 +139,7 @@ def beam_search(
         parents, chosen = _best_continuations(totals, output.ids, pools, end, length, norm)
         scores = totals[pictures, parents, chosen]
         tokens = output.ids[pictures, parents, chosen]
-        trellis.steps.append(
-            Step(parents, tokens, log_probs[pictures, parents, chosen], output.attention)
-        )
+        trellis.add(Step(parents, tokens, log_probs[pictures, parents, chosen], output.attention))
         for pool, best_live in zip(pools, scores.max(axis=1) / norm, strict=True):
             pool.close_to(best_live)
         if all(pool.closed for pool in pools):
@@ -156,6 +155,7 @@ def beam_search(
     ]
 
 
+_NO_WORD = -1  # no word has this id
 # Every candidate was vetoed: an empty caption says so, and nothing crashes.
 _NOTHING = Ended(-np.inf, 0, 0)
 
@@ -172,7 +172,7 @@ def _vetoed(
     if len(trellis.steps) < options.min_length:
         veto |= ids == end
     if options.no_repeat_ngram:
-        veto |= _repeats(trellis.past(*ids.shape[:2]), ids, options.no_repeat_ngram)
+        veto |= _repeats(trellis.words, ids, options.no_repeat_ngram)
     return veto
 
 
@@ -180,14 +180,14 @@ def _repeats(
     history: NDArray[np.int32], candidates: NDArray[np.int32], n: int
 ) -> NDArray[np.bool_]:
     """Which candidates ``[B, K, k]`` complete an n-gram that ``history`` ``[B, K, T]`` has."""
-    repeats = np.zeros(candidates.shape, np.bool_)
     length = history.shape[2]
-    suffix = history[:, :, length - n + 1 :]
-    for first in range(length - n + 1):
-        window = history[:, :, first : first + n]
-        same_prefix = (window[:, :, : n - 1] == suffix).all(axis=2)
-        repeats |= same_prefix[:, :, None] & (candidates == window[:, :, -1:])
-    return repeats
+    if length < n:
+        return np.zeros(candidates.shape, np.bool_)
+    ngrams = sliding_window_view(history, n, axis=2)
+    suffix = history[:, :, None, length - n + 1 :]
+    begun_again = (ngrams[..., :-1] == suffix).all(axis=-1)
+    forbidden = np.where(begun_again, ngrams[..., -1], _NO_WORD)
+    return np.asarray((candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
 
 
 def _best_continuations(

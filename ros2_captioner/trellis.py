@@ -53,21 +53,28 @@ class Ended(NamedTuple):
 class Trellis:
     """All steps so far; a hypothesis is a path through them, read backwards from its last row.
 
-    Few rows end up in a caption, so following paths at the end costs less than carrying the whole
-    past of every beam along.
+    Few rows end up in a caption, so following paths at the end costs less than carrying along
+    what belongs to every beam. Only the words are carried: what may not repeat hangs on them.
+
+    Args:
+        batch: number of pictures B.
+        width: number of beams K.
+
+    Attributes:
+        steps: all so far.
+        words: int32 ``[B, K, number of steps]`` of every live row.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int, width: int) -> None:
         self.steps: list[Step] = []
+        self.words = np.zeros((batch, width, 0), np.int32)
+        self._pictures = np.arange(batch)[:, None]
 
-    def past(self, batch: int, width: int) -> NDArray[np.int32]:
-        """The words of every live row, ``[B, K, number of steps]``."""
-        words = np.zeros((batch, width, len(self.steps)), np.int32)
-        pictures, rows = np.arange(batch)[:, None], np.arange(width)[None]
-        for place in reversed(range(len(self.steps))):
-            words[:, :, place] = self.steps[place].words[pictures, rows]
-            rows = self.steps[place].parents[pictures, rows]
-        return words
+    def add(self, step: Step) -> None:
+        """Let every row go on as the step says."""
+        self.steps.append(step)
+        past = self.words[self._pictures, step.parents]
+        self.words = np.concatenate([past, step.words[:, :, None]], axis=2)
 
     def hypothesis(self, picture: int, ended: Ended) -> Hypothesis:
         """The path of a picture that ended after ``ended.length`` words in ``ended.row``."""

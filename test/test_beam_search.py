@@ -45,7 +45,13 @@ def exhaustive(table, max_length, alpha, allowed=lambda ids: True):
 
 
 def search(stepper, batch, **options):
+    options = {"no_repeat_ngram": 0} | options
     return beam_search(stepper, batch, DecodingOptions(**options), start=START, end=END)
+
+
+def repeats(ids, n):
+    ngrams = [ids[first : first + n] for first in range(len(ids) - n + 1)]
+    return len(set(ngrams)) < len(ngrams)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -94,17 +100,25 @@ def test_min_length_and_max_length():
         assert 4 <= len(hypothesis.ids) <= 5
 
 
-def test_no_bigram_occurs_twice():
+@pytest.mark.parametrize("n", [2, 3])
+def test_no_ngram_occurs_twice(n):
     options = {"beam_width": 4, "min_length": 7, "max_length": 7}
-    free = search(TableStepper(1, 4), 1, **options)[0][0].ids
-    bound = search(TableStepper(1, 4), 1, no_repeat_ngram=2, **options)[0][0].ids
-    pairs = list(itertools.pairwise(bound))
-    assert len(set(pairs)) == len(pairs)
-    assert len(set(itertools.pairwise(free))) < len(pairs)
+    free = search(TableStepper(2, 4), 2, **options)[0][0].ids
+    assert repeats(free, n)
+    for hypothesis in itertools.chain(*search(TableStepper(2, 4), 2, no_repeat_ngram=n, **options)):
+        assert not repeats(hypothesis.ids, n)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_of_captions_without_repeats_the_best_is_found(n):
+    stepper = TableStepper(1, 16)
+    found = search(stepper, 1, beam_width=16, max_length=4, length_penalty=0.0, no_repeat_ngram=n)
+    expected = exhaustive(stepper.table[0], 4, 0.0, lambda ids: not repeats(ids, n))
+    assert found[0][0].ids == expected[1]
 
 
 def test_vetoed_words_never_appear():
-    options = DecodingOptions(beam_width=3, min_length=4)
+    options = DecodingOptions(beam_width=3, min_length=4, no_repeat_ngram=0)
     found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=[2, 3])
     assert all(set(hypothesis.ids) == {4} for hypothesis in found[0])
 

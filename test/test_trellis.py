@@ -13,8 +13,9 @@ def step(parents, words):
 
 
 def two_steps():
-    trellis = Trellis()
-    trellis.steps += [step([0, 0], [3, 4]), step([1, 0], [5, 6])]
+    trellis = Trellis(1, 2)
+    trellis.add(step([0, 0], [3, 4]))
+    trellis.add(step([1, 0], [5, 6]))
     return trellis
 
 
@@ -32,9 +33,9 @@ def test_a_path_may_end_before_the_last_step_or_at_once():
     assert empty.ids == () and empty.attention.shape == (0, 2)
 
 
-def test_the_past_of_every_live_row():
-    assert two_steps().past(1, 2).tolist() == [[[4, 5], [3, 6]]]
-    assert Trellis().past(1, 2).shape == (1, 2, 0)
+def test_the_words_of_every_live_row():
+    assert two_steps().words.tolist() == [[[4, 5], [3, 6]]]
+    assert Trellis(1, 2).words.shape == (1, 2, 0)
 
 
 def test_a_pool_keeps_the_best_and_takes_nothing_once_closed():

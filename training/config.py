@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from ros2_captioner.beam_search import DecodingOptions
+
 
 class ConfigError(ValueError):
     """A config file has an unknown key, a missing key or a value of the wrong type."""
@@ -148,18 +150,34 @@ class ValidationConfig:
     """Validation by beam search after each epoch.
 
     Attributes:
-        beam_width: of the search.
-        length_penalty: of the search.
+        beam_width: of the search, as the two that follow, see `DecodingOptions`; the exported
+            bundle takes them over.
+        length_penalty: exponent that favours longer captions.
+        no_repeat_ngram: no n-gram of this many words occurs twice.
         batch: pictures searched together.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
         keep: so many epochs with the highest CIDEr keep their weights, for `training.average`.
     """
 
-    beam_width: int = 3
-    length_penalty: float = 0.7
+    beam_width: int = DecodingOptions.beam_width
+    length_penalty: float = DecodingOptions.length_penalty
+    no_repeat_ngram: int = DecodingOptions.no_repeat_ngram
     batch: int = 50
     patience: int = 0
     keep: int = 0
+
+    @property
+    def decoding(self) -> DecodingOptions:
+        """The search.
+
+        Raises:
+            OptionsError: a value is out of range.
+        """
+        return DecodingOptions(
+            beam_width=self.beam_width,
+            length_penalty=self.length_penalty,
+            no_repeat_ngram=self.no_repeat_ngram,
+        )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -39,6 +40,7 @@ from training.run import Run, load_run
 from training.stages import prepared_pictures
 
 _BATCH = 10
+_SEARCH_OPTIONS = {"beam_width": int, "length_penalty": float, "no_repeat_ngram": int}
 _FAILURES = 8  # in the model card
 
 
@@ -73,9 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", choices=("val", "train"), default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
-    for option, kind in (("--beam-width", int), ("--length-penalty", float)):
+    for name, kind in _SEARCH_OPTIONS.items():
         parser.add_argument(
-            option, type=kind, nargs="+", help="several are all tried; default: the model's own"
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            nargs="+",
+            help="several are all tried; default: the model's own",
         )
     parser.add_argument(
         "--corruption", choices=CORRUPTIONS, help="spoil the pictures as a robot's camera does"
@@ -95,14 +100,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     collected: dict[str, list[dict[str, float]]] = {}
     for folder in arguments.run or [None]:
         subject = _run(folder) if folder else _bundle(arguments)
-        for options in _searches(subject.default, arguments.beam_width, arguments.length_penalty):
+        for options in _searches(subject.default, arguments):
             texts = subject.captions(pictures, options)
             scores = score_captions(texts, [picture.captions for picture in pictures])
             mark = signature(
                 _split_name(config.name, arguments),
                 len(pictures),
-                options.beam_width,
-                options.length_penalty,
+                options,
                 scores.tokeniser,
             )
             values = scores.values | caption_statistics(texts)
@@ -121,8 +125,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def _check_alone(arguments: argparse.Namespace) -> None:
     """Refuse options that do not go together."""
-    searches = len(arguments.beam_width or [0]) * len(arguments.length_penalty or [0])
-    if arguments.record and (searches > 1 or arguments.corruption or arguments.run):
+    several = any(len(getattr(arguments, name) or ()) > 1 for name in _SEARCH_OPTIONS)
+    if arguments.record and (several or arguments.corruption or arguments.run):
         raise ConfigError("found --record; expected it with one search of unspoilt pictures alone")
     if arguments.corruption and arguments.run:
         raise ConfigError("found --corruption with --run; expected it with --bundle")
@@ -170,20 +174,20 @@ def _bundle(arguments: argparse.Namespace) -> _Subject:
 
 def _run(folder: Path) -> _Subject:
     run = load_run(folder)
-    validation = run.config.validation
-    default = DecodingOptions(
-        beam_width=validation.beam_width, length_penalty=validation.length_penalty
+    return _Subject(
+        functools.partial(_torch_captions, run),
+        run.config.validation.decoding,
+        "torch float32",
+        "float32",
     )
-    return _Subject(functools.partial(_torch_captions, run), default, "torch float32", "float32")
 
 
-def _searches(
-    default: DecodingOptions, widths: list[int] | None, penalties: list[float] | None
-) -> list[DecodingOptions]:
+def _searches(default: DecodingOptions, arguments: argparse.Namespace) -> list[DecodingOptions]:
+    """Every combination of what was asked for."""
+    tried = [getattr(arguments, name) or [getattr(default, name)] for name in _SEARCH_OPTIONS]
     return [
-        dataclasses.replace(default, beam_width=width, length_penalty=penalty)
-        for width in widths or [default.beam_width]
-        for penalty in penalties or [default.length_penalty]
+        dataclasses.replace(default, **dict(zip(_SEARCH_OPTIONS, values, strict=True)))
+        for values in product(*tried)
     ]
 
 

@@ -103,10 +103,7 @@ def export(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     (work / VOCABULARY).write_text(run.vocabulary.to_json(), encoding="utf-8")
-    decoding = DecodingOptions(
-        beam_width=run.config.validation.beam_width,
-        length_penalty=run.config.validation.length_penalty,
-    )
+    decoding = run.config.validation.decoding
     # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
     variants = {name: _file_names(name) for name in ("float32", *precisions)}
     for name in variants:

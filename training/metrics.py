@@ -10,6 +10,7 @@ from importlib.metadata import version
 from itertools import pairwise
 from typing import NamedTuple
 
+from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.vocabulary import tokenize
 
 Tokens = dict[str, list[str]]
@@ -154,11 +155,12 @@ def caption_statistics(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def signature(
-    split: str, pictures: int, beam_width: int, length_penalty: float, tokeniser: str
-) -> str:
+def signature(split: str, pictures: int, options: DecodingOptions, tokeniser: str) -> str:
     """What must stand beside a number for it to mean anything."""
+    ngram = options.no_repeat_ngram
+    repeats = f"no {ngram}-gram twice" if ngram else "repeats allowed"
     return (
         f"pycocoevalcap {version('pycocoevalcap')}, {tokeniser} tokeniser, {split}, "
-        f"{pictures} pictures, beam {beam_width}, length penalty {length_penalty:g}, scores x1"
+        f"{pictures} pictures, beam {options.beam_width}, "
+        f"length penalty {options.length_penalty:g}, {repeats}, scores x1"
     )

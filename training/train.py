@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Caption, worded
 from training import distributed
 from training.captions_data import build_vocabulary, read_split
@@ -219,10 +218,7 @@ def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:
     Returns:
         The scores, and the captions of the first pictures, for people to look at.
     """
-    validation = stage.config.validation
-    options = DecodingOptions(
-        beam_width=validation.beam_width, length_penalty=validation.length_penalty
-    )
+    options = stage.config.validation.decoding
     vocabulary, pictures = stage.splits.vocabulary, stage.splits.val
     found = search_batches(stage.averaged.decoder, stage.validation(), vocabulary, options)
     captions = [worded(hypothesis, vocabulary) for hypothesis in found]
