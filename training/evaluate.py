@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--corruption", choices=CORRUPTIONS, help="spoil the pictures as a robot's camera does"
     )
+    parser.add_argument(
+        "--spice", action="store_true", help="SPICE too: fetches 400 MB once, needs Java 8 to 11"
+    )
     parser.add_argument("--limit", type=int, help="score only the first N pictures")
     parser.add_argument("--captions", type=Path, help="write the captions as JSON")
     parser.add_argument(
@@ -102,7 +105,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         subject = _run(folder) if folder else _bundle(arguments)
         for options in _searches(subject.default, arguments):
             texts = subject.captions(pictures, options)
-            scores = score_captions(texts, [picture.captions for picture in pictures])
+            references = [picture.captions for picture in pictures]
+            scores = score_captions(texts, references, with_spice=arguments.spice)
             mark = signature(
                 _split_name(config.name, arguments),
                 len(pictures),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import pairwise
@@ -37,17 +38,21 @@ def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
             raise MetricsError(f"picture {place} has no reference caption")
 
 
+def _check_java() -> None:
+    if shutil.which("java") is None:
+        raise MetricsError(
+            "found no Java; the Penn Treebank tokeniser, METEOR and SPICE need version 8 or later. "
+            "Type: sudo apt install default-jre-headless"
+        )
+
+
 def ptb_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
     """Tokenise with the Penn Treebank tokeniser of pycocoevalcap.
 
     Raises:
         MetricsError: Java is not installed.
     """
-    if shutil.which("java") is None:
-        raise MetricsError(
-            "found no Java; the Penn Treebank tokeniser and METEOR need version 8 or later. "
-            "Type: sudo apt install default-jre-headless"
-        )
+    _check_java()
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     tree = {str(i): [{"caption": text} for text in texts] for i, texts in enumerate(captions)}
@@ -100,6 +105,31 @@ def _meteor(hypotheses: Tokens, references: Tokens) -> float:
         scorer.meteor_p.wait()
 
 
+def spice(hypotheses: Tokens, references: Tokens) -> float:
+    """SPICE, x1, of tokenised captions; its Java parser wants 8 GB of memory.
+
+    pycocoevalcap fetches the parser's models, about 400 MB, into itself the first time.
+
+    Raises:
+        MetricsError: there is no Java, the models cannot be fetched, or the parser fails.
+    """
+    from pycocoevalcap.spice.spice import Spice
+
+    _check_java()
+    try:
+        return float(Spice().compute_score(references, hypotheses)[0])
+    except OSError as error:
+        raise MetricsError(
+            f"cannot fetch the models of SPICE ({error}); expected a way to nlp.stanford.edu and "
+            "write access to pycocoevalcap's folder. Leave --spice out to do without"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        raise MetricsError(
+            f"SPICE's parser ended with status {error.returncode}; expected Java 8 to 11 on an "
+            "x86-64 machine with 8 GB of free memory. Leave --spice out to do without"
+        ) from error
+
+
 class Scores(NamedTuple):
     """Scores with the tokeniser that they hold for.
 
@@ -112,17 +142,21 @@ class Scores(NamedTuple):
     tokeniser: str
 
 
-def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+def score_captions(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, with_spice: bool = False
+) -> Scores:
     """All metrics of raw captions; without Java those that need none, under plain tokens.
 
     Raises:
-        MetricsError: see `check_pairs`.
+        MetricsError: see `check_pairs` and `spice`.
     """
     check_pairs(hypotheses, references)
     java = shutil.which("java") is not None
     tokens = ptb_tokens if java else plain_tokens
-    found = tokens([[text] for text in hypotheses])
-    values = score_tokens(found, tokens(references), meteor=java)
+    found, expected = tokens([[text] for text in hypotheses]), tokens(references)
+    values = score_tokens(found, expected, meteor=java)
+    if with_spice:
+        values["SPICE"] = spice(found, expected)
     return Scores(values, "PTB" if java else "plain")
 
 

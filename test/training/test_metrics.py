@@ -1,6 +1,8 @@
 """Metrics against known answers, and the traps around them."""
 
 import shutil
+import sys
+import urllib.error
 
 import pytest
 
@@ -12,6 +14,7 @@ from training.metrics import (
     ptb_tokens,
     score_captions,
     score_tokens,
+    spice,
 )
 
 HYPOTHESES = ["a man is speaking", "rain falls"]
@@ -72,6 +75,46 @@ def test_without_java_the_other_metrics_are_the_same(monkeypatch):
     scores = score_captions(HYPOTHESES, REFERENCES)
     assert scores.tokeniser == "plain"
     assert scores.values == {name: pytest.approx(v, abs=5e-6) for name, v in KNOWN.items()}
+
+
+JAVA = """#!{python}
+import json, sys
+if "fail" in open(sys.argv[4]).read():
+    sys.exit(3)
+pictures = json.load(open(sys.argv[4]))
+scores = [{{"f": len(p["refs"]) / 10}} for p in pictures]
+results = [{{"image_id": p["image_id"], "scores": {{"All": s}}}} for p, s in zip(pictures, scores)]
+json.dump(results, open(sys.argv[sys.argv.index("-out") + 1], "w"))
+"""
+
+
+@pytest.fixture
+def parser(tmp_path, monkeypatch):
+    """In place of SPICE's Java, which reads and writes files of this form."""
+    java = tmp_path / "java"
+    java.write_text(JAVA.format(python=sys.executable))
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("pycocoevalcap.spice.spice.get_stanford_models", lambda: None)
+
+
+def test_spice_goes_through_its_parser(parser):
+    references = {"0": ["a", "b", "c"], "1": ["d"]}
+    assert spice({"0": ["a"], "1": ["b"]}, references) == pytest.approx(0.2)
+
+
+def test_a_failing_parser_of_spice_says_what_it_needs(parser):
+    with pytest.raises(MetricsError, match="status 3; expected Java 8"):
+        spice({"0": ["fail"]}, {"0": ["a"]})
+
+
+def test_models_of_spice_that_cannot_be_fetched_are_named(parser, monkeypatch):
+    def offline():
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr("pycocoevalcap.spice.spice.get_stanford_models", offline)
+    with pytest.raises(MetricsError, match="nlp.stanford.edu"):
+        spice({"0": ["a"]}, {"0": ["a"]})
 
 
 def test_repetition_and_variety_are_counted():
