@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import OptionsError
@@ -180,13 +179,14 @@ def _repeats(
     history: NDArray[np.int32], candidates: NDArray[np.int32], n: int
 ) -> NDArray[np.bool_]:
     """Which candidates ``[B, K, k]`` complete an n-gram that ``history`` ``[B, K, T]`` has."""
-    length = history.shape[2]
-    if length < n:
+    count = history.shape[2] - n + 1  # of n-grams so far
+    if count <= 0:
         return np.zeros(candidates.shape, np.bool_)
-    ngrams = sliding_window_view(history, n, axis=2)
-    suffix = history[:, :, None, length - n + 1 :]
-    begun_again = (ngrams[..., :-1] == suffix).all(axis=-1)
-    forbidden = np.where(begun_again, ngrams[..., -1], _NO_WORD)
+    last_words = history[:, :, n - 1 :]
+    begun_again = np.ones(last_words.shape, np.bool_)
+    for place in range(n - 1):
+        begun_again &= history[:, :, place : place + count] == history[:, :, count + place, None]
+    forbidden = np.where(begun_again, last_words, _NO_WORD)
     return np.asarray((candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
 
 
@@ -209,7 +209,7 @@ def _best_continuations(
     pictures = np.arange(batch)[:, None]
     ends = ids.reshape(batch, -1)[pictures, order] == end
     rows, candidates = np.divmod(order, count)
-    for picture, rank in np.argwhere(ends[:, :width]).tolist():
+    for picture, rank in zip(*ends[:, :width].nonzero(), strict=True):
         score = float(flat[picture, order[picture, rank]]) / norm
         pools[picture].add(Ended(score, length, int(rows[picture, rank])))
     going_on = ends.argsort(axis=1, kind="stable")[:, :width]
