@@ -116,6 +116,7 @@ class OptimConfig:
         attention_penalty: weight of the doubly stochastic attention penalty (Xu et al. 2015,
             section 4.2.1) in the cross-entropy.
         samples: captions drawn a picture in self-critical training.
+        bleu_weight: its reward is CIDEr-D plus so many times BLEU-4.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
             sure captions than a model gives of pictures that it knows by heart.
         workers: processes that read pictures; 0 reads in the training process.
@@ -133,6 +134,7 @@ class OptimConfig:
     scheduled_sampling: float = 0.0
     attention_penalty: float = 0.0
     samples: int = 5
+    bleu_weight: float = 0.0
     sampled_dropout: bool = False
     workers: int = 0
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ros2_captioner.vocabulary import END, Vocabulary, tokenize
 from training.batches import Batch
+from training.bleu import bleu_4
 from training.captions_data import CaptionedPicture
 from training.cider import CiderReward
 from training.decoder import Decoder, Prepared
@@ -123,7 +124,7 @@ def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
 
 
 class SelfCritical:
-    """REINFORCE on CIDEr-D; shows the mean reward of the sampled captions, x1.
+    """REINFORCE on CIDEr-D, if asked for with BLEU-4; shows the mean reward of samples, x1.
 
     Rennie et al. 2017 with the mean of a picture's other samples as baseline (Luo 2020, "A
     Better Variant of Self-Critical Sequence Training"). The end token is part of what is
@@ -135,6 +136,7 @@ class SelfCritical:
         samples: captions drawn a picture, at least 2.
         max_words: after which a sample is cut.
         dropout: off, what is sampled is what will caption; on, see `OptimConfig.sampled_dropout`.
+        bleu_weight: so many times BLEU-4 is added to CIDEr-D.
     """
 
     name = "reward"
@@ -146,11 +148,13 @@ class SelfCritical:
         samples: int,
         max_words: int,
         dropout: bool = False,
+        bleu_weight: float = 0.0,
     ) -> None:
         self.dropout = dropout
-        self._reward = CiderReward(
-            [[[*tokenize(text), END] for text in picture.captions] for picture in pictures]
-        )
+        self._references = [
+            [[*tokenize(text), END] for text in picture.captions] for picture in pictures
+        ]
+        self._cider, self._bleu_weight = CiderReward(self._references), bleu_weight
         self._vocabulary = vocabulary
         self._samples, self._max_words = samples, max_words
 
@@ -178,10 +182,17 @@ class SelfCritical:
     def _rewards(self, indices: list[int], drawn: Tensor) -> Tensor:
         """float32 ``[B, N]`` rewards of samples ``[B, N, T]``."""
         scores = [
-            self._reward.score(index, [self._words(ids) for ids in captions])
+            self._score(index, [self._words(ids) for ids in captions])
             for index, captions in zip(indices, drawn.tolist(), strict=True)
         ]
         return torch.tensor(scores)
+
+    def _score(self, picture: int, captions: list[list[str]]) -> list[float]:
+        cider = self._cider.score(picture, captions)
+        if not self._bleu_weight:
+            return cider
+        bleu = bleu_4(captions, self._references[picture])
+        return [c + self._bleu_weight * b for c, b in zip(cider, bleu, strict=True)]
 
     def _words(self, ids: list[int]) -> list[str]:
         words = self._vocabulary.decode(ids)

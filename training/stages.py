@@ -84,6 +84,7 @@ class Stage:
                 optim.samples,
                 self.config.data.max_words,
                 optim.sampled_dropout,
+                optim.bleu_weight,
             )
         return CrossEntropy(
             optim.label_smoothing, optim.scheduled_sampling, optim.attention_penalty

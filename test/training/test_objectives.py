@@ -69,6 +69,19 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     assert all(ids[-1] == VOCABULARY.end for captions in drawn.tolist() for ids in captions)
 
 
+def test_bleu_is_added_to_the_reward_by_its_weight(decoder):
+    grids = torch.rand(3, 4, 512)
+    empty = torch.zeros(0)
+    batch = Batch(torch.tensor([0, 1, 2]), grids, empty, empty, empty)
+    shown = []
+    for weight in (0.0, 0.5, 1.0):
+        torch.manual_seed(3)  # the same captions are drawn
+        objective = SelfCritical(PICTURES, VOCABULARY, 200, 6, bleu_weight=weight)
+        shown.append(objective(decoder, decoder.prepare(grids), batch, 0.0).shown)
+    assert shown[1] > shown[0] + 1e-4
+    assert shown[2] - shown[0] == pytest.approx(2 * (shown[1] - shown[0]), rel=1e-2)
+
+
 def captions_batch():
     tokens = torch.tensor([[[0, 3, 4, 1], [0, 6, 1, 1]], [[0, 3, 6, 5], [0, 3, 1, 1]]])
     valid = torch.tensor([[[1, 1, 1, 0], [1, 1, 0, 0]], [[1, 1, 1, 1], [1, 1, 0, 0]]]).bool()
