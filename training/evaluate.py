@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="score only the first N pictures")
     parser.add_argument("--captions", type=Path, help="write the captions as JSON")
     parser.add_argument(
-        "--record", action="store_true", help="write the scores into the bundle's manifest"
+        "--record",
+        action="store_true",
+        help="write the scores into the bundle's manifest, and the search as its default",
     )
     return parser
 
@@ -121,7 +123,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         named = {p.path.name: text for p, text in zip(pictures, texts, strict=True)}
         arguments.captions.write_text(json.dumps(named, indent=1), encoding="utf-8")
     if arguments.record:
-        _record(arguments.bundle, subject.precision, scores, mark, worst(pictures, texts))
+        _record(arguments.bundle, subject.precision, scores, mark, options, worst(pictures, texts))
     if len(arguments.run or []) > 1:
         for mark, values_each in collected.items():
             _show_spread(values_each, mark)
@@ -239,7 +241,12 @@ def worst(
 
 
 def _record(
-    bundle: Path, precision: str, scores: Scores, mark: str, failures: list[dict[str, str]]
+    bundle: Path,
+    precision: str,
+    scores: Scores,
+    mark: str,
+    options: DecodingOptions,
+    failures: list[dict[str, str]],
 ) -> None:
     if scores.tokeniser != "PTB":
         raise MetricsError("found no Java; recorded scores are expected under the PTB tokeniser")
@@ -248,6 +255,7 @@ def _record(
         **{name: round(value, 4) for name, value in scores.values.items()},
         "signature": mark,
     }
+    manifest["decoding"] = dataclasses.asdict(options)
     manifest["failures"] = failures
     write_manifest(bundle, manifest)
 

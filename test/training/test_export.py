@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import statistics
 
 import onnx
@@ -81,21 +82,26 @@ def test_graphs_keep_the_contract(bundle):
     assert shapes["outputs"]["log_probs"]["dtype"] == "float32"
 
 
-def test_scores_are_recorded_in_the_manifest(bundle, monkeypatch, capsys, tmp_path):
-    folder, config = bundle
+def test_scores_and_their_search_are_recorded_in_the_manifest(
+    bundle, monkeypatch, capsys, tmp_path
+):
+    exported, config = bundle
+    folder = shutil.copytree(exported, tmp_path / "bundle")
     file = tmp_path / "config.yaml"
     data = {"images": config.data.images}
     data |= dict.fromkeys(("captions_train", "captions_val"), config.data.captions_val)
     file.write_text(json.dumps({"name": "tiny", "data": data}))
     monkeypatch.setattr(
         "training.evaluate.score_captions",
-        lambda found, references: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
+        lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
     )
     arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
-    monkeypatch.setattr("sys.argv", arguments)
+    monkeypatch.setattr("sys.argv", [*arguments, "--length-penalty", "0.9"])
     assert evaluate() == 0
     assert "| int8 | " in (folder / "README.md").read_text()
-    metrics = json.loads((folder / "manifest.json").read_text())["metrics"]["int8"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    metrics, decoding = manifest["metrics"]["int8"], manifest["decoding"]
+    assert decoding["length_penalty"] == 0.9 and decoding["no_repeat_ngram"] == 2
     assert metrics["CIDEr"] == 1.0 and metrics["signature"] in capsys.readouterr().out
     assert "## Where it fails worst\n| picture |" in (folder / "README.md").read_text()
     load_bundle(folder)
