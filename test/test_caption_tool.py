@@ -22,6 +22,15 @@ def test_one_picture_prints_the_caption_alone(pictures, capsys, captioner, photo
     assert capsys.readouterr().out.strip() == captioner.caption([photograph]).captions[0].text
 
 
+def test_options_reach_the_search(pictures, capsys):
+    found = []
+    for ngram in ("0", "1"):
+        assert main([pictures[0], "--length-penalty", "3.0", "--no-repeat-ngram", ngram]) == 0
+        found.append(capsys.readouterr().out.split())
+    free, bound = found
+    assert len(set(free)) < len(free) and len(set(bound)) == len(bound)
+
+
 def test_json_lines_with_alternatives(pictures, capsys):
     assert main([*pictures, "--json", "--alternatives", "4"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

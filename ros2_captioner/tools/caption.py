@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--length-penalty", type=float, metavar="A", help="0-3; higher: longer")
     parser.add_argument("--max-length", type=int, metavar="N", help="words at most")
     parser.add_argument(
+        "--no-repeat-ngram", type=int, metavar="N", help="no N words in a row twice; 0 allows them"
+    )
+    parser.add_argument(
         "--alternatives", type=int, default=0, metavar="N", help="also print N further captions"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -73,6 +76,7 @@ def _changes(parsed: argparse.Namespace) -> dict[str, Any]:
         "beam_width": parsed.beam_width,
         "length_penalty": parsed.length_penalty,
         "max_length": parsed.max_length,
+        "no_repeat_ngram": parsed.no_repeat_ngram,
         "num_alternatives": parsed.alternatives,
     }
     changes = {name: value for name, value in given.items() if value is not None}
