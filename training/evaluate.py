@@ -32,6 +32,7 @@ from training.metrics import (
     MetricsError,
     Scores,
     caption_statistics,
+    check_java,
     cider_each,
     score_captions,
     signature,
@@ -102,6 +103,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     pictures = read_split(config.data, arguments.split)[: arguments.limit]
     _check_alone(arguments)
+    if arguments.spice:
+        check_java()  # now, not after all pictures have been captioned
     collected: dict[str, list[dict[str, float]]] = {}
     for folder in arguments.run or [None]:
         subject = _run(folder) if folder else _bundle(arguments)

@@ -38,7 +38,12 @@ def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
             raise MetricsError(f"picture {place} has no reference caption")
 
 
-def _check_java() -> None:
+def check_java() -> None:
+    """Say what to type where it is missing.
+
+    Raises:
+        MetricsError: it is.
+    """
     if shutil.which("java") is None:
         raise MetricsError(
             "found no Java; the Penn Treebank tokeniser, METEOR and SPICE need version 8 or later. "
@@ -52,7 +57,7 @@ def ptb_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
     Raises:
         MetricsError: Java is not installed.
     """
-    _check_java()
+    check_java()
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     tree = {str(i): [{"caption": text} for text in texts] for i, texts in enumerate(captions)}
@@ -115,7 +120,7 @@ def spice(hypotheses: Tokens, references: Tokens) -> float:
     """
     from pycocoevalcap.spice.spice import Spice
 
-    _check_java()
+    check_java()
     try:
         return float(Spice().compute_score(references, hypotheses)[0])
     except OSError as error:

@@ -107,6 +107,18 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
     load_bundle(folder)
 
 
+def test_spice_without_java_is_refused_before_anything_is_captioned(
+    bundle, monkeypatch, capsys, tmp_path
+):
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(dataclasses.asdict(bundle[1])))
+    arguments = ["evaluate", "--bundle", "/nowhere", "--config", str(file), "--spice"]
+    monkeypatch.setattr("sys.argv", arguments)
+    monkeypatch.setenv("PATH", "")
+    assert evaluate() == 2
+    assert "found no Java" in capsys.readouterr().err
+
+
 def test_the_worst_captions_come_first(bundle):
     _, config = bundle
     pictures = read_split(config.data, "val")
