@@ -24,7 +24,8 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.preprocess import read_picture
 from training.captions_data import CaptionedPicture, read_split
-from training.config import ConfigError, load_config
+from training.config import ConfigError
+from training.config_file import load_config
 from training.corruptions import CORRUPTIONS, corrupt
 from training.decode import decode_batches
 from training.manifest import write_manifest
@@ -103,7 +104,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     pictures = read_split(config.data, arguments.split)[: arguments.limit]
     _check_alone(arguments)
-    if arguments.spice:
+    if arguments.spice or arguments.record:
         check_java()  # now, not after all pictures have been captioned
     collected: dict[str, list[dict[str, float]]] = {}
     for folder in arguments.run or [None]:
@@ -251,8 +252,6 @@ def _record(
     options: DecodingOptions,
     failures: list[dict[str, str]],
 ) -> None:
-    if scores.tokeniser != "PTB":
-        raise MetricsError("found no Java; recorded scores are expected under the PTB tokeniser")
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
     manifest["metrics"][precision] = {
         **{name: round(value, 4) for name, value in scores.values.items()},

@@ -21,7 +21,8 @@ from ros2_captioner.errors import CaptionerError
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.preprocess import read_picture
 from training.captions_data import CaptionedPicture, read_split
-from training.config import ConfigError, load_config
+from training.config import ConfigError
+from training.config_file import load_config
 from training.evaluate import caption_pictures
 from training.metrics import cider_each
 

@@ -19,7 +19,8 @@ from torch import Tensor
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.errors import CaptionerError
 from training.checkpoint import Progress, save_checkpoint
-from training.config import ConfigError, ModelConfig, TrainConfig, load_config
+from training.config import ConfigError, ModelConfig, TrainConfig
+from training.config_file import load_config
 from training.model import CaptionModel
 from training.run import COMMIT, blank_model
 

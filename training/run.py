@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ros2_captioner.vocabulary import Vocabulary
 from training.checkpoint import Progress, load_checkpoint
-from training.config import ConfigError, ModelConfig, TrainConfig, config_from_dict
+from training.config import ConfigError, ModelConfig, TrainConfig
+from training.config_file import config_from_dict
 from training.model import CaptionModel, build_model
 
 COMMIT = "commit.txt"

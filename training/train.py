@@ -25,7 +25,8 @@ from training.checkpoint import (
     read_progress,
     save_checkpoint,
 )
-from training.config import ConfigError, TrainConfig, load_config
+from training.config import ConfigError, TrainConfig
+from training.config_file import load_config
 from training.decode import search_batches
 from training.logbook import Logbook
 from training.metrics import plain_tokens, score_tokens

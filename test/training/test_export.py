@@ -95,6 +95,7 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
         "training.evaluate.score_captions",
         lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
     )
+    monkeypatch.setattr("training.evaluate.check_java", lambda: None)
     arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
     monkeypatch.setattr("sys.argv", [*arguments, "--length-penalty", "0.9"])
     assert evaluate() == 0
@@ -107,12 +108,13 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
     load_bundle(folder)
 
 
-def test_spice_without_java_is_refused_before_anything_is_captioned(
-    bundle, monkeypatch, capsys, tmp_path
+@pytest.mark.parametrize("option", ["--spice", "--record"])
+def test_missing_java_is_noticed_before_anything_is_captioned(
+    option, bundle, monkeypatch, capsys, tmp_path
 ):
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(dataclasses.asdict(bundle[1])))
-    arguments = ["evaluate", "--bundle", "/nowhere", "--config", str(file), "--spice"]
+    arguments = ["evaluate", "--bundle", "/nowhere", "--config", str(file), option]
     monkeypatch.setattr("sys.argv", arguments)
     monkeypatch.setenv("PATH", "")
     assert evaluate() == 2

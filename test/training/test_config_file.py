@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.config import ConfigError, load_config
+from training.config import ConfigError
+from training.config_file import load_config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "training/configs").glob("*.yaml"))
@@ -38,6 +39,7 @@ def test_overrides_win(tmp_path):
         (MINIMAL, ["seed"], "expected --set"),
         (MINIMAL, ["finetune.encoder_stages=5"], "encoder_stages: found 5; expected 0"),
         (MINIMAL, ["optim.jitter=-0.1"], "jitter: found -0.1; expected a share from 0 to 1"),
+        (MINIMAL, ["validation.beam_width=0"], "validation: beam_width is 0; expected"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, overrides, match):
