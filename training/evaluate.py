@@ -35,6 +35,7 @@ from training.metrics import (
     caption_statistics,
     check_java,
     cider_each,
+    cider_error,
     score_captions,
     signature,
 )
@@ -119,7 +120,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
                 options,
                 scores.tokeniser,
             )
-            values = scores.values | caption_statistics(texts)
+            error = {"CIDEr error": cider_error(texts, references)}
+            values = scores.values | error | caption_statistics(texts)
             collected.setdefault(mark, []).append(values)
             _show(values, scores.tokeniser)
             print(f"signature: {mark}, {subject.runtime}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import pairwise
+from statistics import stdev
 from typing import NamedTuple
 
 from ros2_captioner.beam_search import DecodingOptions
@@ -176,6 +178,19 @@ def cider_each(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -
     check_pairs(hypotheses, references)
     found = plain_tokens([[text] for text in hypotheses])
     return [float(score) for score in Cider().compute_score(plain_tokens(references), found)[1]]
+
+
+def cider_error(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Standard error of the mean of CIDEr over pictures, x1; NaN for a single picture.
+
+    So much would the score of as many other pictures be off by chance. Two models that caption
+    the same pictures can be told apart at less, as they share what is hard.
+
+    Raises:
+        MetricsError: see `check_pairs`.
+    """
+    each = cider_each(hypotheses, references)
+    return stdev(each) / math.sqrt(len(each)) if len(each) > 1 else math.nan
 
 
 def caption_statistics(texts: Sequence[str]) -> dict[str, float]:

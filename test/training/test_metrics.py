@@ -1,5 +1,6 @@
 """Metrics against known answers, and the traps around them."""
 
+import math
 import shutil
 import sys
 import urllib.error
@@ -10,6 +11,7 @@ from training.metrics import (
     MetricsError,
     caption_statistics,
     check_pairs,
+    cider_error,
     plain_tokens,
     ptb_tokens,
     score_captions,
@@ -121,3 +123,12 @@ def test_repetition_and_variety_are_counted():
     found = caption_statistics(["a dog and a dog", "a dog and a dog", "a cat"])
     assert found["distinct"] == 2 and found["words"] == 4
     assert found["repeated bigrams"] == pytest.approx(2 / 9)
+
+
+def test_the_error_of_cider_is_that_of_its_mean_over_pictures():
+    one, other = 1.36405, 0.55865
+    assert cider_error(HYPOTHESES, REFERENCES) == pytest.approx((one - other) / 2, abs=1e-5)
+
+
+def test_of_a_single_picture_the_error_is_not_known():
+    assert math.isnan(cider_error(HYPOTHESES[:1], REFERENCES[:1]))
