@@ -54,10 +54,11 @@ def test_samples_follow_the_distribution_of_the_model(decoder, prepared):
 def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     torch.manual_seed(2)
     grids = torch.rand(2, 4, 512)
-    objective = SelfCritical(PICTURES, VOCABULARY, samples=8, max_words=6)
+    # With few samples it depends on the seed whether the caption is ever met.
+    objective = SelfCritical(PICTURES, VOCABULARY, samples=64, max_words=6)
     empty = torch.zeros(0)
     batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty)
-    optimiser = torch.optim.Adam(decoder.parameters(), lr=3e-3)
+    optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3)
     for _ in range(150):
         loss = objective(decoder, decoder.prepare(grids), batch, 0.0)
         optimiser.zero_grad()
