@@ -105,7 +105,7 @@ def with_own_words(decoder: Decoder, prepared: Prepared, batch: Batch, share: fl
     """
     logits, _ = decoder(prepared, batch.tokens, batch.valid)
     predicted = batch.tokens.clone()
-    predicted[batch.valid] = draw(logits)
+    predicted[batch.valid] = _draw(logits)
     own = torch.cat([batch.tokens[..., :1], predicted[..., :-1]], dim=-1)
     chosen = torch.rand(own.shape, device=own.device) < share
     return torch.where(chosen & batch.valid, own, batch.tokens)
@@ -218,7 +218,7 @@ def sample(
     drawn = []
     for _ in range(max_words):
         logits, h, c, _ = decoder.step(tokens, h, c, prepared.features, prepared.keys)
-        tokens = draw(_without_specials(logits, vocabulary)).masked_fill(ended, vocabulary.end)
+        tokens = _draw(_without_specials(logits, vocabulary)).masked_fill(ended, vocabulary.end)
         ended = tokens == vocabulary.end
         drawn.append(tokens)
         if ended.all():
@@ -226,7 +226,7 @@ def sample(
     return torch.stack(drawn, dim=-1)
 
 
-def draw(logits: Tensor) -> Tensor:
+def _draw(logits: Tensor) -> Tensor:
     """Draw words ``[...]`` from logits ``[..., V]``.
 
     By one random number a row, found in the row's sums; torch.multinomial draws one for every word
