@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -126,16 +127,13 @@ def loader(
             "expected a multiple of their number"
         )
 
-    def collated(items: list[Item]) -> Batch:
-        return collate(items, vocabulary)
-
     return DataLoader(
         dataset,  # type: ignore[arg-type]
         batch_size=size // distributed.count(),
         sampler=DistributedSampler(
             dataset, distributed.count(), distributed.rank(), shuffle=True, seed=seed
         ),
-        collate_fn=collated,
+        collate_fn=partial(collate, vocabulary=vocabulary),
         num_workers=workers,
     )
 

@@ -6,12 +6,13 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 
 from training.config import ConfigError
 
@@ -33,25 +34,37 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
+class TrainingState(NamedTuple):
+    """What going on within a stage needs beside the model.
+
+    Attributes:
+        optimiser: its moments.
+        average: moving average of the weights.
+        scaler: of float16 gradients; its scale adapts over a stage.
+    """
+
+    optimiser: torch.optim.Optimizer
+    average: torch.nn.Module
+    scaler: GradScaler
+
+
 def save_checkpoint(
     path: Path,
     model: torch.nn.Module,
     progress: Progress,
-    optimiser: torch.optim.Optimizer | None = None,
-    average: torch.nn.Module | None = None,
+    state: TrainingState | None = None,
 ) -> None:
     """Write the model, and what resuming needs; the old file stays until this one is whole."""
     tensors = dict(model.state_dict())
-    if optimiser is not None:
-        for index, moments in optimiser.state_dict()["state"].items():
+    header = {"progress": json.dumps(asdict(progress))}
+    if state is not None:
+        for index, moments in state.optimiser.state_dict()["state"].items():
             tensors |= {f"{_OPTIMISER}{index}.{key}": value for key, value in moments.items()}
-    if average is not None:
-        tensors |= {_AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
+        tensors |= {_AVERAGE + key: value for key, value in state.average.state_dict().items()}
+        header["scaler"] = json.dumps(state.scaler.state_dict())
     partial = path.with_suffix(".partial")
     save_file(
-        {name: tensor.contiguous() for name, tensor in tensors.items()},
-        partial,
-        metadata={"progress": json.dumps(asdict(progress))},
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=header
     )
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
@@ -81,26 +94,31 @@ def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = Fals
     return progress
 
 
-def load_training_state(
-    path: Path, optimiser: torch.optim.Optimizer, average: torch.nn.Module
-) -> None:
-    """Fill the optimiser's moments and the averaged weights, to go on within a stage."""
+def load_training_state(path: Path, state: TrainingState) -> None:
+    """Fill the state from a last checkpoint."""
     tensors = _read_tensors(path)
     moments: dict[int, dict[str, Tensor]] = {}
     for name in tensors:
         if name.startswith(_OPTIMISER):
             _, index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensors[name]
+    optimiser = state.optimiser
     optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
-    average.load_state_dict(_with_prefix(tensors, _AVERAGE))
+    state.average.load_state_dict(_with_prefix(tensors, _AVERAGE))
+    state.scaler.load_state_dict(json.loads(_read_header(path)["scaler"]))
 
 
 def read_progress(path: Path) -> Progress:
     """The progress in a checkpoint's header."""
     if not path.is_file():
         raise ConfigError(f"no checkpoint {path}; expected a file that training.train wrote")
+    return Progress(**json.loads(_read_header(path)["progress"]))
+
+
+def _read_header(path: Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
-        return Progress(**json.loads(file.metadata()["progress"]))
+        header: dict[str, str] = file.metadata()
+        return header
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

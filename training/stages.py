@@ -19,6 +19,7 @@ from training import distributed
 from training.augment import Augmentation
 from training.batches import Batch, PictureDataset, loader
 from training.captions_data import CaptionedPicture
+from training.checkpoint import TrainingState
 from training.config import StageConfig, TrainConfig
 from training.decoder import Prepared
 from training.features import cached_maps, read_frames
@@ -101,9 +102,9 @@ class Stage:
         return [group for group in groups if group[0]]
 
     @property
-    def optimiser(self) -> torch.optim.Optimizer:
-        """Its moments belong in a checkpoint."""
-        return self._updater.optimiser
+    def state(self) -> TrainingState:
+        """What a checkpoint holds beside the model."""
+        return TrainingState(self._updater.optimiser, self.average, self._updater.scaler)
 
     def _maps(self, pictures: list[CaptionedPicture]) -> NDArray[np.float16]:
         paths = [picture.path for picture in pictures]

@@ -127,13 +127,13 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
                 load_checkpoint(last, model, averaged=stage_epoch == 0)
             stage = Stage(name, config, model, splits, output.parent / "cache")
             if stage_epoch:
-                load_training_state(last, stage.optimiser, stage.average)
+                load_training_state(last, stage.state)
         progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
         if distributed.rank() == 0:
             if progress.history[-1]["CIDEr"] >= progress.best_cider:
                 save_checkpoint(output / "best.safetensors", stage.averaged, progress)
             _keep_best(output, stage, progress)
-            save_checkpoint(last, model, progress, stage.optimiser, stage.average)
+            save_checkpoint(last, model, progress, stage.state)
         distributed.wait()
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from training import distributed
@@ -70,9 +71,7 @@ class Updater:
         )
         self._dtype = _DTYPES[optim.precision]
         # Small float16 gradients vanish unless scaled; the other types have float32's range.
-        self._scaler = torch.amp.GradScaler(  # type: ignore[attr-defined]
-            device.type, enabled=self._dtype == torch.float16
-        )
+        self.scaler = GradScaler(device.type, enabled=self._dtype == torch.float16)
 
     def step(self, batch: Batch, rate: float, progress: float) -> Loss:
         """Update once.
@@ -97,12 +96,12 @@ class Updater:
         for place, (part, weight) in enumerate(zip(parts, weights, strict=True)):
             with self._no_exchange(last=place + 1 == len(parts)):
                 loss = self._forward(part, progress)
-                self._scaler.scale(loss.value * weight * scale).backward()
+                self.scaler.scale(loss.value * weight * scale).backward()
             shown += loss.shown * weight / sum(weights)
-        self._scaler.unscale_(self.optimiser)
+        self.scaler.unscale_(self.optimiser)
         nn.utils.clip_grad_norm_(self._trained, self._optim.clip_norm)
-        self._scaler.step(self.optimiser)
-        self._scaler.update()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         return Loss(loss.value.detach(), shown, sum(weights))
 
     def _forward(self, part: Batch, progress: float) -> Loss:

@@ -1,11 +1,14 @@
 """Training end to end on four pictures: it learns, stops, resumes and refuses."""
 
 import dataclasses
+import json
 import random
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ import yaml
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import COLOURS, captions_of
+from torch.amp.grad_scaler import GradScaler
 
 from ros2_captioner.beam_search import DecodingOptions
 from training.captions_data import read_split
@@ -26,9 +30,14 @@ from training.train import train
 
 def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
     config = tiny_config(
-        frozen={"epochs": 100, "decoder_lr": 5e-3},
-        finetune={"epochs": 3, "decoder_lr": 3e-4, "encoder_lr": 1e-5},
+        frozen={"epochs": 5, "decoder_lr": 5e-3},
+        finetune={"epochs": 1, "decoder_lr": 3e-4, "encoder_lr": 1e-5},
         optim={"label_smoothing": 0.0},
+    )
+    # An epoch of two steps would spend its time on checkpoints.
+    often = repeated(Path(config.data.captions_train), 20, tmp_path / "often.json")
+    config = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, captions_train=str(often))
     )
     progress = train(config, tmp_path / "run")
     losses = [entry["loss"] for entry in progress.history]
@@ -43,6 +52,25 @@ def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
     )
     for colour, text in zip(COLOURS, texts, strict=True):
         assert text in captions_of(colour)
+
+
+def repeated(captions, times, file):
+    """Write COCO captions in which every picture comes so many times, under another id each."""
+    data = json.loads(captions.read_text())
+    count = len(data["images"])
+    file.write_text(
+        json.dumps(
+            {
+                name: [
+                    entry | {key: entry[key] + turn * count}
+                    for turn in range(times)
+                    for entry in data[name]
+                ]
+                for name, key in (("images", "id"), ("annotations", "image_id"))
+            }
+        )
+    )
+    return file
 
 
 def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
@@ -97,12 +125,14 @@ def test_best_is_the_moving_average(tiny_config, tmp_path):
 
 
 def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypatch):
+    """In float16, with a gradient scale too high at first, so that it falls within a stage."""
+    monkeypatch.setattr("training.updater.GradScaler", partial(GradScaler, init_scale=2.0**19))
     two = {"epochs": 2}
     config = tiny_config(
         frozen=two,
         finetune=two | {"encoder_stages": 2},
         self_critical=two,
-        optim={"ema_decay": 0.5},
+        optim={"ema_decay": 0.5, "precision": "float16"},
     )
     whole = train(config, tmp_path / "whole")
     assert all(0 <= entry["reward"] < 10 for entry in whole.history[4:])

@@ -31,9 +31,10 @@ def test_parts_change_nothing(config, tmp_path):
     assert losses(parts) == pytest.approx(losses(whole), abs=1e-4)
 
 
-def test_bfloat16_trains_much_alike(config, tmp_path):
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_the_bits_train_much_alike(config, precision, tmp_path):
     whole = train(config, tmp_path / "whole")
-    optim = dataclasses.replace(config.optim, precision="bfloat16")
+    optim = dataclasses.replace(config.optim, precision=precision)
     half = train(dataclasses.replace(config, optim=optim), tmp_path / "half")
     assert losses(half) == pytest.approx(losses(whole), rel=0.02)
     assert losses(half) != losses(whole)
