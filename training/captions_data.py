@@ -57,14 +57,17 @@ def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture]
         tree = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read captions from {file}: {error}") from error
-    if isinstance(tree, dict) and "annotations" in tree:
-        return _from_coco(tree, folder)
-    if isinstance(tree, dict) and "sentences" in (tree.get("images") or [{}])[0]:
-        return _from_karpathy(tree, folder, split), []
-    found = f"the keys {sorted(tree)}" if isinstance(tree, dict) else f"a {type(tree).__name__}"
+    try:
+        if isinstance(tree, dict) and "annotations" in tree:
+            return _from_coco(tree, folder)
+        if isinstance(tree, dict) and "sentences" in (tree.get("images") or [{}])[0]:
+            return _from_karpathy(tree, folder, split), []
+        found = f"the keys {sorted(tree)}" if isinstance(tree, dict) else f"a {type(tree).__name__}"
+    except KeyError as error:  # COCO's instances and keypoints look much alike
+        found = f"an entry without {error}"
     raise ConfigError(
         f"{file}: found {found}; expected COCO captions (images, annotations) or a Karpathy split "
-        "(images with sentences and split)"
+        "(images with sentences and split), such as COCO's captions_train2014.json"
     )
 
 

@@ -40,6 +40,7 @@ def test_karpathy_trains_on_restval_too(tmp_path):
     ("tree", "match"),
     [
         ({"other": 1}, "found the keys"),
+        ({**COCO, "annotations": [{"image_id": 7, "bbox": [0, 0, 9, 9]}]}, "without 'caption'"),
         ({"images": [], "annotations": []}, "no pictures"),
         ({**COCO, "annotations": []}, "have no caption"),
         ({**COCO, "images": [{"id": 7, "file_name": "gone.jpg"}]}, "gone.jpg; set data.images"),
