@@ -18,8 +18,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     side = manifest["preprocessing"]["size"]
     return f"""# {manifest["name"]}
 
-{encoder} encoder, fine-tuned in all its layers, and {_DECODERS[architecture["decoder"]]}
-with a vocabulary of {words} words.
+{encoder} encoder, {_encoder_training(training["history"])}, and
+{_DECODERS[architecture["decoder"]]} with a vocabulary of {words} words.
 Input: one RGB picture, squashed to {side}x{side}. Output: one English sentence.
 
 ## Data and licence
@@ -33,6 +33,9 @@ With `training.train` at commit {training["commit"][:12]} and seed {training["se
 
 ## Scores
 {metrics_table(manifest["metrics"])}
+
+Epochs are chosen by their scores on the validation split, so expect a little less of new pictures
+than the scores on it.
 
 ## Intended use and limits
 Short descriptions of everyday scenes for logs and operators. The model knows the words and the
@@ -52,10 +55,17 @@ _WHAT = {
 }
 
 
+def _encoder_training(history: Sequence[Mapping[str, Any]]) -> str:
+    tuned = any(entry["stage"] == "finetune" for entry in history)
+    return "fine-tuned" if tuned else "as its start weights left it"
+
+
 def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
     """The stages of all epochs that led to the model, in words."""
     stages = Counter(entry["stage"] for entry in history)
-    return ",\nthen ".join(f"{count} epochs {_WHAT[stage]}" for stage, count in stages.items())
+    return ",\nthen ".join(
+        f"{count} epoch{'s' if count > 1 else ''} {_WHAT[stage]}" for stage, count in stages.items()
+    )
 
 
 def _failures(failures: Sequence[Mapping[str, str]]) -> str:
