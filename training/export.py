@@ -160,21 +160,23 @@ def _prove(
 ) -> None:
     pictures = read_split(run.config.data, "val")[:count]
     prepared = list(prepared_pictures(run.model, pictures, run.config))
-    for width in _PROOF_BEAMS:
-        at_width = dataclasses.replace(options, beam_width=width)
-        expected = decode_batches(run.model.decoder, prepared, run.vocabulary, at_width)
-        for backend, precision in product(_runtimes(), precisions):
-            captioner = Captioner.load(bundle, backend, precision, "cpu")
-            found = caption_pictures(captioner, pictures, at_width)
-            same = [one == other for one, other in zip(expected, found, strict=True)]
+    searches = [dataclasses.replace(options, beam_width=width) for width in _PROOF_BEAMS]
+    expected = [
+        decode_batches(run.model.decoder, prepared, run.vocabulary, search) for search in searches
+    ]
+    for backend, precision in product(_runtimes(), precisions):
+        captioner = Captioner.load(bundle, backend, precision, "cpu")
+        for search, texts in zip(searches, expected, strict=True):
+            found = caption_pictures(captioner, pictures, search)
+            same = [one == other for one, other in zip(texts, found, strict=True)]
             equal = f"{sum(same)} of {len(same)} captions equal torch's word for word"
-            print(f"{precision} on {backend}, beam {width}: {equal}")
+            print(f"{precision} on {backend}, beam {search.beam_width}: {equal}")
             if precision == "float32" and not all(same):
                 place = same.index(False)
                 raise ConfigError(
                     f"the float32 graphs on {backend} differ from torch on "
                     f"{pictures[place].path.name}: found {found[place]!r}, expected "
-                    f"{expected[place]!r}; nothing was written to the output"
+                    f"{texts[place]!r}; nothing was written to the output"
                 )
 
 
