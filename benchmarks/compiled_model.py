@@ -10,9 +10,9 @@ from ros2_captioner.beam_search import beam_search
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.preprocess import preprocess_batch
 from ros2_captioner.tools.benchmark import fixed_length
-from training.config import ModelConfig
-from training.decode import TorchStepper
-from training.model import build_model
+from training.config.settings import ModelConfig
+from training.model.captioning import build_model
+from training.scoring.decode import TorchStepper
 
 
 class CompiledModel:

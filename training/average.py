@@ -13,9 +13,9 @@ from pathlib import Path
 
 from torch.optim.swa_utils import AveragedModel
 
-from training.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from training.config import ConfigError
-from training.run import EPOCH_FILES, load_run
+from training.config.settings import ConfigError
+from training.optimisation.checkpoint import load_checkpoint, read_progress, save_checkpoint
+from training.optimisation.run import EPOCH_FILES, load_run
 
 
 def main() -> int:

@@ -22,14 +22,15 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
-from ros2_captioner.preprocess import read_picture
-from training.captions_data import CaptionedPicture, read_split
-from training.config import ConfigError
-from training.config_file import load_config
-from training.corruptions import CORRUPTIONS, corrupt
-from training.decode import decode_batches
-from training.manifest import write_manifest
-from training.metrics import (
+from training.bundle.manifest import write_manifest
+from training.config.file import load_config
+from training.config.settings import ConfigError
+from training.data.captions import CaptionedPicture, read_split
+from training.data.corruptions import CORRUPTIONS
+from training.optimisation.run import Run, load_run
+from training.scoring.bundle_captions import caption_pictures
+from training.scoring.decode import decode_batches, prepared_pictures
+from training.scoring.metrics import (
     MetricsError,
     Scores,
     caption_statistics,
@@ -39,10 +40,7 @@ from training.metrics import (
     score_captions,
     signature,
 )
-from training.run import Run, load_run
-from training.stages import prepared_pictures
 
-_BATCH = 10
 _SEARCH_OPTIONS = {"beam_width": int, "length_penalty": float, "no_repeat_ngram": int}
 _FAILURES = 8  # in the model card
 
@@ -201,25 +199,6 @@ def _searches(default: DecodingOptions, arguments: argparse.Namespace) -> list[D
         dataclasses.replace(default, **dict(zip(_SEARCH_OPTIONS, values, strict=True)))
         for values in product(*tried)
     ]
-
-
-def caption_pictures(
-    captioner: Captioner,
-    pictures: Sequence[CaptionedPicture],
-    options: DecodingOptions,
-    corruption: str | None = None,
-) -> list[str]:
-    """The bundle's caption of every picture, exactly as the run time makes it."""
-    texts: list[str] = []
-    with tqdm(total=len(pictures), desc="captions", unit="picture") as bar:
-        for first in range(0, len(pictures), _BATCH):
-            batch = pictures[first : first + _BATCH]
-            frames = [read_picture(str(picture.path)) for picture in batch]
-            if corruption:
-                frames = [corrupt(frame, corruption) for frame in frames]
-            texts += [caption.text for caption in captioner.caption(frames, options).captions]
-            bar.update(len(batch))
-    return texts
 
 
 def _torch_captions(

@@ -22,16 +22,15 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import VOCABULARY
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
-from training.captions_data import read_split
-from training.config import ConfigError
-from training.decode import decode_batches
-from training.evaluate import caption_pictures
-from training.features import read_frames
-from training.graphs import export_graphs
-from training.manifest import build_manifest, write_manifest
-from training.quantise import quantise_decoder, quantise_encoder
-from training.run import Run, load_run
-from training.stages import prepared_pictures
+from training.bundle.graphs import export_graphs
+from training.bundle.manifest import build_manifest, write_manifest
+from training.bundle.quantise import quantise_decoder, quantise_encoder
+from training.config.settings import ConfigError
+from training.data.captions import read_split
+from training.data.frames import read_frames
+from training.optimisation.run import Run, load_run
+from training.scoring.bundle_captions import caption_pictures
+from training.scoring.decode import decode_batches, prepared_pictures
 
 PRECISIONS = ("float16", "int8", "float32")
 _PROOF_BEAMS = (1, 3, 5)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.captions_data import CaptionedPicture, build_vocabulary, listed
-from training.config import ConfigError, DataConfig
-from training.picture_check import Inspected, inspect, same_pictures
+from training.config.settings import ConfigError, DataConfig
+from training.data.captions import CaptionedPicture, build_vocabulary, listed
+from training.data.picture_check import Inspected, inspect, same_pictures
 
 _SHOWN = 5  # names of each fault that are printed
 

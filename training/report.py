@@ -20,11 +20,11 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.preprocess import read_picture
-from training.captions_data import CaptionedPicture, read_split
-from training.config import ConfigError
-from training.config_file import load_config
-from training.evaluate import caption_pictures
-from training.metrics import cider_each
+from training.config.file import load_config
+from training.config.settings import ConfigError
+from training.data.captions import CaptionedPicture, read_split
+from training.scoring.bundle_captions import caption_pictures
+from training.scoring.metrics import cider_each
 
 _STYLE = """
 body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; color: #222 }

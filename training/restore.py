@@ -18,11 +18,11 @@ from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.errors import CaptionerError
-from training.checkpoint import Progress, save_checkpoint
-from training.config import ConfigError, ModelConfig, TrainConfig
-from training.config_file import load_config
-from training.model import CaptionModel
-from training.run import COMMIT, blank_model
+from training.config.file import load_config
+from training.config.settings import ConfigError, ModelConfig, TrainConfig
+from training.model.captioning import CaptionModel
+from training.optimisation.checkpoint import Progress, save_checkpoint
+from training.optimisation.run import COMMIT, blank_model
 
 _PREFERRED = ("float32", "float16")
 

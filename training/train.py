@@ -16,23 +16,23 @@ import torch
 from tqdm import tqdm
 
 from ros2_captioner.captioner import Caption, worded
-from training import distributed
-from training.captions_data import build_vocabulary, read_split
-from training.checkpoint import (
+from training.config.file import load_config
+from training.config.settings import ConfigError, TrainConfig
+from training.data.captions import build_vocabulary, read_split
+from training.model.captioning import build_model, device_of
+from training.optimisation import distributed
+from training.optimisation.checkpoint import (
     Progress,
     load_checkpoint,
     load_training_state,
     read_progress,
     save_checkpoint,
 )
-from training.config import ConfigError, TrainConfig
-from training.config_file import load_config
-from training.decode import search_batches
-from training.logbook import Logbook
-from training.metrics import plain_tokens, score_tokens
-from training.model import build_model
-from training.run import COMMIT, EPOCH_FILES, current_commit, epoch_file, load_run
-from training.stages import STAGES, Splits, Stage, device_of
+from training.optimisation.logbook import Logbook
+from training.optimisation.run import COMMIT, EPOCH_FILES, current_commit, epoch_file, load_run
+from training.optimisation.stages import STAGES, Splits, Stage
+from training.scoring.decode import search_batches
+from training.scoring.metrics import plain_tokens, score_tokens
 
 SHOWN = 4  # validation pictures in the log
 
@@ -82,7 +82,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     repeats what an uninterrupted one does.
 
     Args:
-        config: see `training.config`.
+        config: see `training.config.settings`.
         output: run folder, made if missing.
         device: torch device name.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import COLOURS, captions_of
 
-from training.config_file import config_from_dict
+from training.config.file import config_from_dict
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file
 
 from training.average import average
-from training.config import ConfigError
-from training.run import load_run
+from training.config.settings import ConfigError
+from training.optimisation.run import load_run
 from training.train import train
 
 

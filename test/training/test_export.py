@@ -13,12 +13,13 @@ from tiny import FLICKR8K, ROOT
 from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BundleError
-from training.captions_data import read_split
-from training.evaluate import caption_pictures, worst
+from training.bundle.model_card import METRICS
+from training.data.captions import read_split
 from training.evaluate import main as evaluate
+from training.evaluate import worst
 from training.export import export
-from training.metrics import Scores
-from training.model_card import METRICS
+from training.scoring.bundle_captions import caption_pictures
+from training.scoring.metrics import Scores
 from training.train import train
 
 
@@ -172,8 +173,8 @@ def test_options_that_do_not_go_together_are_refused(bundle, monkeypatch, capsys
 @pytest.mark.skipif(not FLICKR8K.is_dir(), reason="needs Flickr8k; set FLICKR8K to its folder")
 def test_shipped_bundle_still_scores_on_flickr8k_val(tmp_path):
     """A sample of the validation split: far below the recorded score means a broken pipeline."""
-    from training.config import DataConfig
-    from training.metrics import plain_tokens, score_tokens
+    from training.config.settings import DataConfig
+    from training.scoring.metrics import plain_tokens, score_tokens
 
     captions = str(FLICKR8K / "captions_val.json")
     pictures = read_split(DataConfig(str(FLICKR8K / "images"), captions, captions), "val")[:100]

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from training.captions_data import read_split
-from training.config import DataConfig
-from training.picture_check import difference_hash, same_pictures
+from training.config.settings import DataConfig
+from training.data.captions import read_split
+from training.data.picture_check import difference_hash, same_pictures
 from training.prepare import main
 
 

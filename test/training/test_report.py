@@ -6,7 +6,7 @@ import pytest
 from tiny import COLOURS, ROOT
 
 from ros2_captioner.captioner import Captioner
-from training.captions_data import read_split
+from training.data.captions import read_split
 from training.report import report
 
 

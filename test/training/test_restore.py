@@ -8,10 +8,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ros2_captioner.bundle import load_bundle
-from training.config import ConfigError
+from training.config.settings import ConfigError
 from training.export import export
+from training.optimisation.run import load_run
 from training.restore import restore
-from training.run import load_run
 from training.train import train
 
 

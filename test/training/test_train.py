@@ -19,12 +19,11 @@ from tiny import COLOURS, captions_of
 from torch.amp.grad_scaler import GradScaler
 
 from ros2_captioner.beam_search import DecodingOptions
-from training.captions_data import read_split
-from training.checkpoint import read_progress
-from training.config import ConfigError
-from training.decode import decode_batches
-from training.run import load_run
-from training.stages import prepared_pictures
+from training.config.settings import ConfigError
+from training.data.captions import read_split
+from training.optimisation.checkpoint import read_progress
+from training.optimisation.run import load_run
+from training.scoring.decode import decode_batches, prepared_pictures
 from training.train import train
 
 
@@ -126,7 +125,9 @@ def test_best_is_the_moving_average(tiny_config, tmp_path):
 
 def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypatch):
     """In float16, with a gradient scale too high at first, so that it falls within a stage."""
-    monkeypatch.setattr("training.updater.GradScaler", partial(GradScaler, init_scale=2.0**19))
+    monkeypatch.setattr(
+        "training.optimisation.updater.GradScaler", partial(GradScaler, init_scale=2.0**19)
+    )
     two = {"epochs": 2}
     config = tiny_config(
         frozen=two,

@@ -1,0 +1,57 @@
+"""COCO captions JSON, Karpathy splits and vocabularies."""
+
+import json
+
+import pytest
+
+from training.config.settings import ConfigError, DataConfig
+from training.data.captions import build_vocabulary, read_split
+
+
+def write(folder, tree):
+    file = folder / "captions.json"
+    file.write_text(json.dumps(tree))
+    (folder / "a.jpg").touch()
+    return DataConfig(images=str(folder), captions_train=str(file), captions_val=str(file))
+
+
+COCO = {
+    "images": [{"id": 7, "file_name": "a.jpg"}],
+    "annotations": [{"image_id": 7, "caption": "One."}, {"image_id": 7, "caption": "two two"}],
+}
+
+
+def test_coco(tmp_path):
+    (picture,) = read_split(write(tmp_path, COCO), "train")
+    assert picture.path == tmp_path / "a.jpg" and picture.captions == ("One.", "two two")
+
+
+def test_karpathy_trains_on_restval_too(tmp_path):
+    images = [
+        {"filename": "a.jpg", "split": split, "sentences": [{"raw": split}]}
+        for split in ("train", "restval", "val", "test")
+    ]
+    config = write(tmp_path, {"images": images})
+    assert [p.captions[0] for p in read_split(config, "train")] == ["train", "restval"]
+    assert [p.captions[0] for p in read_split(config, "val")] == ["val"]
+
+
+@pytest.mark.parametrize(
+    ("tree", "match"),
+    [
+        ({"other": 1}, "found the keys"),
+        ({**COCO, "annotations": [{"image_id": 7, "bbox": [0, 0, 9, 9]}]}, "without 'caption'"),
+        ({"images": [], "annotations": []}, "no pictures"),
+        ({**COCO, "annotations": []}, "have no caption"),
+        ({**COCO, "images": [{"id": 7, "file_name": "gone.jpg"}]}, "gone.jpg; set data.images"),
+    ],
+)
+def test_unusable_data_is_named(tmp_path, tree, match):
+    with pytest.raises(ConfigError, match=match):
+        read_split(write(tmp_path, tree), "train")
+
+
+def test_vocabulary_keeps_frequent_words_most_frequent_first(tmp_path):
+    pictures = read_split(write(tmp_path, COCO), "train")
+    assert build_vocabulary(pictures, 1).words[3:] == ("two", "one")
+    assert build_vocabulary(pictures, 2).words[3:] == ("two",)

@@ -1,0 +1,123 @@
+"""Encoder and decoder: shapes, folding, strides, and steps against teacher forcing."""
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from training.config.settings import ConfigError, ModelConfig
+from training.model.captioning import DECODERS, build_model
+from training.model.encoder import build_encoder, fold_batch_norm
+
+WORDS = 20
+
+
+@pytest.fixture
+def frames():
+    return torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(("name", "channels"), [("resnet18", 512), ("resnet50", 2048)])
+def test_encoder_gives_a_grid(frames, name, channels):
+    encoder = build_encoder(ModelConfig(encoder=name, encoder_weights="random"))
+    with torch.inference_mode():
+        assert encoder(frames).shape == (2, 4, channels)
+
+
+def test_folded_batch_norm_computes_the_same():
+    torch.manual_seed(0)
+    trunk = torchvision.models.resnet18().eval()
+    for module in trunk.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+    picture = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = trunk(picture)
+        fold_batch_norm(trunk)
+        torch.testing.assert_close(trunk(picture), expected, rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in trunk.modules())
+
+
+def test_strides_move_to_the_first_convolution_for_v1_weights():
+    config = ModelConfig(encoder="resnet50", encoder_weights="random", stride_in_1x1=True)
+    block = build_encoder(config).stages[1][0]
+    assert block.conv1.stride == (2, 2) and block.conv2.stride == (1, 1)
+
+
+def test_weights_come_from_a_safetensors_file(tmp_path, frames):
+    trunk = torchvision.models.resnet18().eval()
+    file = tmp_path / "weights.safetensors"
+    save_file(trunk.state_dict(), file)
+    first, second = (
+        build_encoder(ModelConfig(encoder="resnet18", encoder_weights=str(file))) for _ in range(2)
+    )
+    with torch.inference_mode():
+        torch.testing.assert_close(first(frames), second(frames))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"encoder": "vgg"}, "expected one of"),
+        ({"encoder_weights": "/nowhere"}, "no file /nowhere"),
+    ],
+)
+def test_unknown_encoders_and_weights_are_named(changes, match):
+    with pytest.raises(ConfigError, match=match):
+        build_encoder(ModelConfig(**changes))
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    save_file(torchvision.models.resnet18().state_dict(), file)
+    with pytest.raises(ConfigError, match="does not fit"):
+        build_encoder(ModelConfig(encoder="resnet50", encoder_weights=str(file)))
+
+
+@pytest.fixture(params=DECODERS)
+def model(request):
+    torch.manual_seed(0)
+    tiny = {"encoder": "resnet18", "encoder_weights": "random", "width": 16, "hidden": 24}
+    return build_model(ModelConfig(**tiny, decoder=request.param), WORDS).eval()
+
+
+def test_an_unknown_decoder_is_named():
+    with pytest.raises(ConfigError, match="found 'gru'; expected one of"):
+        build_model(ModelConfig(decoder="gru"), WORDS)
+
+
+def test_steps_predict_what_teacher_forcing_predicts(model, frames):
+    tokens = torch.randint(0, WORDS, (2, 3, 5))
+    with torch.inference_mode():
+        prepared = model.prepare(frames)
+        everywhere = torch.ones(tokens.shape, dtype=torch.bool)
+        forced = model.decoder(prepared, tokens, everywhere)[0].view(2, 3, 5, WORDS)
+        h, c = (state[:, None].expand(-1, 3, -1) for state in (prepared.h0, prepared.c0))
+        for place in range(5):
+            logits, h, c, attention = model.decoder.step(
+                tokens[:, :, place], h, c, prepared.features, prepared.keys
+            )
+            torch.testing.assert_close(logits, forced[:, :, place], rtol=1e-4, atol=1e-5)
+            assert attention.shape == (2, 3, 4) and (attention.sum(-1) < 1 + 1e-6).all()
+
+
+def test_every_word_hangs_on_the_picture_and_on_the_words_before(model, frames):
+    tokens = torch.tensor([[[0, 1, 2]], [[0, 1, 2]]])
+    everywhere = torch.ones(tokens.shape, dtype=torch.bool)
+    other = tokens.clone()
+    other[:, :, 1] = 3
+    with torch.inference_mode():
+        prepared = model.prepare(frames)
+        first, second = model.decoder(prepared, tokens, everywhere)[0].view(2, 3, WORDS)
+        changed = model.decoder(prepared, other, everywhere)[0].view(2, 3, WORDS)[0]
+    assert (first != second).any(dim=-1).all()
+    assert torch.equal(changed[0], first[0]) and (changed[1:] != first[1:]).any(dim=-1).all()
+
+
+def test_padding_does_not_reach_the_output_layer(model, frames):
+    tokens = torch.zeros(2, 1, 4, dtype=torch.long)
+    valid = torch.tensor([[[True, True, False, False]], [[True, False, False, False]]])
+    with torch.inference_mode():
+        logits, attention = model.decoder(model.prepare(frames), tokens, valid)
+    assert logits.shape == (3, WORDS) and attention.shape == (2, 1, 4, 4)

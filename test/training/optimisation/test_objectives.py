@@ -1,0 +1,114 @@
+"""Sampling and the self-critical loss."""
+
+import pytest
+import torch
+
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
+from training.config.settings import ModelConfig
+from training.data.batches import Batch
+from training.data.captions import CaptionedPicture
+from training.model.captioning import build_model
+from training.optimisation.objectives import SelfCritical, sample, uneven_attention, with_own_words
+
+VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man"])
+PICTURES = [
+    CaptionedPicture("a.jpg", ("A dog runs.",)),
+    CaptionedPicture("b.jpg", ("A man.",)),
+    CaptionedPicture("c.jpg", ("A runs man.",)),
+]
+
+
+@pytest.fixture
+def decoder():
+    torch.manual_seed(0)
+    config = ModelConfig(encoder="resnet18", encoder_weights="random", width=16, hidden=24)
+    return build_model(config, len(VOCABULARY)).decoder.eval()
+
+
+@pytest.fixture
+def prepared(decoder):
+    return decoder.prepare(torch.rand(2, 4, 512))
+
+
+def test_samples_end_once_and_hold_no_specials(decoder, prepared):
+    drawn = sample(decoder, prepared, VOCABULARY, 40, 6)
+    assert drawn.shape[:2] == (2, 40) and drawn.shape[2] <= 6
+    assert not torch.isin(drawn, torch.tensor([VOCABULARY.start, VOCABULARY.unknown])).any()
+    ended = (drawn == VOCABULARY.end).long()
+    assert torch.equal(ended, ended.cummax(dim=-1).values)
+
+
+def test_samples_follow_the_distribution_of_the_model(decoder, prepared):
+    torch.manual_seed(1)
+    drawn = sample(decoder, prepared, VOCABULARY, 4000, 1)[..., 0]
+    tokens = torch.full((2, 1), VOCABULARY.start)
+    states = (prepared.h0[:, None], prepared.c0[:, None])
+    logits = decoder.step(tokens, *states, prepared.features, prepared.keys)[0][:, 0]
+    logits[:, [VOCABULARY.start, VOCABULARY.unknown]] = -torch.inf
+    expected = logits.softmax(dim=-1)
+    for row in range(2):
+        found = torch.bincount(drawn[row], minlength=len(VOCABULARY)) / 4000
+        torch.testing.assert_close(found, expected[row], atol=0.03, rtol=0)
+
+
+def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
+    torch.manual_seed(2)
+    grids = torch.rand(2, 4, 512)
+    # With few samples it depends on the seed whether the caption is ever met.
+    objective = SelfCritical(PICTURES, VOCABULARY, samples=64, max_words=6)
+    empty = torch.zeros(0)
+    batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty)
+    optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3)
+    for _ in range(150):
+        loss = objective(decoder, decoder.prepare(grids), batch, 0.0)
+        optimiser.zero_grad()
+        loss.value.backward()
+        optimiser.step()
+    drawn = sample(decoder, decoder.prepare(grids), VOCABULARY, 8, 6)
+    found = [{" ".join(VOCABULARY.decode(ids)) for ids in captions} for captions in drawn.tolist()]
+    assert "a dog runs" in found[0] and "a man" in found[1]
+    assert all(ids[-1] == VOCABULARY.end for captions in drawn.tolist() for ids in captions)
+
+
+def test_bleu_is_added_to_the_reward_by_its_weight(decoder):
+    grids = torch.rand(3, 4, 512)
+    empty = torch.zeros(0)
+    batch = Batch(torch.tensor([0, 1, 2]), grids, empty, empty, empty)
+    shown = []
+    for weight in (0.0, 0.5, 1.0):
+        torch.manual_seed(3)  # the same captions are drawn
+        objective = SelfCritical(PICTURES, VOCABULARY, 200, 6, bleu_weight=weight)
+        shown.append(objective(decoder, decoder.prepare(grids), batch, 0.0).shown)
+    assert shown[1] > shown[0] + 1e-4
+    assert shown[2] - shown[0] == pytest.approx(2 * (shown[1] - shown[0]), rel=1e-2)
+
+
+def captions_batch():
+    tokens = torch.tensor([[[0, 3, 4, 1], [0, 6, 1, 1]], [[0, 3, 6, 5], [0, 3, 1, 1]]])
+    valid = torch.tensor([[[1, 1, 1, 0], [1, 1, 0, 0]], [[1, 1, 1, 1], [1, 1, 0, 0]]]).bool()
+    return Batch(torch.tensor([0, 1]), torch.zeros(2, 1), tokens, valid, torch.zeros(11))
+
+
+def test_scheduled_sampling_replaces_its_share_of_words(decoder, prepared):
+    batch = captions_batch()
+    assert torch.equal(with_own_words(decoder, prepared, batch, 0.0), batch.tokens)
+    torch.manual_seed(0)
+    own = with_own_words(decoder, prepared, batch, 1.0)
+    assert (own[..., 0] == VOCABULARY.start).all()
+    assert torch.equal(own[~batch.valid], batch.tokens[~batch.valid])
+    assert (own != batch.tokens).any()
+
+
+def test_uneven_attention_counts_valid_words_only():
+    attention = torch.full((1, 2, 3, 4), 0.5)
+    valid = torch.tensor([[[1, 1, 0], [0, 0, 0]]]).bool()
+    assert uneven_attention(attention, valid) == 0
+    assert uneven_attention(attention, torch.ones_like(valid)) == pytest.approx(0.25)
+
+
+def test_a_batch_splits_with_its_targets():
+    batch = captions_batch()
+    first, second = batch.split(2)
+    assert len(first.targets) == 5 and len(second.targets) == 6
+    assert torch.equal(torch.cat([first.tokens, second.tokens]), batch.tokens)
+    assert len(batch.split(5)) == 2

@@ -1,0 +1,167 @@
+"""The two ONNX graphs of the bundle contract, exported from the torch model."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from training.model.captioning import CaptionModel
+from training.scoring.decode import candidates
+
+ENCODER_OUTPUTS = ("features", "keys", "h0", "c0")
+DECODER_INPUTS = ("tokens", "reorder", "h", "c", "features", "keys")
+DECODER_OUTPUTS = ("log_probs", "ids", "h_next", "c_next", "attention")
+STATE = {"h": "h_next", "c": "c_next"}
+OPSET = 20
+
+
+class EncoderGraph(nn.Module):
+    """``frames`` to everything that the decoder needs of a picture, once."""
+
+    def __init__(self, model: CaptionModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """uint8 ``[B, S, S, 3]`` to features, keys, h0, c0."""
+        return tuple(self.model.prepare(frames))
+
+
+class DecoderGraph(nn.Module):
+    """One step for B pictures and K beams."""
+
+    def __init__(self, model: CaptionModel) -> None:
+        super().__init__()
+        self.decoder = model.decoder
+
+    def forward(
+        self, tokens: Tensor, reorder: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Shapes as in the contract; the reorder is a product, so the graph needs no gather."""
+        logits, h, c, attention = self.decoder.step(
+            tokens, reorder @ h, reorder @ c, features, keys
+        )
+        log_probs, ids = candidates(logits)
+        return log_probs, ids, h, c, attention.float()
+
+
+def export_graphs(model: CaptionModel, size: int, encoder: Path, decoder: Path) -> None:
+    """Write both graphs in the model's own precision, float32 or float16, as single files.
+
+    Args:
+        model: in eval mode, on the CPU.
+        size: side of the frames in pixels.
+        encoder: file to write.
+        decoder: file to write.
+    """
+    # A batch of 2 and 3 beams: sizes of 1 would be taken for constants.
+    frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        features, keys, h0, c0 = model.prepare(frames)
+    rows = [state[:, None].repeat(1, 3, 1) for state in (h0, c0)]
+    tokens = torch.zeros(2, 3, dtype=torch.int32)
+    reorder = torch.eye(3, dtype=h0.dtype).repeat(2, 1, 1)
+    batch, beams = torch.export.Dim("B", min=1, max=512), torch.export.Dim("K", min=1, max=16)
+    _export(EncoderGraph(model), (frames,), ({0: batch},), ("frames",), ENCODER_OUTPUTS, encoder)
+    _export(
+        DecoderGraph(model),
+        (tokens, reorder, *rows, features, keys),
+        (
+            {0: batch, 1: beams},
+            {0: batch, 1: beams, 2: beams},
+            {0: batch, 1: beams},
+            {0: batch, 1: beams},
+            {0: batch},
+            {0: batch},
+        ),
+        DECODER_INPUTS,
+        DECODER_OUTPUTS,
+        decoder,
+    )
+
+
+def _export(
+    graph: nn.Module,
+    inputs: tuple[Tensor, ...],
+    dynamic: tuple[dict[int, Any], ...],
+    input_names: tuple[str, ...],
+    output_names: tuple[str, ...],
+    file: Path,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph.eval(),
+            inputs,
+            file,
+            input_names=input_names,
+            output_names=output_names,
+            dynamic_shapes=dynamic,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    strip_metadata(file)
+    _name_folded_weights(file, graph.state_dict())
+
+
+def strip_metadata(file: Path) -> None:
+    """Remove the exporter's notes, in place: they hold stack traces with this machine's paths."""
+    model = onnx.load(file)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for tensor in graph.initializer:
+        tensor.ClearField("doc_string")
+        tensor.ClearField("metadata_props")
+    onnx.save(model, file)
+
+
+def _name_folded_weights(file: Path, weights: dict[str, Tensor]) -> None:
+    """Give back their names to the matrices that the exporter stored transposed, in place.
+
+    ``decoder.query.weight`` then stands in the graph as itself or as ``decoder.query.weight.T``,
+    which is how `training.restore` finds it.
+    """
+    model = onnx.load(file)
+    by_content = {
+        weight.T.contiguous().numpy().tobytes(): f"{name}.T"
+        for name, weight in weights.items()
+        if weight.dim() == 2
+    }
+    for tensor in model.graph.initializer:
+        name = by_content.get(numpy_helper.to_array(tensor).tobytes())
+        if name is None:
+            continue
+        for node in model.graph.node:
+            node.input[:] = [name if used == tensor.name else used for used in node.input]
+        tensor.name = name
+    onnx.save(model, file)
+
+
+def describe(file: Path) -> dict[str, dict[str, Any]]:
+    """Inputs and outputs of a graph as the manifest lists them: name to dtype and shape."""
+    graph = onnx.load(file, load_external_data=False).graph
+    return {"inputs": _tensors(graph.input), "outputs": _tensors(graph.output)}
+
+
+def _tensors(values: Any) -> dict[str, Any]:
+    return {
+        value.name: {
+            "dtype": _dtype(value.type.tensor_type.elem_type),
+            "shape": [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim],
+        }
+        for value in values
+    }
+
+
+def _dtype(element: int) -> str:
+    return str(onnx.helper.tensor_dtype_to_np_dtype(element))

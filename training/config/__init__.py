@@ -1,0 +1,1 @@
+"""A run's settings and the reading of them; the lowest room."""

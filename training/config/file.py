@@ -1,0 +1,100 @@
+"""A YAML file to the settings of a training run, with overrides, every key and type checked."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from training.config.settings import (
+    ConfigError,
+    DataConfig,
+    ModelConfig,
+    OptimConfig,
+    StageConfig,
+    TrainConfig,
+    ValidationConfig,
+)
+
+T = TypeVar("T")
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
+    """Read a YAML config; ``overrides`` are ``section.key=value`` strings that win over it.
+
+    Raises:
+        ConfigError: names the key at fault and the keys that exist.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the config {path}: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: found no keys; expected sections such as 'data:' and 'model:'")
+    for override in overrides or []:
+        _apply_override(tree, override)
+    return config_from_dict(tree)
+
+
+def config_from_dict(tree: dict[str, Any]) -> TrainConfig:
+    """Build the config from nested dicts, refusing unknown keys and wrong types."""
+    return _build(TrainConfig, tree, "config")
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    if not separator:
+        raise ConfigError(f"found --set {override}; expected --set section.key=value")
+    *sections, key = path.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[key] = yaml.safe_load(text)
+
+
+def _build(cls: type[T], tree: Any, where: str) -> T:
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}: found {tree!r}; expected a section with keys")
+    known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(tree) - set(known))
+    if unknown:
+        raise ConfigError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
+    missing = [
+        name
+        for name, item in known.items()
+        if name not in tree
+        and item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"{where}: missing keys {missing}")
+    values = {key: _value(known[key], value, f"{where}.{key}") for key, value in tree.items()}
+    return cls(**values)
+
+
+_SCALARS: dict[Any, type] = {"int": int, "float": float, "str": str, "bool": bool}
+_SECTIONS: dict[Any, type] = {
+    "DataConfig": DataConfig,
+    "ModelConfig": ModelConfig,
+    "StageConfig": StageConfig,
+    "OptimConfig": OptimConfig,
+    "ValidationConfig": ValidationConfig,
+}
+
+
+def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
+    if item.type in _SECTIONS:
+        return _build(_SECTIONS[item.type], value, where)
+    expected = _SCALARS[item.type]
+    if expected is float and type(value) is int:
+        return float(value)
+    if expected is float and isinstance(value, str):
+        # YAML reads 1e-3 (no dot) as text.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if type(value) is not expected:
+        raise ConfigError(f"{where}: found {value!r}; expected {expected.__name__}")
+    return value

@@ -1,0 +1,1 @@
+"""Pictures and captions, from files to batches."""

@@ -1,0 +1,16 @@
+"""Picture files to the encoder's input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.preprocess import preprocess_batch, read_picture
+
+
+def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    """Pictures as the encoder takes them: uint8 ``[B, size, size, 3]``."""
+    return preprocess_batch([read_picture(str(path)) for path in paths], size)

@@ -1,0 +1,1 @@
+"""The network, and the cached maps of its untrained part."""

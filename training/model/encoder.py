@@ -1,0 +1,122 @@
+"""torchvision ResNet trunks with BatchNorm folded into the convolutions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from training.config.settings import ConfigError, ModelConfig
+
+ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+_BATCH_NORM_OF = {"conv1": "bn1", "conv2": "bn2", "conv3": "bn3", "0": "1"}
+
+
+class GridEncoder(nn.Module):
+    """uint8 RGB frames to a grid of convolutional features (Xu et al. 2015, section 3.1.1).
+
+    Normalisation is part of the module, so the exported graph takes raw frames.
+
+    Args:
+        trunk: a torchvision ResNet; its pooling and classifier are dropped.
+    """
+
+    mean: Tensor
+    inverse_std: Tensor
+
+    def __init__(self, trunk: torchvision.models.ResNet) -> None:
+        super().__init__()
+        self.channels: int = trunk.fc.in_features
+        self.stem = nn.Sequential(trunk.conv1, trunk.relu, trunk.maxpool)
+        self.stages = nn.Sequential(trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4)
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("inverse_std", 1 / (255 * torch.tensor(IMAGENET_STD)).view(1, 3, 1, 1))
+        self.to(memory_format=torch.channels_last)  # half the time of the default layout on a CPU
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """uint8 ``[B, S, S, 3]`` RGB to ``[B, L, C]`` with L = (S / 32)**2 cells, row by row."""
+        return _grid(self.stages(self._stem(frames)))
+
+    def lower(self, frames: Tensor, stages: int) -> Tensor:
+        """Frames to the map after the stem and the first ``stages`` stages, ``[B, h, w, c]``."""
+        maps: Tensor = self.stages[:stages](self._stem(frames))
+        return maps.permute(0, 2, 3, 1)
+
+    def upper(self, maps: Tensor, stages: int) -> Tensor:
+        """What `lower` gave for the same ``stages`` to the grid ``[B, L, C]``."""
+        return _grid(self.stages[stages:](maps.permute(0, 3, 1, 2)))
+
+    def _stem(self, frames: Tensor) -> Tensor:
+        # Cast first: TensorRT does nothing else with uint8.
+        pixels = frames.to(self.mean.dtype).permute(0, 3, 1, 2)
+        stem: Tensor = self.stem((pixels - self.mean) * self.inverse_std)
+        return stem
+
+
+def _grid(maps: Tensor) -> Tensor:
+    return maps.flatten(2).transpose(1, 2)
+
+
+def build_encoder(config: ModelConfig) -> GridEncoder:
+    """A ResNet by name, with its weights, strides and folded BatchNorm.
+
+    Raises:
+        ConfigError: unknown name, or a weights file that does not fit.
+    """
+    if config.encoder not in ENCODERS:
+        raise ConfigError(f"found encoder {config.encoder!r}; expected one of {list(ENCODERS)}")
+    constructor = getattr(torchvision.models, config.encoder)
+    weights = "DEFAULT" if config.encoder_weights == "torchvision" else None
+    trunk = constructor(weights=weights)
+    if config.encoder_weights not in ("torchvision", "random"):
+        _load_weights(trunk, Path(config.encoder_weights))
+    if config.stride_in_1x1:
+        _move_strides(trunk)
+    # Frozen statistics: batches are too small to re-estimate them, and folded they cost nothing.
+    fold_batch_norm(trunk.eval())
+    return GridEncoder(trunk)
+
+
+def _load_weights(trunk: nn.Module, path: Path) -> None:
+    if not path.is_file():
+        raise ConfigError(
+            f"model.encoder_weights: no file {path}; expected 'torchvision', 'random' or a "
+            "safetensors file with torchvision's key names"
+        )
+    state = {name: tensor.float() for name, tensor in load_file(path).items()}
+    try:
+        report = trunk.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ConfigError(f"{path} does not fit the encoder: {error}") from error
+    missing = [k for k in report.missing_keys if "num_batches" not in k and k[:3] != "fc."]
+    if missing or report.unexpected_keys:
+        raise ConfigError(
+            f"{path} does not fit the encoder: missing {missing[:3]}, "
+            f"unexpected {report.unexpected_keys[:3]}"
+        )
+
+
+def _move_strides(trunk: nn.Module) -> None:
+    """ResNet v1: the stride of a down-sampling bottleneck sits on its first 1x1 convolution."""
+    for block in trunk.modules():
+        if isinstance(block, torchvision.models.resnet.Bottleneck) and block.stride != 1:
+            block.conv1.stride, block.conv2.stride = block.conv2.stride, (1, 1)
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Replace every convolution + BatchNorm pair by one convolution with bias, in place."""
+    children = dict(module.named_children())
+    for convolution, norm in _BATCH_NORM_OF.items():
+        pair = children.get(convolution), children.get(norm)
+        if isinstance(pair[0], nn.Conv2d) and isinstance(pair[1], nn.BatchNorm2d):
+            # torch gives the new bias no gradient where the convolution had none before.
+            fused = fuse_conv_bn_eval(pair[0], pair[1]).requires_grad_(True)
+            setattr(module, convolution, fused)
+            setattr(module, norm, nn.Identity())
+    for child in children.values():
+        fold_batch_norm(child)

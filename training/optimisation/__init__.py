@@ -1,0 +1,1 @@
+"""Losses, updates, stages, and what a run leaves on disk."""

@@ -1,0 +1,130 @@
+"""Checkpoints: one safetensors file each, JSON in its header, replaced atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from training.config.settings import ConfigError
+
+_OPTIMISER, _AVERAGE = "optimiser.", "average."
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epochs_done: of this run, over all stages.
+        best_cider: highest validation CIDEr so far, x1.
+        history: one entry of metrics an epoch, those of the run it started from first.
+    """
+
+    epochs_done: int = 0
+    best_cider: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class TrainingState(NamedTuple):
+    """What going on within a stage needs beside the model.
+
+    Attributes:
+        optimiser: its moments.
+        average: moving average of the weights.
+        scaler: of float16 gradients; its scale adapts over a stage.
+    """
+
+    optimiser: torch.optim.Optimizer
+    average: torch.nn.Module
+    scaler: GradScaler
+
+
+def save_checkpoint(
+    path: Path,
+    model: torch.nn.Module,
+    progress: Progress,
+    state: TrainingState | None = None,
+) -> None:
+    """Write the model, and what resuming needs; the old file stays until this one is whole."""
+    tensors = dict(model.state_dict())
+    header = {"progress": json.dumps(asdict(progress))}
+    if state is not None:
+        for index, moments in state.optimiser.state_dict()["state"].items():
+            tensors |= {f"{_OPTIMISER}{index}.{key}": value for key, value in moments.items()}
+        tensors |= {_AVERAGE + key: value for key, value in state.average.state_dict().items()}
+        header["scaler"] = json.dumps(state.scaler.state_dict())
+    partial = path.with_suffix(".partial")
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=header
+    )
+    with open(partial, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = False) -> Progress:
+    """Fill the model; returns the progress.
+
+    Args:
+        path: a file that `save_checkpoint` wrote.
+        model: to be filled.
+        averaged: with the moving average of the weights, which only a last checkpoint holds.
+
+    Raises:
+        ConfigError: no such file, or its tensors do not fit the model.
+    """
+    progress = read_progress(path)
+    tensors = _read_tensors(path)
+    state = {k: v for k, v in tensors.items() if not k.startswith((_OPTIMISER, _AVERAGE))}
+    if averaged:
+        state = _with_prefix(tensors, f"{_AVERAGE}module.")
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ConfigError(f"{path} does not fit the model of its config: {error}") from error
+    return progress
+
+
+def load_training_state(path: Path, state: TrainingState) -> None:
+    """Fill the state from a last checkpoint."""
+    tensors = _read_tensors(path)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name in tensors:
+        if name.startswith(_OPTIMISER):
+            _, index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = tensors[name]
+    optimiser = state.optimiser
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
+    state.average.load_state_dict(_with_prefix(tensors, _AVERAGE))
+    state.scaler.load_state_dict(json.loads(_read_header(path)["scaler"]))
+
+
+def read_progress(path: Path) -> Progress:
+    """The progress in a checkpoint's header."""
+    if not path.is_file():
+        raise ConfigError(f"no checkpoint {path}; expected a file that training.train wrote")
+    return Progress(**json.loads(_read_header(path)["progress"]))
+
+
+def _read_header(path: Path) -> dict[str, str]:
+    with safe_open(path, framework="pt") as file:
+        header: dict[str, str] = file.metadata()
+        return header
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}

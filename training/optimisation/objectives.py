@@ -1,0 +1,245 @@
+"""What a stage minimises: cross-entropy, or the negative reward of sampled captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ros2_captioner.vocabulary import END, Vocabulary, tokenize
+from training.data.batches import Batch
+from training.data.captions import CaptionedPicture
+from training.model.decoder import Decoder, Prepared
+from training.scoring.bleu import bleu_4
+from training.scoring.cider import CiderReward
+
+
+class Loss(NamedTuple):
+    """A batch's loss.
+
+    Attributes:
+        value: scalar to minimise.
+        shown: the mean that people read, see the objective.
+        weight: how much the batch counts beside others.
+    """
+
+    value: Tensor
+    shown: float
+    weight: int
+
+
+class Objective(Protocol):
+    """Loss of a batch.
+
+    Attributes:
+        name: of what is shown.
+        dropout: whether the loss is computed with dropout.
+    """
+
+    name: str
+    dropout: bool
+
+    def weight(self, batch: Batch) -> int:
+        """How much a batch counts beside others: what its loss is the mean over."""
+        ...
+
+    def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
+        """The loss of one batch.
+
+        Args:
+            decoder: to be trained.
+            prepared: of the batch's pictures.
+            batch: captions and indices.
+            progress: share of the stage that is done.
+        """
+        ...
+
+
+class CrossEntropy:
+    """Teacher forcing; shows nats a word, without the penalty.
+
+    Args:
+        label_smoothing: 0 to 1.
+        scheduled_sampling: share of own words at the end of the stage.
+        attention_penalty: weight of the doubly stochastic penalty.
+    """
+
+    name = "loss"
+    dropout = True
+
+    def __init__(
+        self,
+        label_smoothing: float,
+        scheduled_sampling: float = 0.0,
+        attention_penalty: float = 0.0,
+    ) -> None:
+        self._criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self._own_words = scheduled_sampling
+        self._penalty = attention_penalty
+
+    def weight(self, batch: Batch) -> int:
+        """Words."""
+        return len(batch.targets)
+
+    def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
+        """See `Objective`."""
+        tokens = batch.tokens
+        if self._own_words:
+            tokens = with_own_words(decoder, prepared, batch, self._own_words * progress)
+        logits, attention = decoder(prepared, tokens, batch.valid)
+        value = self._criterion(logits, batch.targets)
+        shown = value.item()
+        if self._penalty:
+            value = value + self._penalty * uneven_attention(attention, batch.valid)
+        return Loss(value, shown, self.weight(batch))
+
+
+@torch.no_grad()
+def with_own_words(decoder: Decoder, prepared: Prepared, batch: Batch, share: float) -> Tensor:
+    """The batch's tokens, some replaced by what the decoder itself predicts there.
+
+    Two passes instead of a loop (Mihaylova and Martins 2019, section 3): the predictions come from
+    teacher forcing. The start token stays.
+    """
+    logits, _ = decoder(prepared, batch.tokens, batch.valid)
+    predicted = batch.tokens.clone()
+    predicted[batch.valid] = _draw(logits)
+    own = torch.cat([batch.tokens[..., :1], predicted[..., :-1]], dim=-1)
+    chosen = torch.rand(own.shape, device=own.device) < share
+    return torch.where(chosen & batch.valid, own, batch.tokens)
+
+
+def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
+    """Mean square by which the attention that a cell gets over a caption misses one.
+
+    Args:
+        attention: ``[B, N, T, L]``.
+        valid: bool ``[B, N, T]``.
+    """
+    received = (attention * valid[..., None]).sum(dim=2)
+    captions = valid.any(dim=2)
+    return ((1 - received[captions]) ** 2).mean()
+
+
+class SelfCritical:
+    """REINFORCE on CIDEr-D, if asked for with BLEU-4; shows the mean reward of samples, x1.
+
+    Rennie et al. 2017 with the mean of a picture's other samples as baseline (Luo 2020, "A
+    Better Variant of Self-Critical Sequence Training"). The end token is part of what is
+    rewarded, otherwise captions break off.
+
+    Args:
+        pictures: of the training split; a batch's indices point into it.
+        vocabulary: of the model.
+        samples: captions drawn a picture, at least 2.
+        max_words: after which a sample is cut.
+        dropout: off, what is sampled is what will caption; on, see `OptimConfig.sampled_dropout`.
+        bleu_weight: so many times BLEU-4 is added to CIDEr-D.
+    """
+
+    name = "reward"
+
+    def __init__(
+        self,
+        pictures: Sequence[CaptionedPicture],
+        vocabulary: Vocabulary,
+        samples: int,
+        max_words: int,
+        dropout: bool = False,
+        bleu_weight: float = 0.0,
+    ) -> None:
+        self.dropout = dropout
+        self._references = [
+            [[*tokenize(text), END] for text in picture.captions] for picture in pictures
+        ]
+        self._cider, self._bleu_weight = CiderReward(self._references), bleu_weight
+        self._vocabulary = vocabulary
+        self._samples, self._max_words = samples, max_words
+
+    def weight(self, batch: Batch) -> int:
+        """Pictures."""
+        return len(batch.indices)
+
+    def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
+        """See `Objective`."""
+        del progress
+        vocabulary = self._vocabulary
+        drawn = sample(decoder, prepared, vocabulary, self._samples, self._max_words)
+        rewards = self._rewards(batch.indices.tolist(), drawn).to(drawn.device)
+        others = (rewards.sum(dim=1, keepdim=True) - rewards) / (self._samples - 1)
+        advantage = rewards - others
+
+        start = torch.full_like(drawn[..., :1], vocabulary.start)
+        tokens = torch.cat([start, drawn[..., :-1]], dim=-1)
+        valid = tokens != vocabulary.end
+        logits = _without_specials(decoder(prepared, tokens, valid)[0], vocabulary)
+        log_probs = logits.log_softmax(dim=-1).gather(1, drawn[valid][:, None])[:, 0]
+        weights = advantage[..., None].expand_as(drawn)[valid]
+        return Loss(-(weights * log_probs).mean(), rewards.mean().item(), self.weight(batch))
+
+    def _rewards(self, indices: list[int], drawn: Tensor) -> Tensor:
+        """float32 ``[B, N]`` rewards of samples ``[B, N, T]``."""
+        scores = [
+            self._score(index, [self._words(ids) for ids in captions])
+            for index, captions in zip(indices, drawn.tolist(), strict=True)
+        ]
+        return torch.tensor(scores)
+
+    def _score(self, picture: int, captions: list[list[str]]) -> list[float]:
+        cider = self._cider.score(picture, captions)
+        if not self._bleu_weight:
+            return cider
+        bleu = bleu_4(captions, self._references[picture])
+        return [c + self._bleu_weight * b for c, b in zip(cider, bleu, strict=True)]
+
+    def _words(self, ids: list[int]) -> list[str]:
+        words = self._vocabulary.decode(ids)
+        return [*words, END] if ids[-1] == self._vocabulary.end else words
+
+
+@torch.no_grad()
+def sample(
+    decoder: Decoder,
+    prepared: Prepared,
+    vocabulary: Vocabulary,
+    samples: int,
+    max_words: int,
+) -> Tensor:
+    """Draw captions from the model's own distribution.
+
+    Returns:
+        int64 ``[B, samples, T]``, T at most ``max_words``, filled up with the end token.
+    """
+    h, c = (state[:, None].expand(-1, samples, -1) for state in (prepared.h0, prepared.c0))
+    tokens = torch.full(h.shape[:2], vocabulary.start, device=h.device)
+    ended = torch.zeros_like(tokens, dtype=torch.bool)
+    drawn = []
+    for _ in range(max_words):
+        logits, h, c, _ = decoder.step(tokens, h, c, prepared.features, prepared.keys)
+        tokens = _draw(_without_specials(logits, vocabulary)).masked_fill(ended, vocabulary.end)
+        ended = tokens == vocabulary.end
+        drawn.append(tokens)
+        if ended.all():
+            break
+    return torch.stack(drawn, dim=-1)
+
+
+def _draw(logits: Tensor) -> Tensor:
+    """Draw words ``[...]`` from logits ``[..., V]``.
+
+    By one random number a row, found in the row's sums; torch.multinomial draws one for every word
+    of the vocabulary, which takes a CPU thirty times as long.
+    """
+    reached = logits.float().softmax(dim=-1).cumsum(dim=-1)
+    total = reached[..., -1:]
+    # Above zero and up to the total: neither a word of probability zero nor none at all.
+    aim = (1 - torch.rand_like(total)) * total
+    return torch.searchsorted(reached, aim)[..., 0]
+
+
+def _without_specials(logits: Tensor, vocabulary: Vocabulary) -> Tensor:
+    """Logits ``[..., V]`` under which the start token and ``<unk>`` have probability zero."""
+    specials = torch.tensor([vocabulary.start, vocabulary.unknown], device=logits.device)
+    return logits.index_fill(-1, specials, -torch.inf)

@@ -1,0 +1,103 @@
+"""Captions from the torch model, through the beam search that the run time uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ros2_captioner.beam_search import DecodingOptions, StepOutput, beam_search
+from ros2_captioner.trellis import Hypothesis
+from ros2_captioner.vocabulary import Vocabulary, detokenize
+from training.config.settings import TrainConfig
+from training.data.captions import CaptionedPicture
+from training.data.frames import read_frames
+from training.model.captioning import CaptionModel, device_of
+from training.model.decoder import Decoder, Prepared
+
+CANDIDATES = 32
+
+
+def candidates(logits: Tensor, count: int = CANDIDATES) -> tuple[Tensor, Tensor]:
+    """The k best words: float32 log-probabilities and int32 ids, both ``[..., k]``, best first."""
+    best = logits.float().log_softmax(dim=-1).topk(min(count, logits.shape[-1]), dim=-1)
+    return best.values, best.indices.int()
+
+
+class TorchStepper:
+    """`ros2_captioner.beam_search.Stepper` over the torch decoder, the reference for exports.
+
+    Args:
+        decoder: in eval mode.
+        prepared: of B pictures.
+        beam_width: K.
+    """
+
+    def __init__(self, decoder: Decoder, prepared: Prepared, beam_width: int) -> None:
+        self._decoder = decoder
+        self._prepared = prepared
+        self._h = prepared.h0[:, None].expand(-1, beam_width, -1)
+        self._c = prepared.c0[:, None].expand(-1, beam_width, -1)
+
+    def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
+        """See `ros2_captioner.beam_search.Stepper.step`."""
+        device = self._h.device
+        rows = torch.from_numpy(parents).to(device)[:, :, None].expand_as(self._h)
+        logits, self._h, self._c, attention = self._decoder.step(
+            torch.from_numpy(tokens).long().to(device),
+            self._h.gather(1, rows),
+            self._c.gather(1, rows),
+            self._prepared.features,
+            self._prepared.keys,
+        )
+        log_probs, ids = candidates(logits)
+        return StepOutput(log_probs.cpu().numpy(), ids.cpu().numpy(), attention.cpu().numpy())
+
+
+def prepared_pictures(
+    model: CaptionModel, pictures: Sequence[CaptionedPicture], config: TrainConfig
+) -> Iterator[Prepared]:
+    """Read and encode pictures in order, a validation batch at a time."""
+    size = config.validation.batch
+    for first in range(0, len(pictures), size):
+        paths = [picture.path for picture in pictures[first : first + size]]
+        frames = torch.from_numpy(read_frames(paths, config.model.image_size))
+        yield model.prepare(frames.to(device_of(model)))
+
+
+@torch.inference_mode()
+def search_batches(
+    decoder: Decoder,
+    batches: Iterable[Prepared],
+    vocabulary: Vocabulary,
+    options: DecodingOptions,
+) -> list[Hypothesis]:
+    """The best hypothesis of every picture of every batch."""
+    decoder.eval()
+    best = []
+    for prepared in batches:
+        stepper = TorchStepper(decoder, prepared, options.beam_width)
+        found = beam_search(
+            stepper,
+            len(prepared.h0),
+            options,
+            start=vocabulary.start,
+            end=vocabulary.end,
+            vetoed=[vocabulary.start, vocabulary.unknown],
+        )
+        best += [hypotheses[0] for hypotheses in found]
+    return best
+
+
+def decode_batches(
+    decoder: Decoder,
+    batches: Iterable[Prepared],
+    vocabulary: Vocabulary,
+    options: DecodingOptions,
+) -> list[str]:
+    """The best caption of every picture of every batch."""
+    found = search_batches(decoder, batches, vocabulary, options)
+    return [detokenize(vocabulary.decode(hypothesis.ids)) for hypothesis in found]
