@@ -1,7 +1,7 @@
 """The yardstick: what public captioning code of this family does, in plain eager PyTorch.
 
 ResNet-101 at 224 pixels, its map pooled to 14x14x2048, additive attention (Xu et al. 2015) whose
-keys are computed anew in every step, one LSTM of 512, and a beam search in Python that copies the
+keys are recomputed in every step, one LSTM of 512, and a beam search in Python that copies the
 map for every beam. Written for this comparison, with random weights and a fixed caption length;
 not part of the product. It is kinder than most: evaluation mode, no gradients.
 """

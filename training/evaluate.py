@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
             help="several are all tried; default: the model's own",
         )
     parser.add_argument(
-        "--corruption", choices=CORRUPTIONS, help="spoil the pictures as a robot's camera does"
+        "--corruption", choices=CORRUPTIONS, help="corrupt the pictures as a robot's camera does"
     )
     parser.add_argument(
         "--spice", action="store_true", help="SPICE too: fetches 400 MB once, needs Java 8 to 11"
@@ -137,14 +137,16 @@ def _check_alone(arguments: argparse.Namespace) -> None:
     """Refuse options that do not go together."""
     several = any(len(getattr(arguments, name) or ()) > 1 for name in _SEARCH_OPTIONS)
     if arguments.record and (several or arguments.corruption or arguments.run):
-        raise ConfigError("found --record; expected it with one search of unspoilt pictures alone")
+        raise ConfigError(
+            "found --record; expected it with a single search of uncorrupted pictures"
+        )
     if arguments.corruption and arguments.run:
         raise ConfigError("found --corruption with --run; expected it with --bundle")
 
 
 def _split_name(data: str, arguments: argparse.Namespace) -> str:
-    spoilt = f" under {arguments.corruption}" if arguments.corruption else ""
-    return f"{data} {arguments.split}{spoilt}"
+    corrupted = f" under {arguments.corruption}" if arguments.corruption else ""
+    return f"{data} {arguments.split}{corrupted}"
 
 
 def _show(values: dict[str, float], tokeniser: str) -> None:

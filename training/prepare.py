@@ -1,4 +1,4 @@
-"""Look through a data set before a training: what is there, what is broken, what is in two splits.
+"""Check a data set before training: what is missing, what is broken, what is in two splits.
 
 python -m training.prepare --images data/coco --train data/coco/dataset_coco.json \\
     --val data/coco/dataset_coco.json
@@ -87,7 +87,7 @@ def _prepare(parsed: argparse.Namespace) -> int:
         pictures, orphans = listed(file, parsed.images, split)
         for caption in orphans:
             findings.add("caption without a picture", f"{caption!r} in {file.name}")
-        splits[split] = _looked_through(split, pictures, parsed.min_side, findings)
+        splits[split] = _inspected(split, pictures, parsed.min_side, findings)
     _compare(splits["train"], splits["val"], findings)
     left = {
         split: [picture for picture, _ in found if picture.path not in findings.unusable]
@@ -112,14 +112,14 @@ def _unpack(archive: Path, folder: Path) -> None:
         raise ConfigError(f"{archive}: {error}; download it again") from error
 
 
-Looked = list[tuple[CaptionedPicture, Inspected]]
+InspectedSplit = list[tuple[CaptionedPicture, Inspected]]
 
 
-def _looked_through(
+def _inspected(
     split: str, pictures: Sequence[CaptionedPicture], min_side: int, findings: Findings
-) -> Looked:
-    looked = list(zip(pictures, inspect([p.path for p in pictures], min_side), strict=True))
-    for picture, found in looked:
+) -> InspectedSplit:
+    inspected = list(zip(pictures, inspect([p.path for p in pictures], min_side), strict=True))
+    for picture, found in inspected:
         if found.fault:
             kind = "missing picture" if found.fault == "not there" else "unusable picture"
             findings.add(kind, f"{picture.path.name} ({split}): {found.fault}", picture.path)
@@ -127,22 +127,22 @@ def _looked_through(
             findings.add(
                 "picture without a caption", f"{picture.path.name} ({split})", picture.path
             )
-    return looked
+    return inspected
 
 
-def _compare(train: Looked, val: Looked, findings: Findings) -> None:
+def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> None:
     """Pictures of both splits; validation keeps them, training loses them."""
-    usable = [[(p, found) for p, found in looked if not found.fault] for looked in (train, val)]
+    usable = [[(p, found) for p, found in split if not found.fault] for split in (train, val)]
     if not all(usable):
         return
-    hashes = [np.stack([found.digest for _, found in looked]) for looked in usable]
+    hashes = [np.stack([found.digest for _, found in split]) for split in usable]
     for place, match in same_pictures(hashes[1], hashes[0]):
         in_train, in_val = usable[0][match][0].path, usable[1][place][0].path
         findings.add("same picture in both splits", f"{in_train.name} = {in_val.name}", in_train)
 
 
 def _report(
-    left: dict[str, list[CaptionedPicture]], splits: dict[str, Looked], findings: Findings
+    left: dict[str, list[CaptionedPicture]], splits: dict[str, InspectedSplit], findings: Findings
 ) -> None:
     for split, pictures in left.items():
         sides = sorted(min(found.size) for _, found in splits[split] if not found.fault)

@@ -1,4 +1,4 @@
-"""Data sets with every fault at once, looked through as a user would."""
+"""Data sets with every fault at once, checked as a user would."""
 
 import json
 import zipfile

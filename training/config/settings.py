@@ -114,7 +114,7 @@ class OptimConfig:
         samples: captions drawn a picture in self-critical training.
         bleu_weight: its reward is CIDEr-D plus so many times BLEU-4.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
-            sure captions than a model gives of pictures that it knows by heart.
+            confident captions than a model gives of pictures that it has memorised.
         workers: processes that read pictures; 0 reads in the training process.
     """
 

@@ -52,7 +52,7 @@ CORRUPTIONS: dict[str, Callable[[Picture], NDArray[np.generic]]] = {
 
 
 def corrupt(picture: Picture, name: str) -> Picture:
-    """A spoilt copy of a uint8 ``[height, width, 3]`` picture.
+    """A corrupted copy of a uint8 ``[height, width, 3]`` picture.
 
     Args:
         picture: any size.

@@ -25,7 +25,7 @@ class AdaptiveAttentionDecoder(Decoder):
     def __init__(self, config: ModelConfig, channels: int, vocabulary_size: int) -> None:
         super().__init__(config, channels, vocabulary_size)
         width, hidden = config.width, config.hidden
-        # Four gates and the cell's candidate, in this order: enter, forget, leave, sentinel | cell.
+        # Four gates and the cell's candidate: input, forget, output, sentinel | cell.
         self.from_word = nn.Linear(hidden, 5 * hidden)
         self.from_memory = nn.Linear(hidden, 5 * hidden, bias=False)
         self.sentinel_project = nn.Linear(hidden, width)
@@ -61,12 +61,12 @@ class AdaptiveAttentionDecoder(Decoder):
         return self._logits(words), h, c, attention
 
     def _lstm(self, from_word: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The next h and c, and of c what the sentinel's gate lets through."""
+        """The next h and c, and of c what the sentinel gate lets through."""
         gates, cell = (from_word + self.from_memory(h)).split([4 * h.shape[-1], h.shape[-1]], -1)
-        enter, forget, leave, show = gates.sigmoid().chunk(4, dim=-1)
-        c = forget * c + enter * cell.tanh()
+        input_gate, forget_gate, output_gate, sentinel_gate = gates.sigmoid().chunk(4, dim=-1)
+        c = forget_gate * c + input_gate * cell.tanh()
         memory = c.tanh()
-        return leave * memory, c, show * memory
+        return output_gate * memory, c, sentinel_gate * memory
 
     def _read_out(
         self, h: Tensor, sentinel: Tensor, features: Tensor, keys: Tensor

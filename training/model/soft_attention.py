@@ -25,7 +25,7 @@ class SoftAttentionDecoder(Decoder):
         super().__init__(config, channels, vocabulary_size)
         width, hidden = config.width, config.hidden
         self.context_gate = nn.Linear(hidden, width)
-        # Three gates and the cell's candidate, in this order: enter, forget, leave | cell.
+        # Three gates and the cell's candidate, in this order: input, forget, output | cell.
         self.from_word = nn.Linear(hidden, 4 * hidden)
         self.from_memory = nn.Linear(hidden, 4 * hidden, bias=False)
         self.from_context = nn.Linear(width, 4 * hidden, bias=False)
@@ -63,7 +63,7 @@ class SoftAttentionDecoder(Decoder):
         context = self.context_gate(h).sigmoid() * (attention @ features)
         sums = from_word + self.from_memory(h) + self.from_context(context)
         gates, cell = sums.split([3 * h.shape[-1], h.shape[-1]], dim=-1)
-        enter, forget, leave = gates.sigmoid().chunk(3, dim=-1)
-        c = forget * c + enter * cell.tanh()
-        h = leave * c.tanh()
+        input_gate, forget_gate, output_gate = gates.sigmoid().chunk(3, dim=-1)
+        c = forget_gate * c + input_gate * cell.tanh()
+        h = output_gate * c.tanh()
         return self.output(torch.cat([h, context], dim=-1)).tanh(), h, c, attention

@@ -31,7 +31,7 @@ class Logbook:
     def write(self, entry: Mapping[str, Any], captions: Sequence[Caption]) -> None:
         """Add an epoch: its entry of the history, and the captions of the pictures shown."""
         epoch = entry["epoch"]
-        # A run that resumes writes its epoch anew; what an interrupted one left of it goes.
+        # A run that resumes repeats its epoch; what an interrupted one logged of it is purged.
         with SummaryWriter(str(self._folder), purge_step=epoch) as writer:
             for name, value in entry.items():
                 if isinstance(value, float):

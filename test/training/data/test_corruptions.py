@@ -1,4 +1,4 @@
-"""Spoilt pictures stay pictures, and are the same each time."""
+"""Corrupted pictures stay pictures, and are the same each time."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from training.data.corruptions import CORRUPTIONS, corrupt
 def test_shape_stays_and_pixels_change(name, size):
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     before = picture.copy()
-    spoilt = corrupt(picture, name)
-    assert spoilt.shape == picture.shape and spoilt.dtype == np.uint8
-    assert (picture == before).all() and (spoilt != picture).any()
-    assert (spoilt == corrupt(picture, name)).all()
+    corrupted = corrupt(picture, name)
+    assert corrupted.shape == picture.shape and corrupted.dtype == np.uint8
+    assert (picture == before).all() and (corrupted != picture).any()
+    assert (corrupted == corrupt(picture, name)).all()
