@@ -33,6 +33,7 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/ruff check .
 	$(RUNTIME)/ruff format --check .
 	$(RUNTIME)/mypy ros2_captioner
+	$(RUNTIME)/lint-imports --no-logo
 	$(RUNTIME)/pytest test
 
 test-training: .venv-training/installed
@@ -50,8 +51,7 @@ soak: .venv/installed-tests
 	mkdir -p build/soak
 	FUZZ_MESSAGES=50000 FUZZ_WIRE_MESSAGES=5000 LIFECYCLE_CYCLES=200 SOAK_FRAMES=20000 \
 	SIGNAL_TRIES=100 KILLS=7 LATENCY_FRAMES=100 MARKS_FILE=build/soak/marks.json \
-	$(RUNTIME)/pytest -s test/test_fuzz.py test/test_node_lifecycle.py test/test_node_soak.py \
-	  test/test_node_robustness.py test/test_launch_files.py
+	$(RUNTIME)/pytest -s test/ros/node test/test_launch_files.py
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv $(VENV_OPTIONS) .venv

@@ -13,7 +13,18 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
     "ros-kilted-diagnostic-msgs",
 ]
 RTX = "tensorrt-rtx-cu13; platform_machine == 'x86_64'"  # builds engines without a GPU
-TEST = ["pytest", "hypothesis", "ruff", "mypy", "rosbags", "openvino", "onnx", "cuda-python", RTX]
+TEST = [
+    "pytest",
+    "hypothesis",
+    "ruff",
+    "mypy",
+    "import-linter",
+    "rosbags",
+    "openvino",
+    "onnx",
+    "cuda-python",
+    RTX,
+]
 
 setup(
     name=NAME,
@@ -57,13 +68,13 @@ setup(
     ],
     entry_points={
         "console_scripts": [
-            f"captioner_node = {NAME}.ros.start:captioner_node",
-            f"image_player = {NAME}.ros.start:image_player",
-            f"bag_player = {NAME}.ros.start:bag_player",
-            f"watch = {NAME}.ros.start:watch",
+            f"captioner_node = {NAME}.ros.executables:captioner_node",
+            f"image_player = {NAME}.ros.executables:image_player",
+            f"bag_player = {NAME}.ros.executables:bag_player",
+            f"watch = {NAME}.ros.executables:watch",
             f"caption = {NAME}.tools.caption:main",
             f"build_engine = {NAME}.tools.build_engine:main",
-            f"captioner_benchmark = {NAME}.tools.benchmark:main",
+            f"captioner_benchmark = {NAME}.benchmark.command:main",
         ]
     },
     zip_safe=False,

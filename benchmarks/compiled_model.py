@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import beam_search
+from ros2_captioner.benchmark.timing import fixed_length
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.preprocess import preprocess_batch
-from ros2_captioner.tools.benchmark import fixed_length
 from training.config.settings import ModelConfig
 from training.model.captioning import build_model
 from training.scoring.decode import TorchStepper

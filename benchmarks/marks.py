@@ -23,14 +23,14 @@ from benchmarks.blip import Blip
 from benchmarks.compiled_model import CompiledModel
 from benchmarks.eager_peer import EagerPeer
 from benchmarks.shipped import ShippedModel
-from ros2_captioner.bundle import load_bundle
-from ros2_captioner.ros.node_benchmark import measure_node
-from ros2_captioner.tools.benchmark import (
+from ros2_captioner.benchmark.node import measure_node
+from ros2_captioner.benchmark.timing import (
     STEPS,
     interleaved,
     synthetic_frames,
     timed,
 )
+from ros2_captioner.bundle import load_bundle
 
 _OUTPUT = Path("build/bench/marks.json")
 _TURN_S = 0.5

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from ros2_captioner.benchmark.timing import fixed_length, synthetic_frames, timed
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.tools.benchmark import fixed_length, synthetic_frames, timed
 
 
 class ShippedModel:

@@ -3,14 +3,15 @@
 Importing this package needs neither ROS, nor torch, nor a GPU::
 
     from ros2_captioner import Captioner
-    from ros2_captioner.preprocess import read_picture
+    from ros2_captioner.images.files import read_image
 
     captioner = Captioner.load()
-    print(captioner.caption([read_picture("dog.jpg")]).captions[0].text)
+    print(captioner.caption([read_image("dog.jpg")]).captions[0].text)
 """
 
 from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.captioner import Caption, CaptionBatch, Captioner
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.captions import Caption, CaptionBatch
 from ros2_captioner.errors import (
     BackendError,
     BundleError,

@@ -7,61 +7,21 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.backends import choose
 from ros2_captioner.backends.base import Backend
-from ros2_captioner.backends.standby import Standby
-from ros2_captioner.beam_search import DecodingOptions, beam_search
+from ros2_captioner.backends.choice import choose
+from ros2_captioner.backends.failover import Failover
+from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.captions import Caption, CaptionBatch, Timing
 from ros2_captioner.errors import BackendError
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.preprocess import preprocess_batch
-from ros2_captioner.trellis import Hypothesis
 from ros2_captioner.vocabulary import Vocabulary, detokenize
-
-
-@dataclass(frozen=True)
-class Caption:
-    """A sentence about one picture.
-
-    Attributes:
-        text: lower-case sentence without a full stop.
-        score: length-normalised log-probability, natural logarithm; higher is surer.
-        words: the words of `text`.
-        log_probs: natural log-probability of each word.
-        attention: float32 ``[len(words), side, side]``, the weight of each cell of the picture
-            for each word; what a word's cells lack to a sum of one it took from memory.
-        alternatives: further captions, best first.
-    """
-
-    text: str
-    score: float
-    words: tuple[str, ...]
-    log_probs: tuple[float, ...]
-    attention: NDArray[np.float32]
-    alternatives: tuple[Caption, ...] = ()
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Wall time of one batch, milliseconds."""
-
-    preprocess_ms: float
-    encode_ms: float
-    decode_ms: float
-
-
-@dataclass(frozen=True)
-class CaptionBatch:
-    """Captions of a batch of frames, one each, and how long they took."""
-
-    captions: tuple[Caption, ...]
-    timing: Timing
 
 
 class Captioner:
@@ -69,12 +29,12 @@ class Captioner:
 
     Args:
         bundle: verified model, see `ros2_captioner.bundle.load_bundle`.
-        standby: the bundle loaded in a runtime, see `ros2_captioner.backends.choose`.
+        failover: the bundle loaded in a runtime, see `ros2_captioner.backends.choice.choose`.
     """
 
-    def __init__(self, bundle: Bundle, standby: Standby) -> None:
+    def __init__(self, bundle: Bundle, failover: Failover) -> None:
         self.bundle = bundle
-        self._standby = standby
+        self._failover = failover
         self._lock = threading.Lock()
 
     @classmethod
@@ -100,17 +60,17 @@ class Captioner:
     @property
     def backend(self) -> Backend:
         """The runtime in use."""
-        return self._standby.backend
+        return self._failover.backend
 
     @property
     def reason(self) -> str:
         """Why no better runtime was chosen, in a sentence; empty if there is none."""
-        return self._standby.reason
+        return self._failover.reason
 
     @property
     def trouble(self) -> str:
         """Which runtime failed and what goes on in its place; empty while all is well."""
-        return self._standby.trouble
+        return self._failover.trouble
 
     def default_options(self) -> DecodingOptions:
         """Decoding options that the bundle's metrics were measured with."""
@@ -134,11 +94,11 @@ class Captioner:
         """
         options = options or self.default_options()
         with self._lock:
-            self._standby.restore()
+            self._failover.restore()
             try:
                 return self._run(frames, options)
             except BackendError as error:
-                self._standby.replace(error)
+                self._failover.replace(error)
                 return self._run(frames, options)
 
     def _run(self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions) -> CaptionBatch:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.captioner import Caption
+from ros2_captioner.captions import Caption
 
 _PANEL = 180  # pixels; at least four attention panels fit a page's width
 _COLUMNS = 7
@@ -53,20 +53,6 @@ def stacked(figures: Sequence[Picture]) -> Picture:
         for figure in figures
     ]
     return np.vstack(padded).astype(np.uint8)
-
-
-def write_picture(path: str, picture: Picture) -> None:
-    """Write an RGB picture in the format of the path's suffix.
-
-    Raises:
-        OSError: the folder is missing or the suffix is unknown.
-    """
-    try:
-        written = cv2.imwrite(path, np.ascontiguousarray(picture[:, :, ::-1]))
-    except cv2.error:
-        written = False
-    if not written:
-        raise OSError(f"cannot write {path}; expected an existing folder and .png or .jpg")
 
 
 def _fit(picture: Picture) -> Picture:

@@ -50,19 +50,3 @@ def preprocess(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def preprocess_batch(frames: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.uint8]:
     """Stack preprocessed frames to uint8 ``[B, size, size, 3]``; errors as of `preprocess`."""
     return np.stack([preprocess(frame, size) for frame in frames])
-
-
-def read_picture(path: str) -> NDArray[np.uint8]:
-    """Decode a picture file to uint8 ``[height, width, 3]`` RGB, honouring its EXIF rotation.
-
-    Raises:
-        FrameError: the file is missing or is not a picture that OpenCV decodes.
-    """
-    picture = cv2.imread(path, cv2.IMREAD_COLOR)
-    if picture is None:
-        raise FrameError(
-            "unreadable_picture",
-            f"cannot read {path} as a picture; expected an existing JPEG, PNG or other file "
-            "that OpenCV decodes",
-        )
-    return np.ascontiguousarray(picture[:, :, ::-1], dtype=np.uint8)

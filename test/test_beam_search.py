@@ -1,11 +1,19 @@
-"""Beam search against exhaustive search over a small random language."""
+"""Beam search against exhaustive search over a small random language; its paths and its pools."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from ros2_captioner.beam_search import DecodingOptions, StepOutput, beam_search
+from ros2_captioner.beam_search import (
+    DecodingOptions,
+    Ended,
+    Pool,
+    Step,
+    StepOutput,
+    Trellis,
+    beam_search,
+)
 from ros2_captioner.errors import OptionsError
 
 START, END, WORDS = 0, 1, 5
@@ -152,3 +160,48 @@ def test_length_penalty_lengthens():
 def test_bad_options_are_refused_as_a_whole(values):
     with pytest.raises(OptionsError, match="expected"):
         DecodingOptions(**values)
+
+
+def chosen(parents, words):
+    """One picture, two beams; a word's log-probability and attention tell which it is."""
+    words = np.array([words], np.int32)
+    attention = np.array([[[10.0, 0.0], [20.0, 0.0]]], np.float32)
+    return Step(np.array([parents]), words, -words.astype(np.float32), attention)
+
+
+def two_steps():
+    trellis = Trellis(1, 2)
+    trellis.add(chosen([0, 0], [3, 4]))
+    trellis.add(chosen([1, 0], [5, 6]))
+    return trellis
+
+
+def test_a_path_follows_its_parents():
+    found = two_steps().hypothesis(0, Ended(-1.5, 2, 0))
+    assert found.ids == (4, 5) and found.score == -1.5
+    assert found.log_probs.tolist() == [-4.0, -5.0]
+    # The first word was predicted in row 0, the second in row 1, which carried it on.
+    assert found.attention.tolist() == [[10.0, 0.0], [20.0, 0.0]]
+
+
+def test_a_path_may_end_before_the_last_step_or_at_once():
+    assert two_steps().hypothesis(0, Ended(-1.0, 1, 1)).ids == (4,)
+    empty = two_steps().hypothesis(0, Ended(-1.0, 0, 0))
+    assert empty.ids == () and empty.attention.shape == (0, 2)
+
+
+def test_the_words_of_every_live_row():
+    assert two_steps().words.tolist() == [[[4, 5], [3, 6]]]
+    assert Trellis(1, 2).words.shape == (1, 2, 0)
+
+
+def test_a_pool_keeps_the_best_and_takes_nothing_once_closed():
+    pool = Pool(2)
+    for score in (-3.0, -1.0, -np.inf, -2.0):
+        pool.add(Ended(score, 1, 0))
+    assert [ended.score for ended in pool.ended] == [-1.0, -2.0]
+    pool.close_to(-1.5)
+    assert not pool.closed
+    pool.close_to(-2.5)
+    pool.add(Ended(-0.5, 1, 0))
+    assert pool.closed and [ended.score for ended in pool.ended] == [-1.0, -2.0]

@@ -1,11 +1,10 @@
 """Pictures to encoder input."""
 
-import cv2
 import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError
-from ros2_captioner.preprocess import preprocess, preprocess_batch, read_picture
+from ros2_captioner.preprocess import preprocess, preprocess_batch
 
 
 def test_right_size_passes_unchanged():
@@ -46,14 +45,3 @@ def test_no_picture_is_refused(frame):
 def test_batch_mixes_sizes():
     frames = [np.zeros((10, 20, 3), np.uint8), np.zeros((500, 300, 3), np.uint8)]
     assert preprocess_batch(frames, 32).shape == (2, 32, 32, 3)
-
-
-def test_read_picture_gives_rgb(tmp_path):
-    file = str(tmp_path / "red.png")
-    cv2.imwrite(file, np.full((4, 4, 3), (0, 0, 255), np.uint8))
-    np.testing.assert_array_equal(read_picture(file)[0, 0], (255, 0, 0))
-
-
-def test_read_picture_names_the_file(tmp_path):
-    with pytest.raises(FrameError, match=r"nothing\.jpg"):
-        read_picture(str(tmp_path / "nothing.jpg"))

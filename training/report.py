@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.figure import attention_figure
-from ros2_captioner.preprocess import read_picture
+from ros2_captioner.images.files import read_image
 from training.config.file import load_config
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedPicture, read_split
@@ -83,7 +83,7 @@ def report(
 
 
 def _section(captioner: Captioner, picture: CaptionedPicture, score: float) -> str:
-    frame = read_picture(str(picture.path))
+    frame = read_image(str(picture.path))
     caption = captioner.caption([frame]).captions[0]
     references = "".join(f"<li>{html.escape(text)}</li>" for text in picture.captions)
     return (

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ros2_captioner.captioner import Caption, worded
+from ros2_captioner.captioner import worded
+from ros2_captioner.captions import Caption
 from training.config.file import load_config
 from training.config.settings import ConfigError, TrainConfig
 from training.data.captions import build_vocabulary, read_split

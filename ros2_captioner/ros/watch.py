@@ -13,8 +13,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from ros2_captioner.ros.process import run_node
-
 _PERIOD_S = 0.5
 _CLEAR = "\x1b[H\x1b[J"
 _PLAIN, _BOLD = "\x1b[0m", "\x1b[1m"
@@ -104,8 +102,3 @@ def _indented(text: str, width: int) -> list[str]:
     return textwrap.wrap(
         text, max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
     )
-
-
-def main() -> None:
-    """Run the node until a signal; see `ros2_captioner.ros.start`."""
-    sys.exit(run_node(Watch))

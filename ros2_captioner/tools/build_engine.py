@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ros2_captioner.backends.engines import PRECISIONS
-from ros2_captioner.backends.tensorrt import TensorRtBackend
+from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
+from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.errors import CaptionerError
 

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.backends import BACKENDS, DEVICES, PRECISIONS
+from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.captioner import Caption, Captioner
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.captions import Caption
 from ros2_captioner.errors import CaptionerError, FrameError
-from ros2_captioner.figure import attention_figure, stacked, write_picture
-from ros2_captioner.preprocess import read_picture
+from ros2_captioner.figure import attention_figure, stacked
+from ros2_captioner.images.files import read_image, write_image
 
 Frame = NDArray[np.uint8]
 _BATCH = 8
@@ -104,7 +105,7 @@ def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argpars
     if show_progress:
         print(file=sys.stderr)
     if figures:
-        write_picture(parsed.explain, stacked(figures))
+        write_image(parsed.explain, stacked(figures))
     if not done:
         return 2
     return 0 if done == len(parsed.pictures) else 1
@@ -115,7 +116,7 @@ def _read(paths: Sequence[str]) -> list[tuple[str, Frame]]:
     read = []
     for path in paths:
         try:
-            read.append((path, read_picture(path)))
+            read.append((path, read_image(path)))
         except FrameError as error:
             print(f"error: {error}", file=sys.stderr)
     return read

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from ros2_captioner.preprocess import preprocess, read_picture
+from ros2_captioner.images.files import read_image
+from ros2_captioner.preprocess import preprocess
 from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training.config.settings import ConfigError
 from training.data.augment import Augmentation
@@ -104,7 +105,7 @@ class PictureDataset(Dataset[Item]):
         if self._maps is not None:
             return torch.from_numpy(self._maps[index].astype(np.float32))
         captioned = self._pictures[index]
-        picture = read_picture(str(captioned.path))
+        picture = read_image(str(captioned.path))
         if self._augmentation is not None:
             picture = self._augmentation(picture, captioned.captions)
         return torch.from_numpy(preprocess(picture, self._image_size))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.preprocess import preprocess_batch, read_picture
+from ros2_captioner.images.files import read_image
+from ros2_captioner.preprocess import preprocess_batch
 
 
 def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """Pictures as the encoder takes them: uint8 ``[B, size, size, 3]``."""
-    return preprocess_batch([read_picture(str(path)) for path in paths], size)
+    return preprocess_batch([read_image(str(path)) for path in paths], size)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ros2_captioner.errors import FrameError
-from ros2_captioner.preprocess import read_picture
+from ros2_captioner.images.files import read_image
 
 _HASH_SIDE = 16
 _SAME_BITS = 12  # of 256: what another JPEG quality or size changes, no more
@@ -52,7 +52,7 @@ def _inspected(file: Path, min_side: int) -> Inspected:
     if not file.is_file():
         return Inspected("not there", *unusable)
     try:
-        picture = read_picture(str(file))
+        picture = read_image(str(file))
     except FrameError as error:
         return Inspected(str(error), *unusable)
     height, width = picture.shape[:2]

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from ros2_captioner.captioner import Caption
+from ros2_captioner.captions import Caption
 from ros2_captioner.figure import attention_figure
-from ros2_captioner.preprocess import read_picture
+from ros2_captioner.images.files import read_image
 from training.data.captions import CaptionedPicture
 
 
@@ -37,6 +37,6 @@ class Logbook:
                 if isinstance(value, float):
                     writer.add_scalar(name, value, epoch)
             for picture, caption in zip(self._pictures, captions, strict=True):
-                figure = attention_figure(read_picture(str(picture.path)), caption)
+                figure = attention_figure(read_image(str(picture.path)), caption)
                 writer.add_image(picture.path.name, figure, epoch, dataformats="HWC")
                 writer.add_text(picture.path.name, caption.text, epoch)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.preprocess import read_picture
+from ros2_captioner.images.files import read_image
 from training.data.captions import CaptionedPicture
 from training.data.corruptions import corrupt
 
@@ -26,7 +26,7 @@ def caption_pictures(
     with tqdm(total=len(pictures), desc="captions", unit="picture") as bar:
         for first in range(0, len(pictures), _BATCH):
             batch = pictures[first : first + _BATCH]
-            frames = [read_picture(str(picture.path)) for picture in batch]
+            frames = [read_image(str(picture.path)) for picture in batch]
             if corruption:
                 frames = [corrupt(frame, corruption) for frame in frames]
             texts += [caption.text for caption in captioner.caption(frames, options).captions]

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ros2_captioner.beam_search import DecodingOptions, StepOutput, beam_search
-from ros2_captioner.trellis import Hypothesis
+from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput, beam_search
 from ros2_captioner.vocabulary import Vocabulary, detokenize
 from training.config.settings import TrainConfig
 from training.data.captions import CaptionedPicture

@@ -1,0 +1,293 @@
+"""TensorRT on an NVIDIA GPU: engines from the cache, state and features resident on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.backends.tensorrt.cuda import (
+    Cuda,
+    DeviceBuffer,
+    PinnedBuffer,
+    aligned,
+    check_driver,
+    import_runtime,
+)
+from ros2_captioner.backends.tensorrt.cuda_graphs import Replay
+from ros2_captioner.backends.tensorrt.engine_cache import EngineCache
+from ros2_captioner.backends.tensorrt.engines import (
+    PARTS,
+    Limits,
+    Progress,
+    build_engine,
+    choose_precision,
+    import_tensorrt,
+    variant,
+)
+from ros2_captioner.backends.tensorrt.signed_int8 import REVISION
+from ros2_captioner.beam_search import MAX_BEAM_WIDTH, StepOutput
+from ros2_captioner.bundle import Bundle
+from ros2_captioner.errors import BackendError
+
+LIMITS = Limits(cameras=8, beam_width=MAX_BEAM_WIDTH)
+_DTYPES = {"UINT8": "uint8", "INT32": "int32", "HALF": "float16", "FLOAT": "float32"}
+
+
+class TensorRtBackend:
+    """See `ros2_captioner.backends.base.Backend`.
+
+    Args:
+        bundle: verified model.
+        precision: ``float16``, ``float32``, ``int8``, or ``auto``, which is float16.
+        cache: folder of the engines; the user's own if empty.
+        build: build engines that the cache lacks, which takes minutes; otherwise refuse.
+        progress: told of the building.
+
+    Raises:
+        BackendError: no driver, TensorRT or cuda-python, no engine, or one that does not load; for
+            int8 also no onnx.
+    """
+
+    name = "tensorrt"
+    device = "cuda"
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        precision: str = "auto",
+        cache: Path | str = "",
+        *,
+        build: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
+        check_driver()
+        trt = import_tensorrt()
+        self.precision = choose_precision(bundle, precision)
+        runtime = import_runtime()
+        self._cuda = Cuda(runtime)
+        engines = {
+            part: _engine(trt, runtime, bundle, self.precision, part, EngineCache(cache), build,
+                          progress)
+            for part in PARTS
+        }  # fmt: skip
+        self._logger = trt.Logger(trt.Logger.ERROR)
+        self._trt_runtime = trt.Runtime(self._logger)
+        self._graphs = bundle.manifest["graphs"]
+        self._encoder, self._decoder = (
+            Executor(self._cuda, self._load(engines[part]), self._graphs[part]) for part in PARTS
+        )
+
+    def _load(self, plan: bytes) -> Any:
+        engine = self._trt_runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            raise BackendError(
+                "TensorRT does not load the engine that it built; empty the engine cache and try "
+                "again"
+            )
+        return engine
+
+    def encode(self, frames: NDArray[np.uint8]) -> TensorRtEncoding:
+        """uint8 ``[B, S, S, 3]`` to device memory that the decoder reads."""
+        if len(frames) > LIMITS.cameras:
+            raise BackendError(
+                f"found {len(frames)} frames; engines are built for at most {LIMITS.cameras}"
+            )
+        sizes = {"B": len(frames)}
+        self._encoder.run({"frames": frames}, (), sizes)
+        return TensorRtEncoding(self._encoder, len(frames))
+
+    def start(self, encoding: TensorRtEncoding, beam_width: int) -> TensorRtStepper:
+        """A stepper whose rows all begin from the pictures' initial state."""
+        return TensorRtStepper(self._cuda, self._decoder, self._graphs, encoding, beam_width)
+
+
+@dataclass(frozen=True)
+class TensorRtEncoding:
+    """What the encoder left on the device; good until it runs again.
+
+    Attributes:
+        encoder: whose outputs they are.
+        batch: pictures B.
+    """
+
+    encoder: Executor
+    batch: int
+
+
+class TensorRtStepper:
+    """`ros2_captioner.beam_search.Stepper`; the state goes to and fro between two buffers."""
+
+    def __init__(
+        self,
+        cuda: Cuda,
+        decoder: Executor,
+        graphs: Mapping[str, Any],
+        encoding: TensorRtEncoding,
+        beam_width: int,
+    ) -> None:
+        self._decoder = decoder
+        self._sizes = {"B": encoding.batch, "K": beam_width}
+        self._state: dict[str, str] = dict(graphs["decoder"]["state"])
+        self._swapped = False
+        encoder = encoding.encoder
+        for name in graphs["decoder"]["inputs"]:
+            if name in self._state:
+                row_bytes = encoder.row_bytes(f"{name}0")
+                source, target = encoder.address(f"{name}0"), decoder.address(name)
+                cuda.repeat_rows(target, source, encoding.batch, row_bytes, beam_width)
+                decoder.bind(name, target)
+                decoder.bind(self._state[name], decoder.address(self._state[name]))
+            elif name in graphs["encoder"]["outputs"]:
+                decoder.bind(name, encoder.address(name))
+
+    def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
+        """See `ros2_captioner.beam_search.Stepper.step`."""
+        reorder = np.eye(parents.shape[1], dtype=np.float32)[parents]
+        found = self._decoder.run(
+            {"tokens": tokens, "reorder": reorder}, ("log_probs", "ids", "attention"), self._sizes
+        )
+        self._swapped = not self._swapped
+        for before, after in self._state.items():
+            addresses = [self._decoder.address(name) for name in (before, after)]
+            first, second = reversed(addresses) if self._swapped else addresses
+            self._decoder.bind(before, first)
+            self._decoder.bind(after, second)
+        return StepOutput(
+            found["log_probs"].copy(),
+            found["ids"].copy(),
+            found["attention"].astype(np.float32),
+        )
+
+
+class Executor:
+    """An engine's context with a buffer for each of its tensors, as large as they ever get.
+
+    Args:
+        cuda: allocates and copies.
+        engine: deserialised; says the tensors' types, which differ between variants.
+        graph: the manifest's inputs and outputs.
+
+    Raises:
+        BackendError: the engine takes other tensors than the manifest says.
+    """
+
+    def __init__(self, cuda: Cuda, engine: Any, graph: Mapping[str, Any]) -> None:
+        self._cuda, self._context = cuda, engine.create_execution_context()
+        self._inputs = set(graph["inputs"])
+        tensors = {**graph["inputs"], **graph["outputs"]}
+        self._shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+        self._dtypes = {name: _DTYPES[engine.get_tensor_dtype(name).name] for name in tensors}
+        largest = {"B": LIMITS.cameras, "K": LIMITS.beam_width}
+        sizes = {name: aligned(self._bytes(name, largest)) for name in tensors}
+        self._device = {name: DeviceBuffer(cuda, size) for name, size in sizes.items()}
+        self._host = {name: PinnedBuffer(cuda, size) for name, size in sizes.items()}
+        self._bound: dict[str, int] = {}
+        for name in tensors:
+            self.bind(name, self.address(name))
+        self._replay = Replay(cuda)
+
+    def address(self, name: str) -> int:
+        """Of a tensor's own buffer on the device."""
+        return self._device[name].address
+
+    def row_bytes(self, name: str) -> int:
+        """Bytes of one picture's part of a tensor whose first axis is B."""
+        return self._bytes(name, {"B": 1})
+
+    def bind(self, name: str, address: int) -> None:
+        """Let the engine read or write a tensor elsewhere on the device."""
+        if not self._context.set_tensor_address(name, address):
+            raise BackendError(f"the engine takes no tensor {name!r}; empty the engine cache")
+        self._bound[name] = address
+
+    def run(
+        self, inputs: Mapping[str, NDArray[Any]], outputs: tuple[str, ...], sizes: Mapping[str, int]
+    ) -> dict[str, NDArray[Any]]:
+        """Copy inputs to the device, run the engine and copy outputs back.
+
+        Args:
+            inputs: those that come from the host; the others lie on the device already.
+            outputs: those that the host needs.
+            sizes: of the dynamic axes.
+
+        Returns:
+            The outputs, good until the next run.
+        """
+        for name, array in inputs.items():
+            self._view(name, sizes)[...] = array
+        shape, addresses = tuple(sizes.items()), tuple(self._bound.values())
+        self._replay.queue(shape, addresses, lambda: self._queue(tuple(inputs), outputs, sizes))
+        self._cuda.wait()
+        return {name: self._view(name, sizes) for name in outputs}
+
+    def _queue(
+        self, inputs: tuple[str, ...], outputs: tuple[str, ...], sizes: Mapping[str, int]
+    ) -> None:
+        for name in inputs:
+            count = self._bytes(name, sizes)
+            self._cuda.to_device(self.address(name), self._host[name].address, count)
+        for name in self._inputs:
+            self._context.set_input_shape(name, self._shape(name, sizes))
+        if not self._context.execute_async_v3(int(self._cuda.stream)):
+            raise BackendError("TensorRT failed to run the model")
+        for name in outputs:
+            count = self._bytes(name, sizes)
+            self._cuda.to_host(self._host[name].address, self.address(name), count)
+
+    def _view(self, name: str, sizes: Mapping[str, int]) -> NDArray[Any]:
+        return self._host[name].view(0, self._shape(name, sizes), self._dtypes[name])
+
+    def _shape(self, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(sizes[size] if isinstance(size, str) else size for size in self._shapes[name])
+
+    def _bytes(self, name: str, sizes: Mapping[str, int]) -> int:
+        return int(np.prod(self._shape(name, sizes))) * np.dtype(self._dtypes[name]).itemsize
+
+
+def _engine(
+    trt: Any,
+    runtime: Any,
+    bundle: Bundle,
+    precision: str,
+    part: str,
+    cache: EngineCache,
+    build: bool,
+    progress: Progress | None,
+) -> bytes:
+    identity = engine_identity(trt, runtime, bundle, precision, part)
+    engine = cache.load(identity)
+    if engine is not None:
+        return engine
+    if not build:
+        raise BackendError(
+            f"no engine of this model for {identity['gpu']} yet; it is being built, or type: "
+            "ros2 run ros2_captioner build_engine"
+        )
+    engine = build_engine(trt, bundle, precision, part, LIMITS, progress)
+    cache.store(identity, engine)
+    return engine
+
+
+def engine_identity(
+    trt: Any, runtime: Any, bundle: Bundle, precision: str, part: str
+) -> dict[str, str]:
+    """All that an engine depends on; another value of any needs another engine."""
+    call = Cuda(runtime).call
+    gpu = call("cudaGetDeviceProperties", 0)
+    built_from = variant(precision, part)
+    file = bundle.graph(built_from, part).name
+    return {
+        "part": part,
+        "onnx": str(bundle.manifest["files"][file]["sha256"]),
+        "precision": f"int8 {REVISION}" if built_from == "int8" else built_from,
+        "limits": f"{LIMITS.cameras}x{LIMITS.beam_width}",
+        "tensorrt": f"{trt.__name__} {trt.__version__}",
+        "gpu": gpu.name.decode() if isinstance(gpu.name, bytes) else str(gpu.name),
+        "capability": f"{gpu.major}.{gpu.minor}",
+        "driver": str(call("cudaDriverGetVersion")),
+    }

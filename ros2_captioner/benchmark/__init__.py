@@ -1,0 +1,1 @@
+"""How long a caption takes, by the model alone and through the whole node."""

@@ -1,0 +1,105 @@
+"""``captioner_benchmark``: how long a caption takes here, alone and through the whole node."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ros2_captioner.backends.choice import BACKENDS, DEVICES
+from ros2_captioner.benchmark.model import measure_model
+from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
+from ros2_captioner.errors import CaptionerError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        rows = measure_model(
+            parsed.model,
+            parsed.backends,
+            parsed.precisions or (),
+            parsed.device,
+            parsed.beam_widths,
+            parsed.cameras,
+            parsed.rounds,
+        )
+        tables = {"captions": rows}
+        print(_table(tables["captions"]))
+        if parsed.node_rates:
+            tables["node"] = _measure_nodes(parsed)
+            print(f"\n{_table(tables['node'])}")
+        if parsed.json:
+            parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+    except (CaptionerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="captioner_benchmark",
+        description=f"Time whole captions of {STEPS} words of 640x480 frames, interleaved: every "
+        "round times each setting once, so that a busy machine slows them all alike. Times are "
+        "milliseconds a call, for all its cameras together, with the first and third quartile. "
+        "CIDEr is what the bundle was measured with.",
+    )
+    parser.add_argument("--model", default="", help="bundle (default: the shipped one)")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--precisions", nargs="+", help="default: all that the bundle carries")
+    parser.add_argument("--beam-widths", nargs="+", type=int, default=[1, 3, 5], metavar="K")
+    parser.add_argument("--cameras", nargs="+", type=int, default=[1, 4], metavar="N")
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--node-rates",
+        nargs="+",
+        type=float,
+        default=[],
+        metavar="HZ",
+        help="also run the whole node, with a camera of each of these rates (needs ROS 2)",
+    )
+    parser.add_argument(
+        "--node-seconds", type=float, default=20.0, metavar="S", help="default: %(default)s"
+    )
+    parser.add_argument("--json", type=Path, help="also write the rows as JSON")
+    return parser
+
+
+def _measure_nodes(parsed: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run the node with each backend, beam width and rate; returns a row each."""
+    from ros2_captioner.benchmark.node import measure_node  # late: it needs ROS
+
+    rows = []
+    for backend, width, rate_hz in product(parsed.backends, parsed.beam_widths, parsed.node_rates):
+        chosen = {"model": parsed.model, "backend": backend, "device": parsed.device,
+                  "beam_width": width, "min_length": STEPS, "max_length": STEPS}  # fmt: skip
+        found = measure_node(chosen, synthetic_frames(1)[0], rate_hz, parsed.node_seconds)
+        rows.append({"backend": backend, "beam_width": width, **found})
+    return rows
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Columns named as the keys of the rows."""
+    lines = [list(rows[0]), *([_shown(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Image messages of a rosbag2 recording, mcap or sqlite3, as they lie in it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ros2_captioner.errors import OptionsError
+
+IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
+
+
+class Recorded(NamedTuple):
+    """One message.
+
+    Attributes:
+        topic: it was recorded on.
+        time_ns: of recording, nanoseconds.
+        cdr: serialised as on the wire.
+    """
+
+    topic: str
+    time_ns: int
+    cdr: bytes
+
+
+class ImageBag:
+    """The image topics of a recording.
+
+    Args:
+        folder: of the bag, with its ``metadata.yaml``.
+        topics: to be read; empty reads all image topics.
+
+    Attributes:
+        types: ROS type by topic.
+
+    Raises:
+        OptionsError: rosbags is not installed, the folder is no bag, or it lacks a topic.
+    """
+
+    def __init__(self, folder: str, topics: Sequence[str] = ()) -> None:
+        try:
+            from rosbags.rosbag2 import Reader, ReaderError
+        except ImportError as error:
+            raise OptionsError(
+                "bags are read with rosbags, which is not installed; type: pip install rosbags"
+            ) from error
+        self._open: Callable[[], Any] = lambda: Reader(Path(folder))
+        try:
+            with self._open() as reader:
+                found = {
+                    (connection.topic, connection.msgtype) for connection in reader.connections
+                }
+        except (ReaderError, OSError) as error:
+            raise OptionsError(
+                f"bag is {folder!r}: {error}; expected a rosbag2 folder with metadata.yaml and its "
+                "mcap or sqlite3 files"
+            ) from error
+        images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
+        missing = sorted(set(topics) - set(images))
+        if missing or not images:
+            raise OptionsError(
+                f"{folder} holds no images on {missing or 'any topic'}; its topics are "
+                f"{sorted(found)}"
+            )
+        self.types = {
+            topic: kind for topic, kind in images.items() if not topics or topic in topics
+        }
+
+    def messages(self) -> Iterator[Recorded]:
+        """All messages of the topics in the order of their recording."""
+        with self._open() as reader:
+            wanted = [c for c in reader.connections if c.topic in self.types]
+            for connection, time_ns, cdr in reader.messages(wanted):
+                yield Recorded(connection.topic, time_ns, bytes(cdr))
+
+
+def restamped(cdr: bytes, sec: int, nanosec: int) -> bytes:
+    """A serialised image message with another time in its header."""
+    order = "<" if cdr[1] & 1 else ">"
+    stamp = struct.pack(f"{order}iI", sec, nanosec)
+    return cdr[:_STAMP] + stamp + cdr[_STAMP + len(stamp) :]

@@ -1,0 +1,97 @@
+"""Image and CompressedImage messages to RGB frames; trusts nothing that a message says.
+
+cv_bridge is not used: it is silently wrong for row padding, for a step that is too small and for
+broken JPEGs, and it refuses several encodings that cameras send.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from ros2_captioner.errors import FrameError
+from ros2_captioner.images.decoding import Pixels, check_size, decode
+from ros2_captioner.images.encodings import AnyPixels, Encoding, encoding_named
+
+MAX_PIXELS = 64_000_000  # 8K UHD is 33 million; a larger header is a broken one
+
+
+class ImageMessage(Protocol):
+    """The fields of sensor_msgs/Image that the conversion reads."""
+
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: int
+    step: int
+    data: bytes
+
+
+class CompressedImageMessage(Protocol):
+    """The fields of sensor_msgs/CompressedImage that the conversion reads."""
+
+    format: str
+    data: bytes
+
+
+def image_to_rgb(message: ImageMessage) -> Pixels:
+    """Convert a raw image.
+
+    Args:
+        message: a sensor_msgs/Image, rows possibly padded, of one of
+            `ros2_captioner.images.encodings.ENCODINGS`. 16UC1 and
+            32FC1 count as depth and are stretched to 8 bits; mono16 keeps its high byte.
+
+    Returns:
+        uint8 ``[height, width, 3]`` RGB.
+
+    Raises:
+        FrameError: with reason ``unknown_encoding``, ``bad_size``, ``too_large``, ``short_step``,
+            ``short_data`` or ``unconvertible``.
+    """
+    encoding = encoding_named(message.encoding)
+    check_size(message.width, message.height, MAX_PIXELS)
+    dtype = np.dtype(encoding.dtype).newbyteorder(">" if message.is_bigendian else "<")
+    row_bytes = message.width * encoding.channels * dtype.itemsize
+    rows = int(message.height * encoding.rows_per_height)
+    if message.step < row_bytes:
+        raise FrameError(
+            "short_step",
+            f"found step {message.step}; expected at least {row_bytes} for {message.width} pixels "
+            f"of {message.encoding}",
+        )
+    data = np.frombuffer(message.data, np.uint8)
+    if data.size < message.step * rows:
+        raise FrameError(
+            "short_data",
+            f"found {data.size} bytes; expected {message.step * rows} (step {message.step} x "
+            f"{rows} rows)",
+        )
+    table = data[: message.step * rows].reshape(rows, message.step)[:, :row_bytes]
+    pixels = np.ascontiguousarray(table).view(dtype).astype(dtype.newbyteorder("="), copy=False)
+    return _to_rgb(encoding, pixels.reshape(rows, message.width, encoding.channels), message)
+
+
+def _to_rgb(encoding: Encoding, pixels: AnyPixels, message: ImageMessage) -> Pixels:
+    try:
+        return np.ascontiguousarray(encoding.to_rgb(pixels), dtype=np.uint8)
+    except cv2.error as error:  # e.g. an odd width in a format that pairs pixels
+        raise FrameError(
+            "unconvertible",
+            f"OpenCV refuses a {message.width}x{message.height} {message.encoding} picture; "
+            "expected even sides for YUV and at least 2x2 pixels for Bayer encodings",
+        ) from error
+
+
+def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
+    """Convert a JPEG, PNG or other compressed image that OpenCV decodes.
+
+    Returns:
+        uint8 ``[height, width, 3]`` RGB.
+
+    Raises:
+        FrameError: see `ros2_captioner.images.decoding.decode`.
+    """
+    return decode(bytes(message.data), f"format {message.format[:40]!r}", MAX_PIXELS)

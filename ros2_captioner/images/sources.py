@@ -1,0 +1,81 @@
+"""Pictures of a folder, frames of a video file or of a webcam, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.errors import FrameError
+from ros2_captioner.images.files import IMAGE_SUFFIXES, images_in, read_image
+
+
+def frames_from(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
+    """Frames of a source, uint8 ``[height, width, 3]`` RGB.
+
+    Args:
+        source: a folder of pictures (taken in name order), one picture, a video file, or a webcam
+            as its number or ``/dev/video*``.
+        loop: begin anew at the end; a webcam has none.
+
+    Raises:
+        FrameError: nothing readable is there, at the first frame.
+    """
+    path = Path(source)
+    if source.isdecimal() or source.startswith("/dev/"):
+        return _video(source, loop=False)
+    if path.is_dir():
+        return _images(images_in(path), loop)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _images([path], loop)
+    if path.is_file():
+        return _video(source, loop)
+    raise FrameError(
+        "no_source",
+        f"found nothing at {source!r}; expected a folder of pictures, a picture, a video file, or "
+        "a webcam such as 0 or /dev/video0",
+    )
+
+
+def shrink(frame: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """The frame with its longer side at most ``max_side`` pixels; 0 leaves it as it is."""
+    height, width = frame.shape[:2]
+    scale = max_side / max(height, width)
+    if max_side == 0 or scale >= 1:
+        return frame
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _images(paths: list[Path], loop: bool) -> Iterator[NDArray[np.uint8]]:
+    while True:
+        for path in paths:
+            yield read_image(path)
+        if not loop:
+            return
+
+
+def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
+    while True:
+        capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+        frames = 0
+        try:
+            while True:
+                read, frame = capture.read()
+                if not read:
+                    break
+                frames += 1
+                yield np.ascontiguousarray(frame[:, :, ::-1], dtype=np.uint8)
+        finally:
+            capture.release()
+        if frames == 0:
+            raise FrameError(
+                "no_source",
+                f"cannot read a frame from {source}; expected a video that OpenCV decodes, or a "
+                "webcam that no other program holds",
+            )
+        if not loop:
+            return

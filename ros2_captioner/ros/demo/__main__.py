@@ -1,0 +1,150 @@
+"""The demo: the real node and a camera that plays photographs, then a picture of it all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import String
+
+from ros2_captioner.captions import Caption
+from ros2_captioner.errors import CaptionerError, FrameError
+from ros2_captioner.figure import attention_figure, stacked
+from ros2_captioner.images.conversion import compressed_to_rgb
+from ros2_captioner.images.files import images_in, write_image
+from ros2_captioner.ros.demo.photographs import collect_photographs
+from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
+
+_TOPIC = "/camera/image_raw"
+_RATE_HZ = 1.0
+_START_TIMEOUT_S = 60.0
+
+Stamp = tuple[int, int]
+Pair = tuple[NDArray[np.uint8], Caption]
+
+
+class Audience(Node):
+    """Listens to the camera and to the captions, and pairs them by the stamp.
+
+    Attributes:
+        captioned: by JPEG, the picture and its caption; a picture played twice counts once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("captioner_demo")
+        self._frames: dict[Stamp, CompressedImage] = {}
+        self.captioned: dict[bytes, Pair] = {}
+        self.create_subscription(CompressedImage, f"{_TOPIC}/compressed", self._on_frame, 10)
+        self.create_subscription(String, "/scene_caption", self._on_sentence, 10)
+        self.create_subscription(String, "/scene_caption/detail", self._on_detail, 10)
+
+    def _on_frame(self, message: CompressedImage) -> None:
+        stamp = message.header.stamp
+        self._frames[stamp.sec, stamp.nanosec] = message
+
+    def _on_sentence(self, message: String) -> None:
+        print(f"/scene_caption: {message.data}", flush=True)
+
+    def _on_detail(self, message: String) -> None:
+        detail = json.loads(message.data)
+        stamp = (detail["stamp"]["sec"], detail["stamp"]["nanosec"])
+        message = self._frames.get(stamp)
+        if message is not None:
+            pair = compressed_to_rgb(message), _caption(detail)
+            self.captioned.setdefault(bytes(message.data), pair)
+
+
+def _caption(detail: dict[str, Any]) -> Caption:
+    words = detail["words"]
+    return Caption(
+        detail["caption"],
+        detail["score"],
+        tuple(entry["word"] for entry in words),
+        tuple(entry["log_prob"] for entry in words),
+        np.asarray([entry["attention"] for entry in words], np.float32),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns 0 if every photograph got its caption."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ros2_captioner.ros.demo",
+        description="Start the captioner node and a camera that plays photographs, print what "
+        "arrives on /scene_caption, and draw photographs, captions and attention.",
+    )
+    parser.add_argument(
+        "--photographs", default="", help="folder of pictures (default: some that packages ship)"
+    )
+    parser.add_argument(
+        "--output", default="build/demo/captions.png", help="picture to write (%(default)s)"
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        return _run(parsed.photographs, Path(parsed.output))
+    except (CaptionerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(photographs: str, output: Path) -> int:
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if photographs and not Path(photographs).is_dir():
+        raise FrameError("no_source", f"found no folder {photographs}; expected one with pictures")
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(photographs or own)
+        if not photographs:
+            collect_photographs(folder)
+        expected = len(images_in(folder))
+        captioned = _watch(folder, expected)
+    if captioned:
+        write_image(str(output), stacked([attention_figure(*pair) for pair in captioned]))
+        print(f"wrote {output}")
+    print(f"{len(captioned)} captions for {expected} photographs")
+    return 0 if len(captioned) == expected else 1
+
+
+def _watch(folder: Path, expected: int) -> list[Pair]:
+    """Play the folder until each picture has its caption; returns pictures with captions."""
+    node_parameters = {"image_topics": [f"{_TOPIC}/compressed"], "publish_attention": True,
+                       "max_frame_age_s": 0.0}  # fmt: skip
+    player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
+                         "rate_hz": _RATE_HZ}  # fmt: skip
+    processes: list[Child] = []
+    rclpy.init()
+    audience = Audience()
+    try:
+        processes.append(start_node("captioner_node", node_parameters))
+        _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
+        processes.append(start_node("image_player", player_parameters))
+        _spin(audience, lambda: len(audience.captioned) >= expected, processes, expected)
+        return list(audience.captioned.values())
+    finally:
+        stop_nodes(processes)
+        audience.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _spin(audience: Audience, condition: Any, processes: list[Child], extra_s: float = 0) -> None:
+    """Spin until the condition holds, a process ends, or the time is up."""
+    deadline = time.monotonic() + _START_TIMEOUT_S + extra_s
+    while not condition() and time.monotonic() < deadline:
+        if any(process.poll() is not None for process in processes):
+            return
+        rclpy.spin_once(audience, timeout_sec=0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

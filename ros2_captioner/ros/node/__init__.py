@@ -1,0 +1,1 @@
+"""The lifecycle node ``captioner`` and its parts."""

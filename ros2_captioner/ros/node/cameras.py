@@ -1,0 +1,146 @@
+"""Subscriptions to image topics whose type is learnt from the graph."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+from sensor_msgs.msg import CompressedImage, Image
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.ros.messages.images import IMAGE_TYPES
+from ros2_captioner.ros.node.parameters import Settings
+from ros2_captioner.ros.node.qos import camera_profile, overriding_options
+from ros2_captioner.stream.mailbox import Mailbox, ReceivedImage
+from ros2_captioner.stream.statistics import Statistics
+
+_PATIENCE_S = 3.0  # cameras may start after the node
+
+
+class Camera:
+    """One image topic; follows the publisher's type when it appears or changes.
+
+    Args:
+        node: makes the subscription.
+        topic: as in ``image_topics``; ``/compressed`` at its end means CompressedImage.
+        settings: QoS of the subscription.
+        mailbox: where frames go.
+        statistics: counts them.
+
+    Attributes:
+        problem: what keeps frames from coming, and the remedy; empty if nothing does.
+
+    Raises:
+        OptionsError: ``qos_overrides`` of the topic make no sense.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        settings: Settings,
+        mailbox: Mailbox,
+        statistics: Statistics,
+    ) -> None:
+        self.topic = node.resolve_topic_name(topic)
+        self._node = node
+        self._mailbox = mailbox
+        self._statistics = statistics
+        self._qos = camera_profile(settings)
+        self.problem = ""
+        self._told, self._since_s = "", time.monotonic()
+        self._group = MutuallyExclusiveCallbackGroup()
+        self._type: type = CompressedImage if topic.endswith("/compressed") else Image
+        self._subscription = self._subscribe()
+
+    def inspect(self) -> None:
+        """Follow the publishers' type; say once what keeps frames from coming, and the remedy."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        self._follow_type({publisher.topic_type for publisher in publishers})
+        problem = self._find_problem(publishers)
+        now_s = time.monotonic()
+        if problem != self.problem:
+            self.problem, self._since_s = problem, now_s
+        if problem != self._told and now_s - self._since_s > _PATIENCE_S:
+            self._told = problem
+            if problem:
+                self._node.get_logger().warning(problem)
+
+    def _follow_type(self, found: set[str]) -> None:
+        wanted = next((IMAGE_TYPES[name] for name in sorted(found) if name in IMAGE_TYPES), None)
+        if wanted is not None and wanted is not self._type and self._type_name() not in found:
+            self._node.get_logger().info(f"{self.topic} carries {wanted.__name__}")
+            self._node.destroy_subscription(self._subscription)
+            self._type = wanted
+            self._subscription = self._subscribe()
+
+    def _find_problem(self, publishers: Sequence[TopicEndpointInfo]) -> str:
+        if not publishers:
+            return f"nothing publishes {self.topic}; {self._published_images()}"
+        types = sorted({publisher.topic_type for publisher in publishers})
+        if self._type_name() not in types:
+            return f"{self.topic} carries {types}; expected one of {sorted(IMAGE_TYPES)}"
+        reliabilities = {publisher.qos_profile.reliability for publisher in publishers}
+        if (
+            self._qos.reliability == ReliabilityPolicy.RELIABLE
+            and ReliabilityPolicy.RELIABLE not in reliabilities
+        ):
+            return (
+                f"{self.topic} is published best effort, but image_reliability is reliable, so no "
+                "frame comes; set image_reliability to best_effort (or mend qos_overrides)"
+            )
+        if self._type is Image and self._statistics.silent_s(self.topic) > _PATIENCE_S:
+            return (
+                f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "
+                "lost by Fast DDS's defaults: publish JPEG, or start the publisher with "
+                "config/fastdds_large_images.xml (its head says how)"
+            )
+        return ""
+
+    def _published_images(self) -> str:
+        found = [
+            name
+            for name, types in self._node.get_topic_names_and_types()
+            if name != self.topic
+            and set(types) & set(IMAGE_TYPES)
+            and "/overlay" not in name
+            and self._node.count_publishers(name)
+        ]
+        if not found:
+            return "no image topic is published at all; start the camera"
+        return f"set image_topics to some of {found}"
+
+    def close(self) -> None:
+        """Drop the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _type_name(self) -> str:
+        return f"sensor_msgs/msg/{self._type.__name__}"
+
+    def _subscribe(self) -> Subscription:
+        overrides = overriding_options(self._node, self.topic, "subscription")
+        try:
+            return self._node.create_subscription(
+                self._type,
+                self.topic,
+                self._receive,
+                self._qos,  # afterwards it holds the overrides as well
+                callback_group=self._group,
+                qos_overriding_options=overrides,
+            )
+        except (RuntimeError, TypeError, ParameterException) as error:
+            raise OptionsError(
+                f"qos_overrides of {self.topic}: {error}; expected history keep_last or keep_all, "
+                "depth an integer, reliability best_effort or reliable"
+            ) from error
+
+    def _receive(self, message: object) -> None:
+        self._statistics.received(self.topic)
+        if self._mailbox.put(ReceivedImage(self.topic, message, time.monotonic())):
+            self._statistics.dropped(self.topic, "replaced")

@@ -1,0 +1,118 @@
+"""What ``/diagnostics`` says, and the rules for its levels.
+
+Camera: STALE without a frame for five seconds; ERROR when frames came and every one of the last
+period was refused; WARN when some were; else OK.
+Model: ERROR when the model hangs; WARN when the node is not configured, or a runtime failed and
+another goes on in its place; else OK, with the reason why it rests, if it does.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping, Sequence
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.stream.statistics import CameraReport
+
+HANGS_AFTER_S = 1.5
+_STALE_AFTER_S = 5.0
+
+
+def diagnostic_array(stamp: Time, statuses: Sequence[DiagnosticStatus]) -> DiagnosticArray:
+    """A message of several statuses, stamped by the node's clock."""
+    message = DiagnosticArray(status=list(statuses))
+    message.header.stamp = stamp
+    return message
+
+
+def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticStatus:
+    """One camera: rate, age of the newest frame, drops by reason, last error.
+
+    Args:
+        node: name of the node.
+        report: of the camera.
+        problem: what keeps frames from coming, if it is known.
+    """
+    if report.silent_s > _STALE_AFTER_S:
+        silence = f"no frame for {report.silent_s:.0f} s"
+        level, message = DiagnosticStatus.STALE, problem or silence
+    elif report.new_faults and not report.new_captioned:
+        level, message = DiagnosticStatus.ERROR, report.last_error
+    elif report.new_faults:
+        level, message = DiagnosticStatus.WARN, report.last_error
+    else:
+        level, message = DiagnosticStatus.OK, f"{report.rate_hz:.1f} Hz"
+    values = {
+        "rate (Hz)": f"{report.rate_hz:.1f}",
+        "age of the newest frame (s)": f"{report.silent_s:.2f}",
+        "received": str(report.received),
+        "captioned": str(report.captioned),
+        **{f"dropped: {reason}": str(count) for reason, count in sorted(report.dropped.items())},
+        "last error": report.last_error,
+    }
+    return _status(level, f"{node}: {report.camera}", message, report.camera, values)
+
+
+def model_status(
+    node: str,
+    *,
+    rests: str,
+    trouble: str,
+    busy_s: float,
+    model: Mapping[str, str],
+    latencies_s: tuple[float | None, float | None],
+) -> DiagnosticStatus:
+    """The model and the process.
+
+    Args:
+        node: name of the node.
+        rests: why nothing is captioned; empty while captioning.
+        trouble: see `Captioner.trouble`.
+        busy_s: seconds that the present batch has taken.
+        model: see `model_values`; empty while no model is loaded.
+        latencies_s: median and 95th percentile from arrival to caption.
+    """
+    if busy_s > HANGS_AFTER_S:
+        level, message = DiagnosticStatus.ERROR, f"one batch has taken {busy_s:.1f} s so far"
+    elif not model:
+        level, message = DiagnosticStatus.WARN, "not configured: no model is loaded"
+    elif trouble:
+        level, message = DiagnosticStatus.WARN, trouble
+    else:
+        level, message = DiagnosticStatus.OK, rests or "captioning"
+    median, high = ("" if value is None else f"{1000 * value:.0f}" for value in latencies_s)
+    values = {
+        **model,
+        "latency p50 (ms)": median,
+        "latency p95 (ms)": high,
+        "peak memory (MiB)": str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024),
+    }
+    return _status(level, f"{node}: model", message, model.get("name", ""), values)
+
+
+def model_values(captioner: Captioner) -> dict[str, str]:
+    """What is loaded, where it runs, and why nowhere better."""
+    backend, bundle = captioner.backend, captioner.bundle
+    return {
+        "name": str(bundle.manifest["name"]),
+        "digest": bundle.digest,
+        "backend": backend.name,
+        "device": backend.device,
+        "precision": backend.precision,
+        "passed over": captioner.reason,
+    }
+
+
+def _status(
+    level: bytes, name: str, message: str, hardware: str, values: Mapping[str, str]
+) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=level,
+        name=name,
+        message=message,
+        hardware_id=hardware,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )

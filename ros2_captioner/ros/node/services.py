@@ -1,0 +1,66 @@
+"""The services ``~/caption`` and ``~/enable``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from std_srvs.srv import SetBool, Trigger
+
+from ros2_captioner.ros.node.worker import CaptionWorker
+
+
+class CaptionServices:
+    """Answers requests for captions, and holds the switch that stops unasked ones.
+
+    Args:
+        node: offers the services.
+        worker: returns the worker of the active node, else None.
+
+    Attributes:
+        enabled: what ``~/enable`` was last told.
+    """
+
+    def __init__(self, node: Node, worker: Callable[[], CaptionWorker | None]) -> None:
+        self.enabled = True
+        self._node, self._worker = node, worker
+        # A group of its own: a request that waits for the worker holds nobody else up.
+        node.create_service(
+            Trigger, "~/caption", self._caption, callback_group=ReentrantCallbackGroup()
+        )
+        node.create_service(SetBool, "~/enable", self._enable)
+
+    async def _caption(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Caption the newest frame of every camera now, also while disabled."""
+        del request
+        worker = self._worker()
+        if worker is None:
+            response.message = "not active; type: ros2 lifecycle set /captioner activate"
+            return response
+        future = worker.request()
+        future.add_done_callback(lambda _: self._wake_executor())
+        while not future.done():
+            await _NextTurn()
+        response.success, response.message = future.result()
+        return response
+
+    def _wake_executor(self) -> None:
+        if self._node.executor is not None:
+            self._node.executor.wake()
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self.enabled = request.data
+        response.success = True
+        response.message = "captioning" if request.data else "resting; ~/caption still answers"
+        self._node.get_logger().info(f"enabled: {self.enabled}")
+        return response
+
+
+class _NextTurn:
+    """Awaited in a callback, it leaves the executor to others until it next wakes."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield

@@ -1,0 +1,1 @@
+"""Nodes that publish images as a camera does."""

@@ -1,0 +1,36 @@
+"""Start this package's nodes as processes, and end them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_STOP_TIMEOUT_S = 10.0
+
+Child = subprocess.Popen[bytes]
+
+
+def start_node(name: str, parameters: Mapping[str, Any]) -> Child:
+    """Run one of the entry points of `ros2_captioner.ros.executables` with these parameters."""
+    program = f"from ros2_captioner.ros.executables import {name}; {name}()"
+    command = [sys.executable, "-c", program, "--ros-args"]
+    for parameter, value in parameters.items():
+        command += ["-p", f"{parameter}:={json.dumps(value)}"]
+    return subprocess.Popen(command)
+
+
+def stop_nodes(children: Iterable[Child]) -> None:
+    """Interrupt them all, then wait; one that does not end is killed."""
+    children = list(children)
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+    for child in children:
+        try:
+            child.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()

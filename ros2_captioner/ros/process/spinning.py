@@ -1,0 +1,71 @@
+"""Run one node as a process that ends cleanly on SIGINT and SIGTERM."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import rclpy
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.ros.process.signals import ignore_signals, on_signal
+
+NodeType = TypeVar("NodeType", bound=Node)
+_EXECUTOR_TIMEOUT_S = 1.0
+_DELIVERY = Duration(seconds=2.0)
+
+
+def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None) -> int:
+    """Make a node, begin its work and spin until a signal or a shutdown.
+
+    Args:
+        make: constructs the node; may raise `CaptionerError`.
+        begin: called once, in the first turn of the executor, so that the node already answers.
+
+    Returns:
+        0 after a clean end, 1 if the node could not be made.
+    """
+    executor: SingleThreadedExecutor | None = None
+    node: NodeType | None = None
+    stop: Future[None] = Future()
+    on_signal(lambda: stop.set_result(None))
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        executor = SingleThreadedExecutor()
+        node = make()
+        executor.add_node(node)
+        if begin is not None:
+            executor.create_task(begin, node)
+        executor.spin_until_future_complete(stop)
+    except ExternalShutdownException:
+        pass
+    except CaptionerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        ignore_signals()
+        if executor is not None:
+            executor.shutdown(timeout_sec=_EXECUTOR_TIMEOUT_S)
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def end_after_delivery(node: Node, publishers: Iterable[Publisher]) -> None:
+    """End the process once reliable subscribers have all that was published, or after 2 s.
+
+    A publisher may know a subscriber before that one knows it; what it sent meanwhile would be lost
+    with it.
+    """
+    for publisher in publishers:
+        publisher.wait_for_all_acked(_DELIVERY)
+    node.get_logger().info("played to the end")
+    rclpy.try_shutdown()

@@ -1,0 +1,1 @@
+"""Between the cameras and the model, without ROS: which frames are captioned, and their counts."""

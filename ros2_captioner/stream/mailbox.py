@@ -1,0 +1,79 @@
+"""The newest frame of each camera, handed from the subscriptions to the worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ReceivedImage:
+    """A message not yet converted, so that frames never captioned cost nothing.
+
+    Attributes:
+        camera: topic name.
+        message: Image or CompressedImage as received.
+        received_s: monotonic time of arrival.
+    """
+
+    camera: str
+    message: Any
+    received_s: float
+
+
+class Mailbox:
+    """Keeps one image per camera; a newer one replaces it. All methods are thread-safe."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._images: dict[str, ReceivedImage] = {}
+        self._flushing = False
+        self._closed = False
+
+    def put(self, received: ReceivedImage) -> bool:
+        """Leave an image; returns whether it replaced one that nobody had taken."""
+        with self._condition:
+            replaced = received.camera in self._images
+            self._images[received.camera] = received
+            self._condition.notify()
+            return replaced
+
+    def take(self, due: Callable[[str], bool], timeout_s: float | None) -> list[ReceivedImage]:
+        """Wait for images and take them, at most one per camera.
+
+        Args:
+            due: whether a camera's image may be taken now; others stay.
+            timeout_s: longest wait; None waits until an image comes or the mailbox closes.
+
+        Returns:
+            Oldest first; empty after the timeout or when the mailbox is closed.
+        """
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._closed or self._flushing or any(map(due, self._images)), timeout_s
+            )
+            if self._closed:
+                return []
+            ready = [c for c in self._images if self._flushing or due(c)]
+            self._flushing = False
+            images = [self._images.pop(camera) for camera in ready]
+            return sorted(images, key=lambda received: received.received_s)
+
+    def flush(self) -> None:
+        """Make the next `take` return at once with all images, due or not."""
+        with self._condition:
+            self._flushing = True
+            self._condition.notify()
+
+    def close(self) -> None:
+        """Wake the taker for good."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed

@@ -1,0 +1,46 @@
+import numpy as np
+import onnxruntime
+import pytest
+
+from ros2_captioner.backends.tensorrt.signed_int8 import signed_encoder
+from ros2_captioner.bundle import load_bundle
+from ros2_captioner.preprocess import preprocess
+
+onnx = pytest.importorskip("onnx")
+
+
+@pytest.fixture(scope="module")
+def signed():
+    return signed_encoder(load_bundle().graph("int8", "encoder"))
+
+
+def test_all_that_is_quantised_is_signed_and_symmetric(signed):
+    graph = onnx.load_from_string(signed).graph
+    constants = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
+    quantisers = [node for node in graph.node if node.op_type.endswith("uantizeLinear")]
+    assert len(quantisers) > 100
+    for node in quantisers:
+        zero = constants[node.input[2]]
+        assert zero.dtype == np.int8 and not zero.any(), node.name
+    floats = {array.dtype for array in constants.values() if array.dtype.kind == "f"}
+    assert floats == {np.dtype(np.float16)}
+
+
+def test_it_computes_what_the_unsigned_graph_does_up_to_rounding(signed, photograph):
+    frames = preprocess(photograph, 224)[None]
+
+    def features(graph):
+        session = onnxruntime.InferenceSession(
+            graph,
+            providers=["CPUExecutionProvider"],
+            # Biases that ONNX Runtime quantises by itself underflow in float16.
+            disabled_optimizers=["WeightBiasQuantization"],
+        )
+        return session.run(["features"], {"frames": frames})[0].astype(np.float32)
+
+    exact = features(load_bundle().graph("float16", "encoder"))
+    error, unsigned_error = (
+        np.linalg.norm(features(graph) - exact) / np.linalg.norm(exact)
+        for graph in (signed, load_bundle().graph("int8", "encoder"))
+    )
+    assert 0 < error < 2 * unsigned_error

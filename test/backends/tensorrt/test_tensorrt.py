@@ -1,0 +1,238 @@
+"""The TensorRT backend: real parser and builder, simulated device, and a GPU where there is one."""
+
+import dataclasses
+import gc
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import simulated_gpu
+
+from ros2_captioner.backends.tensorrt import backend as tensorrt_backend
+from ros2_captioner.backends.tensorrt import cuda, engines
+from ros2_captioner.bundle import load_bundle
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BackendError
+from ros2_captioner.preprocess import preprocess_batch
+from ros2_captioner.tools import build_engine as build_tool
+
+ROOT = Path(__file__).parents[3]
+BACKENDS = ROOT / "ros2_captioner/backends/tensorrt"
+SOURCES = [BACKENDS / name for name in ("engines.py", "backend.py")]
+CUDA_SOURCES = [BACKENDS / name for name in ("cuda.py", "cuda_graphs.py", "backend.py")]
+API = json.loads((ROOT / "test/support/tensorrt_api.json").read_text())
+HAS_RTX = importlib.util.find_spec("tensorrt_rtx") is not None
+HAS_ONNX = importlib.util.find_spec("onnx") is not None
+needs_onnx = pytest.mark.skipif(not HAS_ONNX, reason="onnx is not installed")
+needs_rtx = pytest.mark.skipif(not HAS_RTX, reason="tensorrt-rtx-cu13 is not installed")
+
+
+def no_gpu():
+    try:
+        cuda.check_driver()
+    except BackendError as error:
+        return str(error)
+    return ""
+
+
+needs_gpu = pytest.mark.skipif(bool(no_gpu()), reason=no_gpu() or "there is a GPU")
+
+
+@pytest.fixture
+def runtime():
+    return simulated_gpu.Runtime()
+
+
+@pytest.fixture
+def gpu(monkeypatch, tmp_path, runtime):
+    """Let the backend run on host memory; returns the list of engines that were built."""
+    built = []
+
+    def build(trt, bundle, precision, part, limits, progress=None):
+        built.append(part)
+        return engines.onnx_model(bundle, precision, part)
+
+    for module in (tensorrt_backend, cuda, engines):
+        for name, value in {
+            "check_driver": lambda: None,
+            "import_runtime": lambda: runtime,
+            "import_tensorrt": simulated_gpu.tensorrt,
+            "build_engine": build,
+        }.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    yield built
+    gc.collect()
+    assert not runtime.memory, "device memory was not freed"
+    assert not runtime.graphs, "graphs were not freed"
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return Captioner.load(precision="float16", device="cpu", backend="onnxruntime")
+
+
+@pytest.mark.parametrize("beam_width", [1, 3, 5])
+def test_captions_equal_onnxruntime_word_for_word(gpu, runtime, reference, photograph, beam_width):
+    frames = [photograph, photograph[::-1], photograph[:, ::-1]]
+    options = options_with(reference, beam_width)
+    expected = reference.caption(frames, options).captions
+    captioner = Captioner.load(backend="tensorrt")
+    found = captioner.caption(frames, options).captions
+    assert [c.text for c in found] == [c.text for c in expected]
+    assert [c.score for c in found] == pytest.approx([c.score for c in expected], abs=1e-3)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)
+    assert runtime.launches > 5  # steps were replayed
+    # The same buffers again, for fewer pictures.
+    assert captioner.caption([frames[2]], options).captions[0].text == expected[2].text
+    assert captioner.backend.name == "tensorrt" and captioner.backend.precision == "float16"
+
+
+def options_with(captioner, beam_width):
+    return dataclasses.replace(captioner.default_options(), beam_width=beam_width)
+
+
+def test_engines_are_built_once(gpu):
+    Captioner.load(backend="tensorrt")
+    assert gpu == ["encoder", "decoder"]
+    Captioner.load(backend="tensorrt")
+    assert gpu == ["encoder", "decoder"]
+
+
+def test_auto_captions_on_the_cpu_while_engines_are_built(gpu, photograph):
+    captioner = Captioner.load()
+    assert captioner.backend.name == "onnxruntime" and not gpu
+    assert "no engine of this model for Simulated yet" in captioner.trouble
+    captioner.caption([photograph])
+    captioner._failover._search.join()
+    captioner.caption([photograph])
+    assert captioner.backend.name == "tensorrt" and not captioner.trouble
+
+
+def test_too_many_pictures_are_left_to_another_backend(gpu, photograph):
+    captioner = Captioner.load(backend="tensorrt")
+    with pytest.raises(BackendError, match="at most 8"):
+        captioner.backend.encode(np.zeros((9, 224, 224, 3), np.uint8))
+
+
+def first_word(captioner, picture):
+    """How likely the likeliest first words are; a whole caption may tip over at a rounding."""
+    backend, start = captioner.backend, captioner.bundle.vocabulary.start
+    encoding = backend.encode(preprocess_batch([picture], captioner.bundle.image_size))
+    stepper = backend.start(encoding, 1)
+    output = stepper.step(np.full((1, 1), start, np.int32), np.zeros((1, 1), np.int64))
+    likely = zip(output.ids[0, 0, :5].tolist(), np.exp(output.log_probs[0, 0, :5]), strict=True)
+    return {word: float(chance) for word, chance in likely}
+
+
+@needs_onnx
+def test_int8_captions_with_a_signed_encoder_and_the_float16_decoder(gpu, reference, photograph):
+    captioner = Captioner.load(backend="tensorrt", precision="int8")
+    assert captioner.caption([photograph]).captions[0].words
+    assert captioner.backend.precision == "int8" and gpu == ["encoder", "decoder"]
+    found, expected = (first_word(c, photograph) for c in (captioner, reference))
+    assert found == pytest.approx(expected, abs=0.05) and found != expected
+    # The decoder's engine is the one of float16.
+    Captioner.load(backend="tensorrt")
+    assert gpu == ["encoder", "decoder", "encoder"]
+
+
+def test_int8_without_onnx_says_what_to_type(gpu, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(BackendError, match="pip install onnx"):
+        Captioner.load(backend="tensorrt", precision="int8")
+
+
+def test_the_tool_builds_beforehand(gpu, capsys):
+    assert build_tool.main([]) == 0
+    assert "are ready" in capsys.readouterr().out and gpu == ["encoder", "decoder"]
+
+
+@pytest.mark.skipif(not no_gpu(), reason="this machine has a GPU")
+def test_without_a_driver_there_is_one_clear_error_and_auto_goes_on(capsys):
+    with pytest.raises(BackendError, match="no NVIDIA driver|no usable GPU"):
+        Captioner.load(backend="tensorrt")
+    assert build_tool.main([]) == 1 and "error: " in capsys.readouterr().err
+    assert Captioner.load().backend.name == "onnxruntime"
+
+
+def test_old_tensorrt_is_refused(monkeypatch):
+    old = SimpleNamespace(__version__="8.6.1", NetworkDefinitionCreationFlag=object())
+    monkeypatch.setattr(engines.importlib, "import_module", lambda name: old)
+    with pytest.raises(BackendError, match=r"found TensorRT 8.6.1; expected 10.3"):
+        engines.import_tensorrt()
+
+
+# Which class each object of the code is of.
+OWNERS = {
+    "builder": "Builder", "network": "INetworkDefinition", "parser": "OnnxParser",
+    "config": "IBuilderConfig", "profile": "IOptimizationProfile", "context": "IExecutionContext",
+    "engine": "ICudaEngine", "_trt_runtime": "Runtime",
+}  # fmt: skip
+RTX_ALONE = {"ComputeCapability", "num_compute_capabilities", "set_compute_capability"}
+
+
+@pytest.mark.parametrize("version", [version for version in API if version != "8.6.1"])
+def test_every_name_of_tensorrt_exists_in(version):
+    """`tensorrt_api.json` was read off the vendor's own bindings."""
+    api, names = API[version], "|".join(OWNERS)
+    for source in SOURCES:
+        text = source.read_text()
+        for owner, member in re.findall(r"\btrt\.([A-Z]\w+)(?:\.(\w+))?", text):
+            if owner not in RTX_ALONE:
+                assert owner in api["_module"], owner
+                assert not member or member in api[owner], (owner, member)
+        for name, member in re.findall(rf"\b_?({names})\.([a-z]\w+)", text):
+            assert member in RTX_ALONE or member in api[OWNERS[name]], (name, member)
+
+
+def test_every_name_of_cuda_exists():
+    runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-python is not installed")
+    text = "".join(source.read_text() for source in CUDA_SOURCES)
+    names = re.findall(r'"(cuda[A-Z]\w+)"|runtime\.(cuda\w+)', text)
+    for name in {call or constant for call, constant in names}:
+        assert hasattr(runtime, name), name
+
+
+def test_8_6_lacks_what_is_needed():
+    assert "STRONGLY_TYPED" not in API["8.6.1"]["NetworkDefinitionCreationFlag"]
+
+
+@needs_rtx
+@needs_onnx
+@pytest.mark.parametrize(
+    ("precision", "part"), [("float16", "encoder"), ("float16", "decoder"), ("int8", "encoder")]
+)
+@pytest.mark.parametrize("capability", ["SM86", "SM120"])
+def test_graphs_build_with_the_real_parser_and_builder(precision, part, capability):
+    trt, seen = engines.import_tensorrt(), []
+    plan = engines.build_engine(
+        trt, load_bundle(), precision, part, tensorrt_backend.LIMITS,
+        lambda *step: seen.append(step), capability,
+    )  # fmt: skip
+    assert len(plan) > 1_000_000 and seen
+
+
+@needs_rtx
+def test_what_cannot_be_parsed_is_named(bundle_copy):
+    (bundle_copy / "decoder.float16.onnx").unlink()
+    (bundle_copy / "decoder.float16.onnx").write_bytes(b"not a graph")
+    bundle = dataclasses.replace(load_bundle(), path=bundle_copy)
+    trt = engines.import_tensorrt()
+    with pytest.raises(BackendError, match="cannot parse"):
+        engines.build_engine(trt, bundle, "float16", "decoder", engines.Limits(), None, "SM86")
+
+
+@needs_gpu
+def test_on_a_gpu_captions_equal_the_cpu(reference, photograph, tmp_path):
+    captioner = Captioner.load(backend="tensorrt", engine_cache=str(tmp_path / "engines"))
+    frames = [photograph, photograph[::-1]]
+    found, expected = captioner.caption(frames), reference.caption(frames)
+    assert [c.text for c in found.captions] == [c.text for c in expected.captions]

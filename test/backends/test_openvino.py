@@ -1,0 +1,62 @@
+"""The OpenVINO backend against ONNX Runtime."""
+
+import dataclasses
+import importlib.util
+
+import numpy as np
+import pytest
+
+from ros2_captioner.backends import openvino as openvino_backend
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BackendError, BundleError
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="openvino is not installed"
+)
+
+
+@pytest.mark.parametrize("beam_width", [1, 3, 5])
+def test_float16_captions_equal_onnxruntime_word_for_word(
+    photograph, second_photograph, beam_width
+):
+    reference, captioner = (
+        Captioner.load(backend=name, precision="float16", device="cpu")
+        for name in ("onnxruntime", "openvino")
+    )
+    frames = [photograph, second_photograph, photograph[:, ::-1]]
+    options = dataclasses.replace(reference.default_options(), beam_width=beam_width)
+    expected = reference.caption(frames, options).captions
+    found = captioner.caption(frames, options).captions
+    assert [c.text for c in found] == [c.text for c in expected]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)  # bfloat16 would miss
+
+
+def test_int8_is_its_default_and_captions(photograph):
+    captioner = Captioner.load(backend="openvino")
+    assert captioner.backend.name == "openvino" and captioner.backend.precision == "int8"
+    caption = captioner.caption([photograph]).captions[0]
+    assert len(caption.words) >= 4 and caption.score > -3
+
+
+def test_it_takes_the_place_of_onnxruntime_when_that_fails(photograph):
+    captioner = Captioner.load(device="cpu")
+    expected = captioner.backend.name, "openvino"
+    captioner._failover.replace(BackendError("lost"))
+    assert ("onnxruntime", captioner.backend.name) == expected
+    assert captioner.caption([photograph]).captions[0].text
+    assert captioner.trouble == "onnxruntime on cpu failed (lost); openvino on cpu goes on"
+
+
+def test_a_broken_graph_is_named(bundle_copy):
+    file = bundle_copy / "decoder.int8.onnx"
+    core = importlib.import_module("openvino").Core()
+    file.unlink()
+    file.write_bytes(b"not a graph")
+    with pytest.raises(BundleError, match="OpenVINO cannot load"):
+        openvino_backend._compiled(core, file)
+
+
+def test_there_is_no_gpu_path():
+    with pytest.raises(BackendError, match="does not run on cuda"):
+        Captioner.load(backend="openvino", device="cuda")

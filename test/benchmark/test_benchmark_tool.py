@@ -1,0 +1,37 @@
+"""The benchmark command: every combination is timed and reported."""
+
+import json
+
+import pytest
+
+from ros2_captioner.benchmark.command import main
+from ros2_captioner.benchmark.timing import interleaved
+from ros2_captioner.bundle import load_bundle
+
+
+def test_every_combination_has_a_row(tmp_path, capsys):
+    file = tmp_path / "table.json"
+    options = ["--precisions", "int8", "--beam-widths", "1", "2", "--cameras", "1", "2"]
+    assert main([*options, "--rounds", "2", "--json", str(file)]) == 0
+    rows = json.loads(file.read_text())["captions"]
+    assert [(row["beam_width"], row["cameras"]) for row in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert {row["CIDEr"] for row in rows} == {load_bundle().manifest["metrics"]["int8"]["CIDEr"]}
+    for row in rows:
+        parts = row["preprocess_ms"] + row["encode_ms"] + 16 * row["step_ms"]
+        assert row["encode_ms"] > 0 and parts == pytest.approx(row["whole_ms"], rel=0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5 and lines[0].split()[:2] == ["backend", "precision"]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_calls_take_turns_and_the_warm_up_is_left_out():
+    order = []
+    calls = {name: lambda name=name: order.append(name) or len(order) for name in "ab"}
+    assert interleaved(calls, 2) == {"a": [5, 7], "b": [6, 8]}
+    assert "".join(order) == "abababab"
+
+
+@pytest.mark.parametrize("options", [["--precisions", "int3"], ["--model", "/nowhere"]])
+def test_errors_are_one_line_and_status_2(options, capsys):
+    assert main(options) == 2
+    assert capsys.readouterr().err.startswith("error: ")

@@ -1,0 +1,57 @@
+"""Folders, pictures and videos as a stream of frames."""
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+
+from ros2_captioner.errors import FrameError
+from ros2_captioner.images.sources import frames_from, shrink
+
+RED, BLUE = (0, 0, 255), (255, 0, 0)  # OpenCV's order
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, colour in (("b.png", BLUE), ("a.png", RED)):
+        cv2.imwrite(str(tmp_path / name), np.full((8, 8, 3), colour, np.uint8))
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def test_folder_in_name_order_once_and_looped(folder):
+    once = [tuple(frame[0, 0]) for frame in frames_from(str(folder), loop=False)]
+    assert once == [(255, 0, 0), (0, 0, 255)]
+    looped = itertools.islice(frames_from(str(folder), loop=True), 5)
+    assert [tuple(frame[0, 0]) for frame in looped] == [*once, *once, once[0]]
+
+
+def test_single_picture(folder):
+    assert len(list(frames_from(str(folder / "a.png"), loop=False))) == 1
+
+
+def test_video_file_in_rgb(tmp_path):
+    file = str(tmp_path / "video.avi")
+    writer = cv2.VideoWriter(file, cv2.VideoWriter.fourcc(*"MJPG"), 5, (32, 32))
+    for _ in range(3):
+        writer.write(np.full((32, 32, 3), RED, np.uint8))
+    writer.release()
+    frames = list(frames_from(file, loop=False))
+    assert len(frames) == 3 and frames[0][0, 0, 0] > 200 and frames[0][0, 0, 2] < 60
+
+
+def test_what_is_not_there_or_unreadable_is_named(tmp_path):
+    with pytest.raises(FrameError, match="found nothing at"):
+        frames_from(str(tmp_path / "nowhere"), loop=False)
+    with pytest.raises(FrameError, match="found no image"):
+        frames_from(str(tmp_path), loop=False)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(FrameError, match="cannot read a frame"):
+        next(frames_from(str(tmp_path / "broken.mp4"), loop=True))
+
+
+def test_shrink_keeps_the_aspect_ratio():
+    frame = np.zeros((300, 600, 3), np.uint8)
+    assert shrink(frame, 200).shape == (100, 200, 3)
+    assert shrink(frame, 0) is frame and shrink(frame, 600) is frame

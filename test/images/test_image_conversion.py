@@ -1,0 +1,153 @@
+"""Image messages to RGB against OpenCV's own conversions, and every refusal."""
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage, Image
+
+from ros2_captioner.errors import FrameError
+from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
+from ros2_captioner.images.encodings import ENCODINGS
+
+HEIGHT, WIDTH = 6, 8
+RANDOM = np.random.default_rng(7)
+
+
+def message(name, pixels, *, padding=0, big_endian=False, **changes):
+    """An Image of an array [rows, width, channels]; rows may be padded with garbage."""
+    rows = pixels.reshape(pixels.shape[0], -1)
+    if big_endian:
+        rows = rows.astype(rows.dtype.newbyteorder(">"))
+    table = rows.view(np.uint8).reshape(rows.shape[0], -1)
+    garbage = np.full((rows.shape[0], padding), 213, np.uint8)
+    padded = np.hstack([table, garbage])
+    fields = {
+        "height": HEIGHT,
+        "width": WIDTH,
+        "encoding": name,
+        "is_bigendian": int(big_endian),
+        "step": padded.shape[1],
+        "data": padded.tobytes(),
+    }
+    return Image(**{**fields, **changes})
+
+
+def random_pixels(channels, dtype=np.uint8, rows=HEIGHT):
+    return RANDOM.integers(0, 256, (rows, WIDTH, channels)).astype(dtype)
+
+
+REFERENCES = {
+    "rgb8": (3, lambda p: p),
+    "bgr8": (3, lambda p: cv2.cvtColor(p, cv2.COLOR_BGR2RGB)),
+    "8UC3": (3, lambda p: cv2.cvtColor(p, cv2.COLOR_BGR2RGB)),
+    "rgba8": (4, lambda p: p[:, :, :3]),
+    "bgra8": (4, lambda p: p[:, :, 2::-1]),
+    "8UC4": (4, lambda p: p[:, :, 2::-1]),
+    "mono8": (1, lambda p: np.repeat(p, 3, axis=2)),
+    "8UC1": (1, lambda p: np.repeat(p, 3, axis=2)),
+    "yuyv": (2, lambda p: cv2.cvtColor(p, cv2.COLOR_YUV2RGB_YUYV)),
+    "yuv422_yuy2": (2, lambda p: cv2.cvtColor(p, cv2.COLOR_YUV2RGB_YUYV)),
+    "uyvy": (2, lambda p: cv2.cvtColor(p, cv2.COLOR_YUV2RGB_UYVY)),
+    "yuv422": (2, lambda p: cv2.cvtColor(p, cv2.COLOR_YUV2RGB_UYVY)),
+}
+
+
+@pytest.mark.parametrize("padding", [0, 1, 5])
+@pytest.mark.parametrize("encoding", REFERENCES)
+def test_pixels_equal_opencv_whatever_the_row_padding(encoding, padding):
+    channels, reference = REFERENCES[encoding]
+    pixels = random_pixels(channels)
+    found = image_to_rgb(message(encoding, pixels, padding=padding))
+    np.testing.assert_array_equal(found, reference(pixels))
+    assert found.flags.c_contiguous and found.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("encoding", "code"), [("nv12", "NV12"), ("nv21", "NV21")])
+def test_planar_yuv(encoding, code):
+    pixels = random_pixels(1, rows=HEIGHT * 3 // 2)
+    found = image_to_rgb(message(encoding, pixels, padding=3))
+    np.testing.assert_array_equal(
+        found, cv2.cvtColor(pixels, getattr(cv2, f"COLOR_YUV2RGB_{code}"))
+    )
+
+
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_bayer_mosaic_of_a_flat_colour_gives_that_colour(pattern):
+    colour = {"r": 200, "g": 90, "b": 30}
+    cell = np.array([colour[letter] for letter in pattern], np.uint8).reshape(2, 2)
+    mosaic = np.tile(cell, (HEIGHT // 2, WIDTH // 2))[:, :, None]
+    found = image_to_rgb(message(f"bayer_{pattern}8", mosaic))
+    np.testing.assert_array_equal(found[2:-2, 2:-2].reshape(-1, 3).mean(axis=0), (200, 90, 30))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_mono16_keeps_the_high_byte(big_endian):
+    pixels = RANDOM.integers(0, 65536, (HEIGHT, WIDTH, 1)).astype(np.uint16)
+    found = image_to_rgb(message("mono16", pixels, big_endian=big_endian))
+    np.testing.assert_array_equal(found, np.repeat((pixels >> 8).astype(np.uint8), 3, axis=2))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize(("encoding", "dtype"), [("16UC1", np.uint16), ("32FC1", np.float32)])
+def test_depth_is_stretched_over_its_valid_range(encoding, dtype, big_endian):
+    depth = np.zeros((HEIGHT, WIDTH, 1), dtype)
+    depth[0], depth[1], depth[2] = 1000, 2000, 3000
+    if dtype is np.float32:
+        depth[3], depth[4] = np.nan, np.inf
+    found = image_to_rgb(message(encoding, depth, big_endian=big_endian))
+    assert [int(found[row, 0, 0]) for row in range(6)] == [0, 127, 255, 0, 0, 0]
+
+
+def test_every_encoding_is_covered_here():
+    tested = {*REFERENCES, "nv12", "nv21", "mono16", "16UC1", "32FC1"}
+    bayer = {f"bayer_{pattern}8" for pattern in ("rggb", "bggr", "gbrg", "grbg")}
+    assert tested | bayer == set(ENCODINGS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        ("short_data", {"data": b"\0" * (HEIGHT * WIDTH * 3 - 1)}),
+        ("short_step", {"step": WIDTH * 3 - 1}),
+        ("bad_size", {"width": 0}),
+        ("bad_size", {"height": 0}),
+        ("unknown_encoding", {"encoding": "rgb9000"}),
+        ("too_large", {"width": 10000, "height": 10000, "step": 30000}),
+        ("short_data", {"data": b""}),
+    ],
+)
+def test_bad_images_are_refused_with_their_reason(reason, changes):
+    with pytest.raises(FrameError, match="expected") as refusal:
+        image_to_rgb(message("rgb8", random_pixels(3), **changes))
+    assert refusal.value.reason == reason
+
+
+def test_odd_width_in_paired_yuv_is_refused():
+    odd = Image(height=2, width=3, encoding="yuyv", step=6, data=bytes(12))
+    with pytest.raises(FrameError) as refusal:
+        image_to_rgb(odd)
+    assert refusal.value.reason == "unconvertible"
+
+
+def compressed(suffix, picture):
+    encoded = cv2.imencode(suffix, picture[:, :, ::-1])[1].tobytes()
+    return CompressedImage(format=suffix[1:], data=encoded)
+
+
+def test_png_is_exact_and_grey_jpeg_becomes_rgb(photograph):
+    np.testing.assert_array_equal(compressed_to_rgb(compressed(".png", photograph)), photograph)
+    grey = cv2.imencode(".jpg", photograph[:, :, 0])[1].tobytes()
+    assert compressed_to_rgb(CompressedImage(format="jpeg", data=grey)).shape == photograph.shape
+
+
+def test_broken_compressed_images_are_refused_with_their_reason(photograph):
+    whole = compressed(".jpg", photograph).data.tobytes()
+    cases = {
+        "empty": b"",
+        "truncated": whole[: len(whole) // 2],
+        "undecodable": b"\x89PNG" + bytes(100),
+    }
+    for reason, data in cases.items():
+        with pytest.raises(FrameError, match="expected") as refusal:
+            compressed_to_rgb(CompressedImage(format="jpeg", data=data))
+        assert refusal.value.reason == reason

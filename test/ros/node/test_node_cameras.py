@@ -1,0 +1,164 @@
+"""Cameras of the running node: added, removed, late, gone and back, unequal in rate; their QoS."""
+
+import os
+import threading
+import time
+
+import pytest
+from rclpy.qos import ReliabilityPolicy
+from ros_harness import Process
+from sensor_msgs.msg import CompressedImage, Image
+
+from ros2_captioner.ros.messages.images import jpeg_message
+
+RAW, FRONT, REAR = "/camera/image_raw", "/front/image_raw", "/rear/image_raw"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the node with parameters; it must end cleanly after the test."""
+    processes = []
+
+    def _start(**parameters):
+        processes.append(Process("captioner_node", tmp_path / "node.log", **parameters))
+        return processes[-1]
+
+    yield _start
+    for process in processes:
+        assert process.stop() == 0
+        assert "Traceback" not in process.log
+
+
+def test_cameras_are_added_and_removed_without_a_restart(start, client, photograph):
+    node = start(image_topics=[FRONT])
+    node.wait_for_log("captioning")
+    client.caption_of(photograph, FRONT)
+    refused, _ = client.set_parameters(image_topics=[FRONT, REAR])
+    assert not refused[0].successful and "deactivate" in refused[0].reason
+    for topics in ([FRONT, REAR], [REAR], [REAR, FRONT]):
+        assert client.transition("deactivate")
+        assert client.set_parameters(image_topics=topics)[0][0].successful
+        assert client.transition("activate")
+        for topic in topics:
+            assert client.caption_of(photograph, topic)["camera"] == topic
+        names = [name for name, _ in client.node.get_topic_names_and_types()]
+        assert ("/rear/scene_caption" in names) == (len(topics) > 1)
+
+
+def test_a_camera_comes_late_vanishes_and_comes_back_as_another_type(start, client, photograph):
+    node = start()
+    node.wait_for_log(f"nothing publishes {RAW}")
+    client.caption_of(photograph)
+    client.vanish(RAW)
+    status = client.diagnosis(RAW, lambda s: "nothing publishes" in s.message)
+    assert "start the camera" in status.message
+    client.details.clear()
+    publisher = client.node.create_publisher(CompressedImage, RAW, 5)
+    node.wait_for_log("carries CompressedImage")
+
+    def captioned():
+        publisher.publish(jpeg_message(photograph, client.header()))
+        return client.spin_until(lambda: bool(client.details), 0.5)
+
+    assert client.spin_until(captioned)
+
+
+def test_a_slow_camera_is_not_starved_by_a_fast_one(start, client, photograph):
+    fast = f"{FRONT}/compressed"
+    node = start(image_topics=[fast, REAR])
+    node.wait_for_log("captioning")
+    client.caption_of(photograph, REAR)
+    publisher = client.node.create_publisher(CompressedImage, fast, 5)
+    message, over = jpeg_message(photograph, client.header()), threading.Event()
+
+    def flood():
+        while not over.wait(0.005):
+            message.header = client.header()
+            publisher.publish(message)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        assert client.spin_until(lambda: any(f'"{fast}"' in text for text in client.details))
+        for _ in range(3):
+            begun = time.monotonic()
+            client.caption_of(photograph, REAR)
+            assert time.monotonic() - begun < 5
+    finally:
+        over.set()
+        thread.join()
+
+
+def reliability_of(infos):
+    return [info.qos_profile.reliability for info in infos]
+
+
+def test_qos_overrides_win_and_only_where_given(start, client, photograph):
+    node = start(
+        image_topics=[FRONT, REAR],
+        **{
+            f"qos_overrides.{FRONT}.subscription.reliability": "reliable",
+            "qos_overrides./scene_caption.publisher.reliability": "best_effort",
+        },
+    )
+    node.wait_for_log("captioning")
+    client.node.create_publisher(Image, FRONT, 5)
+    graph = client.node
+    assert client.spin_until(lambda: graph.get_subscriptions_info_by_topic(FRONT))
+    front = reliability_of(graph.get_subscriptions_info_by_topic(FRONT))
+    rear = reliability_of(graph.get_subscriptions_info_by_topic(REAR))
+    caption = reliability_of(graph.get_publishers_info_by_topic("/scene_caption"))
+    assert front == [ReliabilityPolicy.RELIABLE] and rear == [ReliabilityPolicy.BEST_EFFORT]
+    assert caption == [ReliabilityPolicy.BEST_EFFORT]
+    # What was not overridden still follows its own parameter.
+    assert client.transition("deactivate")
+    client.set_parameters(image_reliability="reliable")
+    assert client.transition("activate")
+
+    def followed():
+        infos = graph.get_subscriptions_info_by_topic(REAR)
+        return reliability_of(infos) == [ReliabilityPolicy.RELIABLE]
+
+    assert client.spin_until(followed)
+
+
+def test_a_senseless_qos_override_is_named_and_leaves_the_node_inactive(start, client):
+    node = start(**{f"qos_overrides.{RAW}.subscription.reliability": "perhaps"})
+    node.wait_for_log("cannot activate: qos_overrides")
+    assert "expected" in node.log and client.state() == "inactive"
+
+
+FAKE_BONDPY = """
+class Bond:
+    def __init__(self, node, topic, name): self.say("made", topic, name)
+    def set_heartbeat_period(self, seconds): self.say("period", seconds)
+    def set_heartbeat_timeout(self, seconds): self.say("timeout", seconds)
+    def start(self): self.say("start")
+    def break_bond(self): self.say("break_bond")
+    def shutdown(self): self.say("shutdown")
+    def say(self, *words): print("bond", *words, flush=True)
+"""
+
+
+def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, tmp_path, monkeypatch):
+    package = tmp_path / "modules" / "bondpy"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "bondpy.py").write_text(FAKE_BONDPY)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
+    node = start(autostart=False, bond_heartbeat_period=0.2)
+    node.wait_for_log("waiting")
+    assert client.transition("configure") and client.transition("activate")
+    for line in ("bond made bond captioner", "bond period 0.2", "bond start"):
+        node.wait_for_log(line)
+    assert "break_bond" not in node.log
+    assert client.transition("deactivate")
+    assert "bond break_bond\nbond shutdown" in node.log
+
+
+def test_without_bondpy_the_managed_node_works_all_the_same(start, client, photograph):
+    node = start(autostart=False)
+    node.wait_for_log("waiting")
+    assert client.transition("configure") and client.transition("activate")
+    node.wait_for_log("bondpy is not installed")
+    client.caption_of(photograph)

@@ -1,0 +1,101 @@
+"""Counters and what diagnostics make of them."""
+
+import time
+
+import pytest
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ros2_captioner.ros.node.diagnostics import camera_status, diagnostic_array, model_status
+from ros2_captioner.stream.statistics import Statistics
+
+CAMERA = "/front/image_raw"
+
+
+@pytest.fixture
+def statistics():
+    return Statistics([CAMERA])
+
+
+def status(statistics, problem=""):
+    return camera_status("/captioner", statistics.report()[0], problem)
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"), [("", "no frame for 6 s"), ("not published", "not published")]
+)
+def test_a_silent_camera_is_stale_and_says_why(statistics, monkeypatch, problem, message):
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now + 6)
+    found = status(statistics, problem)
+    assert found.level == DiagnosticStatus.STALE and found.message == message
+
+
+def test_a_camera_whose_frames_are_captioned_is_ok(statistics):
+    statistics.received(CAMERA)
+    statistics.captioned(CAMERA, 0.1)
+    found = status(statistics)
+    assert found.level == DiagnosticStatus.OK
+    assert {v.key: v.value for v in found.values}["captioned"] == "1"
+
+
+def test_levels_follow_what_happened_since_the_last_report(statistics):
+    statistics.received(CAMERA)
+    assert statistics.refused(CAMERA, "truncated", "found 3 bytes") == 1
+    assert status(statistics).level == DiagnosticStatus.ERROR
+    assert status(statistics).level == DiagnosticStatus.OK
+    statistics.captioned(CAMERA, 0.1)
+    assert statistics.refused(CAMERA, "truncated", "found 4 bytes") == 2
+    found = status(statistics)
+    assert found.level == DiagnosticStatus.WARN and found.message == "found 4 bytes"
+    values = {v.key: v.value for v in found.values}
+    assert values["dropped: truncated"] == "2" and values["last error"] == "found 4 bytes"
+
+
+def test_drops_on_purpose_are_no_fault(statistics):
+    statistics.received(CAMERA)
+    statistics.dropped(CAMERA, "replaced")
+    found = status(statistics)
+    assert found.level == DiagnosticStatus.OK
+    assert {v.key: v.value for v in found.values}["dropped: replaced"] == "1"
+
+
+def test_latency_quantiles(statistics):
+    assert statistics.latency_s(0.5) is None
+    for milliseconds in range(1, 101):
+        statistics.captioned(CAMERA, milliseconds / 1000)
+    assert statistics.latency_s(0.5) == pytest.approx(0.051)
+    assert statistics.latency_s(0.95) == pytest.approx(0.096)
+
+
+@pytest.mark.parametrize(
+    ("rests", "trouble", "busy_s", "model", "level", "message"),
+    [
+        ("", "", 0.1, {"name": "m"}, DiagnosticStatus.OK, "captioning"),
+        ("nobody", "", 0.0, {"name": "m"}, DiagnosticStatus.OK, "nobody"),
+        ("", "", 1.9, {"name": "m"}, DiagnosticStatus.ERROR, "one batch has taken 1.9 s so far"),
+        (
+            "",
+            "x failed; y goes on",
+            0.1,
+            {"name": "m"},
+            DiagnosticStatus.WARN,
+            "x failed; y goes on",
+        ),
+        ("", "", 0.0, {}, DiagnosticStatus.WARN, "not configured: no model is loaded"),
+    ],
+)
+def test_model_levels(rests, trouble, busy_s, model, level, message):
+    found = model_status(
+        "/captioner",
+        rests=rests,
+        trouble=trouble,
+        busy_s=busy_s,
+        model=model,
+        latencies_s=(0.07, None),
+    )
+    assert (found.level, found.message) == (level, message)
+    values = {v.key: v.value for v in found.values}
+    assert values["latency p50 (ms)"] == "70" and values["latency p95 (ms)"] == ""
+    assert int(values["peak memory (MiB)"]) > 0
+    assert diagnostic_array(Time(sec=3), [found]).header.stamp.sec == 3

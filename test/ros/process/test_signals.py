@@ -1,0 +1,41 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+
+_WAITING = """
+import threading
+from ros2_captioner.ros.process.signals import on_signal, wait_for_signals
+wait_for_signals()
+{action}
+print("ready", flush=True)
+threading.Event().wait(20)
+"""
+_TELL = 'on_signal(lambda: print("told", flush=True))'
+
+
+def waiting(action=""):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WAITING.format(action=action)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_before_anything_has_begun_a_signal_ends_the_process_with_status_0(number):
+    process = waiting()
+    process.send_signal(number)
+    assert process.wait(10) == 0
+
+
+def test_the_first_signal_acts_and_later_ones_do_nothing():
+    process = waiting(_TELL)
+    for _ in range(20):
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "told\n"
+    assert process.poll() is None
+    process.kill()
+    assert process.communicate(timeout=10)[0] == ""

@@ -1,0 +1,44 @@
+"""The newest-frame mailbox."""
+
+import threading
+
+from ros2_captioner.stream.mailbox import Mailbox, ReceivedImage
+
+
+def images(mailbox, resting=(), timeout_s=0.0):
+    return [received.message for received in mailbox.take(lambda c: c not in resting, timeout_s)]
+
+
+def test_newest_frame_of_each_camera_oldest_first():
+    mailbox = Mailbox()
+    assert not mailbox.put(ReceivedImage("a", "old", 1.0))
+    assert not mailbox.put(ReceivedImage("b", "other", 2.0))
+    assert mailbox.put(ReceivedImage("a", "new", 3.0))
+    assert images(mailbox) == ["other", "new"]
+    assert images(mailbox) == []
+
+
+def test_resting_camera_keeps_its_frame():
+    mailbox = Mailbox()
+    mailbox.put(ReceivedImage("a", "frame", 1.0))
+    assert images(mailbox, resting="a") == []
+    assert images(mailbox) == ["frame"]
+
+
+def test_hurry_brings_what_is_not_due_once():
+    mailbox = Mailbox()
+    mailbox.put(ReceivedImage("a", "frame", 1.0))
+    mailbox.flush()
+    assert images(mailbox, resting="a") == ["frame"]
+    mailbox.put(ReceivedImage("a", "next", 2.0))
+    assert images(mailbox, resting="a") == []
+
+
+def test_close_wakes_the_taker():
+    mailbox = Mailbox()
+    taken = []
+    taker = threading.Thread(target=lambda: taken.append(mailbox.take(lambda c: True, None)))
+    taker.start()
+    mailbox.close()
+    taker.join(5)
+    assert taken == [[]] and mailbox.closed
