@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
@@ -18,6 +17,7 @@ from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training.config.settings import ConfigError
 from training.data.augment import Augmentation
 from training.data.captions import CaptionedPicture
+from training.data.frames import read_map
 
 CAPTIONS_PER_PICTURE = 5
 
@@ -69,7 +69,7 @@ class PictureDataset(Dataset[Item]):
         vocabulary: encodes the captions.
         max_words: longer captions are cut.
         image_size: side of the frames in pixels.
-        maps: ``[len(pictures), h, w, c]`` cached maps; frames are read from disk without them.
+        maps: a file with the cached map of each picture; without them the pictures are read.
         augmentation: changes the frames that are read from disk.
     """
 
@@ -79,7 +79,7 @@ class PictureDataset(Dataset[Item]):
         vocabulary: Vocabulary,
         max_words: int,
         image_size: int,
-        maps: NDArray[np.float16] | None = None,
+        maps: Sequence[Path] | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
         self._pictures = pictures
@@ -103,7 +103,7 @@ class PictureDataset(Dataset[Item]):
 
     def _picture(self, index: int) -> Tensor:
         if self._maps is not None:
-            return torch.from_numpy(self._maps[index].astype(np.float32))
+            return torch.from_numpy(read_map(self._maps[index]))
         captioned = self._pictures[index]
         picture = read_image(str(captioned.path))
         if self._augmentation is not None:

@@ -1,4 +1,4 @@
-"""Picture files to the encoder's input."""
+"""Picture files, or cached maps of them, to the encoder's input."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ from ros2_captioner.preprocess import preprocess_batch
 def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """Pictures as the encoder takes them: uint8 ``[B, size, size, 3]``."""
     return preprocess_batch([read_image(str(path)) for path in paths], size)
+
+
+def read_map(file: Path) -> NDArray[np.float32]:
+    """A map that `training.model.features` cached, ``[h, w, c]``."""
+    stored: NDArray[np.float16] = np.load(file)
+    return stored.astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,46 +20,66 @@ _BATCH = 25
 
 def cached_maps(
     encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int, folder: Path
-) -> NDArray[np.float16]:
-    """`GridEncoder.lower` of all pictures, float16 ``[N, h, w, c]``, mapped from ``folder``.
+) -> list[Path]:
+    """Compute `GridEncoder.lower` of the pictures that have no cached map.
 
-    The file's name holds a digest of the weights, the size and the picture names, so a cache is
-    never used for another encoder or data set. An interrupted computation leaves no cache.
+    A cache folder belongs to the weights of the stages and the size of the frames. In it every
+    picture has a file, named after its path, size in bytes and time of change: a replaced
+    picture is computed again, and of a data set that grew only what is new. What an interrupted
+    computation has done stays.
+
+    Args:
+        encoder: whose lower part is fixed.
+        stages: how many ResNet stages that part has, 1 to 4.
+        paths: of the pictures.
+        size: side of the frames in pixels.
+        folder: of all caches.
+
+    Returns:
+        For each picture a NumPy file with its map, float16 ``[h, w, c]``.
     """
-    target = folder / f"maps_{_digest(encoder, stages, paths, size)}.npy"
-    if not target.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        maps: NDArray[np.float16] | None = None
-        for first, batch in _encoded(encoder, stages, paths, size):
-            if maps is None:
-                shape = (len(paths), *batch.shape[1:])
-                maps = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-            maps[first : first + len(batch)] = batch
-        del maps
-        os.replace(partial, target)
-    return np.load(target, mmap_mode="r")  # type: ignore[no-any-return]
+    cache = folder / f"maps_{_encoder_digest(encoder, stages, size)}"
+    files = [cache / f"{_picture_digest(path)}.npy" for path in paths]
+    missing = {file: path for file, path in zip(files, paths, strict=True) if not file.is_file()}
+    if missing:
+        cache.mkdir(parents=True, exist_ok=True)
+        _compute(encoder, stages, missing, size)
+    return files
 
 
-def _encoded(
-    encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int
-) -> Iterator[tuple[int, NDArray[np.float16]]]:
+def _compute(encoder: GridEncoder, stages: int, missing: dict[Path, Path], size: int) -> None:
+    """Fill cache files, given with the picture of each."""
     device = next(encoder.parameters()).device
     encoder.eval()
-    with torch.inference_mode(), tqdm(total=len(paths), desc="features", unit="picture") as bar:
-        for first in range(0, len(paths), _BATCH):
-            frames = read_frames(paths[first : first + _BATCH], size)
-            maps = encoder.lower(torch.from_numpy(frames).to(device), stages)
-            yield first, maps.cpu().numpy().astype(np.float16)
-            bar.update(len(frames))
+    entries = list(missing.items())
+    with torch.inference_mode(), tqdm(total=len(entries), desc="features", unit="picture") as bar:
+        for first in range(0, len(entries), _BATCH):
+            batch = entries[first : first + _BATCH]
+            frames = torch.from_numpy(read_frames([path for _, path in batch], size))
+            maps = encoder.lower(frames.to(device), stages).cpu().numpy().astype(np.float16)
+            for (file, _), one in zip(batch, maps, strict=True):
+                _save(file, one)
+            bar.update(len(batch))
 
 
-def _digest(encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int) -> str:
+def _save(file: Path, stored: NDArray[np.float16]) -> None:
+    """Write a file whole or not at all; another run may write the same at the same time."""
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    with open(partial, "wb") as opened:
+        np.save(opened, stored)
+    os.replace(partial, file)
+
+
+def _encoder_digest(encoder: GridEncoder, stages: int, size: int) -> str:
     digest = hashlib.sha256(str(size).encode())
     for part in (encoder.stem, encoder.stages[:stages]):
         for name, tensor in part.state_dict().items():
             # Averaging weights turns -0.0 into 0.0, which changes bytes and nothing else.
             digest.update(name.encode() + (tensor.cpu().contiguous() + 0.0).numpy().tobytes())
-    for path in paths:
-        digest.update(str(path).encode())
     return digest.hexdigest()[:16]
+
+
+def _picture_digest(path: Path) -> str:
+    status = path.stat()
+    identity = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]

@@ -10,7 +10,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
@@ -19,6 +18,7 @@ from training.config.settings import StageConfig, TrainConfig
 from training.data.augment import Augmentation
 from training.data.batches import Batch, PictureDataset, loader
 from training.data.captions import CaptionedPicture
+from training.data.frames import read_map
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Prepared
 from training.model.features import cached_maps
@@ -107,7 +107,7 @@ class Stage:
         """What a checkpoint holds beside the model."""
         return TrainingState(self._updater.optimiser, self.average, self._updater.scaler)
 
-    def _maps(self, pictures: list[CaptionedPicture]) -> NDArray[np.float16]:
+    def _maps(self, pictures: list[CaptionedPicture]) -> list[Path]:
         paths = [picture.path for picture in pictures]
         size = self.config.model.image_size
         with distributed.first_before_others():
@@ -141,8 +141,9 @@ class Stage:
             return
         size = self.config.validation.batch
         for first in range(0, len(maps), size):
-            batch = torch.from_numpy(maps[first : first + size].astype(np.float32))
-            yield self.averaged.prepare(batch.to(device_of(self.model)), self._kept)
+            batch = np.stack([read_map(file) for file in maps[first : first + size]])
+            grids = torch.from_numpy(batch).to(device_of(self.model))
+            yield self.averaged.prepare(grids, self._kept)
 
     @property
     def averaged(self) -> CaptionModel:

@@ -1,0 +1,101 @@
+"""Cached maps follow the pictures, one by one."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from training.config.settings import ModelConfig
+from training.data.frames import read_frames, read_map
+from training.model.encoder import build_encoder
+from training.model.features import cached_maps
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    return build_encoder(ModelConfig(encoder="resnet18", encoder_weights="random"))
+
+
+@pytest.fixture
+def computed(encoder, monkeypatch):
+    """Number of pictures in each call of the encoder."""
+    calls, lower = [], encoder.lower
+
+    def counted(frames, stages):
+        calls.append(len(frames))
+        return lower(frames, stages)
+
+    monkeypatch.setattr(encoder, "lower", counted)
+    return calls
+
+
+def write(path, grey):
+    path.parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(path), np.full((SIZE, SIZE, 3), grey, np.uint8))
+    return path
+
+
+@torch.inference_mode()
+def expected(encoder, path):
+    frames = torch.from_numpy(read_frames([path], SIZE))
+    return encoder.lower(frames, 2)[0].numpy()
+
+
+def test_a_map_is_what_the_encoder_gives(encoder, tmp_path):
+    path = write(tmp_path / "a.png", 90)
+    (file,) = cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
+    np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+
+
+def test_only_new_and_replaced_pictures_are_computed(encoder, computed, tmp_path):
+    paths = [write(tmp_path / f"{grey}.png", grey) for grey in (10, 20, 30)]
+    cache = tmp_path / "cache"
+    before = cached_maps(encoder, 2, paths, SIZE, cache)
+    assert cached_maps(encoder, 2, paths[::-1], SIZE, cache) == before[::-1]
+    assert computed == [3]
+
+    more = write(tmp_path / "other" / "10.png", 40)  # another source, the same name
+    assert cached_maps(encoder, 2, [more, *paths], SIZE, cache)[1:] == before
+    assert computed == [3, 1]
+
+    write(paths[1], 200)
+    os.utime(paths[1], ns=(0, 1))  # even one that is older than its predecessor
+    after = cached_maps(encoder, 2, paths, SIZE, cache)
+    assert computed == [3, 1, 1]
+    assert after[::2] == before[::2] and after[1] != before[1]
+    np.testing.assert_allclose(read_map(after[1]), expected(encoder, paths[1]), atol=2e-3)
+
+
+def test_a_picture_listed_twice_is_computed_once(encoder, computed, tmp_path):
+    path = write(tmp_path / "a.png", 10)
+    one, two = cached_maps(encoder, 2, [path, path], SIZE, tmp_path)
+    assert one == two and computed == [1]
+
+
+def test_other_weights_stages_and_sizes_have_their_own_maps(encoder, tmp_path):
+    path = write(tmp_path / "a.png", 10)
+    other = build_encoder(ModelConfig(encoder="resnet18", encoder_weights="random"))
+    files = {
+        cached_maps(one, stages, [path], size, tmp_path)[0]
+        for one, stages, size in (
+            (encoder, 2, SIZE), (other, 2, SIZE), (encoder, 3, SIZE), (encoder, 2, 96)
+        )
+    }  # fmt: skip
+    assert len(files) == 4
+
+
+def test_what_an_interrupted_computation_did_stays(encoder, computed, tmp_path, monkeypatch):
+    paths = [write(tmp_path / f"{grey}.png", grey) for grey in range(4)]
+    monkeypatch.setattr("training.model.features._BATCH", 2)
+    broken = tmp_path / "broken.png"
+    broken.touch()
+    with pytest.raises(Exception, match="broken"):
+        cached_maps(encoder, 2, [*paths[:2], broken], SIZE, tmp_path / "cache")
+    cached_maps(encoder, 2, paths, SIZE, tmp_path / "cache")
+    assert computed == [2, 2]
+    assert not list((tmp_path / "cache").rglob("*.partial"))
