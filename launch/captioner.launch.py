@@ -12,23 +12,18 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from ros2_captioner.options import declarations
+from ros2_captioner.settings import NodeSettings
 
 _DEFAULT_PARAMS = PathJoinSubstitution(
     [FindPackageShare("ros2_captioner"), "config", "captioner.yaml"]
 )
+_SETTINGS = {declaration.name: declaration for declaration in declarations(NodeSettings)}
 # Node parameters; empty leaves each as the parameter file has it.
-_PARAMETERS = (
-    ("image_topics", "Camera topics, e.g. ['/front/image_raw','/rear/image_raw/compressed']"),
-    ("model", "Directory of a model bundle"),
-    ("backend", "Runtime of the model"),
-    ("precision", "Variant of the model: int8, float16 or float32"),
-    ("device", "cpu or cuda"),
-    ("beam_width", "Hypotheses the beam search keeps, 1-16"),
-    ("max_rate_hz", "Captions a second a camera at most"),
-    ("always_on", "true: caption even while nobody subscribes"),
-    ("autostart", "false: wait for a lifecycle manager"),
-    ("use_sim_time", "true: take the time from /clock"),
-)
+_PARAMETERS = {
+    **{name: declaration.description for name, declaration in _SETTINGS.items()},
+    "use_sim_time": "true: take the time from /clock",
+}
 _ARGUMENTS = (
     ("params_file", _DEFAULT_PARAMS, "Parameter file; the arguments above win over it"),
     ("name", "captioner", "Name of the node"),
@@ -45,7 +40,7 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             name, default_value="", description=f"{text}; empty: as in params_file"
         )
-        for name, text in _PARAMETERS
+        for name, text in _PARAMETERS.items()
     ]
     others = [
         DeclareLaunchArgument(name, default_value=default, description=text)
@@ -56,7 +51,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def _captioner(context: LaunchContext) -> list[Node]:
     # Only what was given may override the parameter file, so the values must be known here.
-    texts = {name: LaunchConfiguration(name).perform(context) for name, _ in _PARAMETERS}
+    texts = {name: LaunchConfiguration(name).perform(context) for name in _PARAMETERS}
     given = {name: _value(name, text) for name, text in texts.items() if text}
     captioner = Node(
         package="ros2_captioner",
@@ -75,8 +70,9 @@ def _captioner(context: LaunchContext) -> list[Node]:
 
 def _value(name: str, text: str) -> Any:
     value = yaml.safe_load(text)
-    if name == "image_topics":  # one topic needs no brackets
+    kind = _SETTINGS[name].kind if name in _SETTINGS else None
+    if kind is tuple:  # one entry needs no brackets
         return value if isinstance(value, list) else [str(value)]
-    if name == "max_rate_hz":  # a double, also when typed without its point
+    if kind is float:  # also when typed without its point
         return float(value)
-    return value
+    return text if kind is str else value

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.options import check_options, option
 
 MAX_BEAM_WIDTH = 16
-MAX_CAPTION_LENGTH = 50
+_MAX_WORDS = 50
 
 
 @dataclass(frozen=True)
@@ -45,35 +46,40 @@ class Stepper(Protocol):
 class DecodingOptions:
     """How captions are searched; checked as a whole on construction.
 
-    Attributes:
-        beam_width: hypotheses kept a picture, 1-16.
-        length_penalty: exponent a of score = log-probability / length**a, 0-3; 0 favours short
-            captions (Wu et al. 2016, section 7, in its simple form).
-        min_length: words before the caption may end.
-        max_length: words after which it is cut, 1-50.
-        no_repeat_ngram: no n-gram of this many words occurs twice; 0 allows all.
-        banned_words: words that never appear.
-        num_alternatives: further captions returned beside the best, below ``beam_width``.
+    The length normalisation is that of Wu et al. 2016, section 7, in its simple form: score =
+    log-probability / length**length_penalty.
 
     Raises:
-        OptionsError: a value is out of range, or two contradict each other.
+        OptionsError: a value is of the wrong type or out of range, or two contradict each other.
     """
 
-    beam_width: int = 3
-    length_penalty: float = 1.2
-    min_length: int = 0
-    max_length: int = 20
-    no_repeat_ngram: int = 2
-    banned_words: tuple[str, ...] = ()
-    num_alternatives: int = 0
+    beam_width: int = option(
+        3,
+        "Hypotheses the beam search keeps; more is slower and usually better up to 5",
+        1,
+        MAX_BEAM_WIDTH,
+    )
+    length_penalty: float = option(
+        1.2,
+        "Exponent of the length normalisation; higher gives longer captions",
+        0.0,
+        3.0,
+    )
+    min_length: int = option(0, "Words before a caption may end", 0, _MAX_WORDS)
+    max_length: int = option(20, "Words after which a caption is cut", 1, _MAX_WORDS)
+    no_repeat_ngram: int = option(
+        2, "No sequence of this many words occurs twice in a caption; 0 allows repeats", 0, 10
+    )
+    banned_words: tuple[str, ...] = option((), "Words that captions never contain")
+    num_alternatives: int = option(
+        0,
+        "Further captions beside the best; must be below beam_width",
+        0,
+        MAX_BEAM_WIDTH - 1,
+    )
 
     def __post_init__(self) -> None:
-        _check_range("beam_width", self.beam_width, 1, MAX_BEAM_WIDTH)
-        _check_range("length_penalty", self.length_penalty, 0.0, 3.0)
-        _check_range("max_length", self.max_length, 1, MAX_CAPTION_LENGTH)
-        _check_range("min_length", self.min_length, 0, MAX_CAPTION_LENGTH)
-        _check_range("no_repeat_ngram", self.no_repeat_ngram, 0, 10)
-        _check_range("num_alternatives", self.num_alternatives, 0, MAX_BEAM_WIDTH - 1)
+        check_options(self)
         if self.min_length > self.max_length:
             raise OptionsError(
                 f"min_length is {self.min_length} and max_length {self.max_length}; "
@@ -84,11 +90,6 @@ class DecodingOptions:
                 f"num_alternatives is {self.num_alternatives} and beam_width {self.beam_width}; "
                 "expected num_alternatives < beam_width"
             )
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise OptionsError(f"{name} is {value}; expected a value from {low} to {high}")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.captions import Caption, CaptionBatch, Timing
 from ros2_captioner.errors import BackendError
 from ros2_captioner.memory import return_freed_memory
+from ros2_captioner.options import make_options
 from ros2_captioner.preprocess import preprocess_batch
 from ros2_captioner.vocabulary import Vocabulary, detokenize
 
@@ -74,7 +75,7 @@ class Captioner:
 
     def default_options(self) -> DecodingOptions:
         """Decoding options that the bundle's metrics were measured with."""
-        return DecodingOptions(**self.bundle.manifest["decoding"])
+        return make_options(DecodingOptions, self.bundle.manifest["decoding"])
 
     def caption(
         self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions | None = None

@@ -4,23 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-
-@dataclass(frozen=True)
-class ReceivedImage:
-    """A message not yet converted, so that frames never captioned cost nothing.
-
-    Attributes:
-        camera: topic name.
-        message: Image or CompressedImage as received.
-        received_s: monotonic time of arrival.
-    """
-
-    camera: str
-    message: Any
-    received_s: float
+from ros2_captioner.stream.frames import ReceivedImage
 
 
 class Mailbox:

@@ -21,9 +21,15 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import read_image, write_image
+from ros2_captioner.options import declarations
 
 Frame = NDArray[np.uint8]
 _BATCH = 8
+# The search options by their name on the command line.
+_SEARCH = {
+    declaration.name.removeprefix("num_"): declaration
+    for declaration in declarations(DecodingOptions)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,15 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         "one line each, 'picture: caption'. Unreadable pictures are named on stderr and skipped.",
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files")
-    parser.add_argument("--beam-width", type=int, metavar="K", help="1-16 (default: the model's)")
-    parser.add_argument("--length-penalty", type=float, metavar="A", help="0-3; higher: longer")
-    parser.add_argument("--max-length", type=int, metavar="N", help="words at most")
-    parser.add_argument(
-        "--no-repeat-ngram", type=int, metavar="N", help="no N words in a row twice; 0 allows them"
-    )
-    parser.add_argument(
-        "--alternatives", type=int, default=0, metavar="N", help="also print N further captions"
-    )
+    for name in _SEARCH:
+        _add_search_option(parser, name)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
         "--explain", metavar="OUT.png", help="draw the attention of every word of every picture"
@@ -71,18 +70,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_search_option(parser: argparse.ArgumentParser, name: str) -> None:
+    declaration = _SEARCH[name]
+    words = declaration.kind is tuple
+    allowed = "" if declaration.low is None else f", {declaration.low:g}-{declaration.high:g}"
+    parser.add_argument(
+        f"--{name.replace('_', '-')}",
+        dest=declaration.name,
+        type=_words if words else declaration.kind,
+        metavar="WORD,WORD" if words else "N",
+        help=f"{declaration.description}{allowed} (default: the model's)",
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
 def _changes(parsed: argparse.Namespace) -> dict[str, Any]:
     """Options that the user gave; asking for alternatives widens a default beam to hold them."""
     given = {
-        "beam_width": parsed.beam_width,
-        "length_penalty": parsed.length_penalty,
-        "max_length": parsed.max_length,
-        "no_repeat_ngram": parsed.no_repeat_ngram,
-        "num_alternatives": parsed.alternatives,
+        declaration.name: getattr(parsed, declaration.name) for declaration in _SEARCH.values()
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    if parsed.beam_width is None and parsed.alternatives:
-        changes["beam_width"] = max(DecodingOptions().beam_width, parsed.alternatives + 1)
+    if parsed.beam_width is None and parsed.num_alternatives:
+        changes["beam_width"] = max(DecodingOptions().beam_width, parsed.num_alternatives + 1)
     return changes
 
 

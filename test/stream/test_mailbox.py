@@ -2,7 +2,8 @@
 
 import threading
 
-from ros2_captioner.stream.mailbox import Mailbox, ReceivedImage
+from ros2_captioner.stream.frames import ReceivedImage
+from ros2_captioner.stream.mailbox import Mailbox
 
 
 def images(mailbox, resting=(), timeout_s=0.0):

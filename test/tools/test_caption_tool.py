@@ -31,6 +31,12 @@ def test_options_reach_the_search(pictures, capsys):
     assert len(set(free)) < len(free) and len(set(bound)) == len(bound)
 
 
+def test_banned_words_are_separated_by_commas(pictures, capsys, captioner, photograph):
+    first, second = captioner.caption([photograph]).captions[0].words[1:3]
+    assert main([pictures[0], "--banned-words", f"{first},{second}"]) == 0
+    assert not {first, second} & set(capsys.readouterr().out.split())
+
+
 def test_json_lines_with_alternatives(pictures, capsys):
     assert main([*pictures, "--json", "--alternatives", "4"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

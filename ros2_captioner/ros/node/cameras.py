@@ -15,9 +15,10 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.ros.messages.images import IMAGE_TYPES
-from ros2_captioner.ros.node.parameters import Settings
 from ros2_captioner.ros.node.qos import camera_profile, overriding_options
-from ros2_captioner.stream.mailbox import Mailbox, ReceivedImage
+from ros2_captioner.settings import NodeSettings
+from ros2_captioner.stream.frames import ReceivedImage
+from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
 
 _PATIENCE_S = 3.0  # cameras may start after the node
@@ -44,7 +45,7 @@ class Camera:
         self,
         node: Node,
         topic: str,
-        settings: Settings,
+        settings: NodeSettings,
         mailbox: Mailbox,
         statistics: Statistics,
     ) -> None:

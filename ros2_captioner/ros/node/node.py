@@ -24,7 +24,8 @@ from ros2_captioner.ros.node.diagnostics import (
 from ros2_captioner.ros.node.outputs import Outputs
 from ros2_captioner.ros.node.parameters import changed_settings, declare_parameters
 from ros2_captioner.ros.node.services import CaptionServices
-from ros2_captioner.ros.node.worker import CaptionedFrame, CaptionWorker
+from ros2_captioner.ros.node.worker import CaptionWorker
+from ros2_captioner.stream.frames import CaptionedFrame
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
 
@@ -61,7 +62,7 @@ class CaptionerNode(LifecycleNode):
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
-        if not self._settings["autostart"]:
+        if not self._settings.autostart:
             self.get_logger().info("waiting to be configured (autostart is false)")
         elif self.trigger_configure() == Result.SUCCESS:
             self.trigger_activate()
@@ -72,7 +73,11 @@ class CaptionerNode(LifecycleNode):
         settings = self._settings
         try:
             self._captioner = Captioner.load(
-                *(settings[n] for n in ("model", "backend", "precision", "device", "engine_cache"))
+                settings.model,
+                settings.backend,
+                settings.precision,
+                settings.device,
+                settings.engine_cache,
             )
         except CaptionerError as error:
             self.get_logger().error(f"cannot configure: {error}")
@@ -89,7 +94,7 @@ class CaptionerNode(LifecycleNode):
 
     def _topics(self) -> list[str]:
         """Resolved image topics; one named twice is one camera."""
-        names = map(self.resolve_topic_name, self._settings["image_topics"])
+        names = map(self.resolve_topic_name, self._settings.image_topics)
         return list(dict.fromkeys(names))
 
     def _serve(self, topics: list[str]) -> None:
@@ -125,8 +130,8 @@ class CaptionerNode(LifecycleNode):
         )
         result: Result = super().on_activate(state)
         self._worker.start()
-        if not self._settings["autostart"]:  # else nobody manages the node
-            self._bond = ManagerBond(self, self._settings["bond_heartbeat_period"])
+        if not self._settings.autostart:  # else nobody manages the node
+            self._bond = ManagerBond(self, self._settings.bond_heartbeat_period)
         self.get_logger().info(f"captioning {', '.join(topics)}")
         return result
 
@@ -192,7 +197,7 @@ class CaptionerNode(LifecycleNode):
             return "not active"
         if not self._caption_services.enabled:
             return "disabled by ~/enable"
-        if not self._settings["always_on"] and not self._outputs.listened():
+        if not self._settings.always_on and not self._outputs.listened():
             return "nobody subscribes to an output (always_on is false)"
         return ""
 

@@ -16,9 +16,9 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.overlay import draw_caption
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
-from ros2_captioner.ros.node.detail import detail_json
 from ros2_captioner.ros.node.qos import overriding_options
-from ros2_captioner.ros.node.worker import CaptionedFrame
+from ros2_captioner.stream.detail import detail_json
+from ros2_captioner.stream.frames import CaptionedFrame
 
 
 class Outputs:
@@ -55,13 +55,13 @@ class Outputs:
         for publisher in self._sentences[frame.received.camera]:
             publisher.publish(String(data=frame.caption.text))
         self._detail.publish(String(data=detail_json(frame, self._captioner)))
-        if not frame.settings["publish_overlay"]:
+        if not frame.settings.publish_overlay:
             return
         header = frame.received.message.header
         raw, compressed = self._overlay, self._compressed_overlay
         if not raw.get_subscription_count() and not compressed.get_subscription_count():
             return
-        picture = _overlay(frame.picture, frame.caption, frame.settings["publish_attention"])
+        picture = _overlay(frame.picture, frame.caption, frame.settings.publish_attention)
         if raw.get_subscription_count():
             raw.publish(raw_message(picture, header))
         if compressed.get_subscription_count():

@@ -6,15 +6,15 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from ros2_captioner.ros.node.parameters import Settings
+from ros2_captioner.settings import NodeSettings
 
 
-def camera_profile(settings: Settings) -> QoSProfile:
+def camera_profile(settings: NodeSettings) -> QoSProfile:
     """What ``image_reliability`` and ``image_depth`` ask of a camera."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=settings["image_depth"],
-        reliability=ReliabilityPolicy[settings["image_reliability"].upper()],
+        depth=settings.image_depth,
+        reliability=ReliabilityPolicy[settings.image_reliability.upper()],
     )
 
 

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,37 +16,16 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.time import Time
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption, Timing
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
-from ros2_captioner.ros.node.parameters import Settings
-from ros2_captioner.stream.mailbox import Mailbox, ReceivedImage
+from ros2_captioner.settings import NodeSettings
+from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
+from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.scene_gate import SceneGate
 from ros2_captioner.stream.statistics import Statistics
 
 _WARNING_PERIOD_S = 5.0
 _POLL_S = 0.1  # how soon a changed parameter or a new listener is noticed while nothing is due
-
-
-@dataclass(frozen=True)
-class CaptionedFrame:
-    """A caption with what it belongs to.
-
-    Attributes:
-        received: the camera and its message.
-        picture: uint8 ``[height, width, 3]`` RGB, the message converted.
-        caption: of the picture.
-        timing: of the batch that the frame was in.
-        settings: in force for it.
-        frame_age_s: stamp to the end of inference on the node's clock.
-    """
-
-    received: ReceivedImage
-    picture: NDArray[np.uint8]
-    caption: Caption
-    timing: Timing
-    settings: Settings
-    frame_age_s: float
 
 
 class Answer(NamedTuple):
@@ -80,7 +58,7 @@ class CaptionWorker:
         self,
         captioner: Captioner,
         mailbox: Mailbox,
-        settings: Callable[[], Settings],
+        settings: Callable[[], NodeSettings],
         wanted: Callable[[], bool],
         publish: Callable[[CaptionedFrame], None],
         statistics: Statistics,
@@ -140,7 +118,7 @@ class CaptionWorker:
                     self._refuse(received, "inference_failed", f"captioning failed: {error}")
             self._busy_since_s = None
             for request in requests:
-                request.set_result(self._answer(settings["max_frame_age_s"]))
+                request.set_result(self._answer(settings.max_frame_age_s))
         while self._requests:
             self._requests.popleft().set_result(Answer(False, "the node was deactivated"))
 
@@ -149,7 +127,7 @@ class CaptionWorker:
 
     def _rest_s(self, camera: str) -> float:
         """Seconds for which the rate limit still holds a camera back."""
-        max_rate_hz = self._settings()["max_rate_hz"]
+        max_rate_hz = self._settings().max_rate_hz
         if max_rate_hz <= 0 or camera not in self._last_taken_s:
             return 0.0
         return float(self._last_taken_s[camera] + 1 / max_rate_hz - time.monotonic())
@@ -158,11 +136,11 @@ class CaptionWorker:
         rests = [self._rest_s(camera) for camera in self._last_taken_s]
         return min([_POLL_S, *(rest for rest in rests if rest > 0)])
 
-    def _caption(self, images: list[ReceivedImage], settings: Settings, *, every: bool) -> None:
+    def _caption(self, images: list[ReceivedImage], settings: NodeSettings, *, every: bool) -> None:
         frames: list[tuple[ReceivedImage, NDArray[np.uint8]]] = []
         for received in images:
             try:
-                self._check_age(received, settings["max_frame_age_s"])
+                self._check_age(received, settings.max_frame_age_s)
                 picture = _to_rgb(received.message)
             except FrameError as error:
                 self._refuse(received, error.reason, f"{received.camera}: {error}")
@@ -175,7 +153,7 @@ class CaptionWorker:
             return
         for received, _ in frames:
             self._last_taken_s[received.camera] = time.monotonic()
-        batch = self._captioner.caption([picture for _, picture in frames], settings.decoding)
+        batch = self._captioner.caption([picture for _, picture in frames], settings)
         for (received, picture), caption in zip(frames, batch.captions, strict=True):
             age_s = self._age_s(received)
             frame = CaptionedFrame(received, picture, caption, batch.timing, settings, age_s)
@@ -184,12 +162,12 @@ class CaptionWorker:
             self._statistics.captioned(received.camera, time.monotonic() - received.received_s)
 
     def _changed(
-        self, received: ReceivedImage, picture: NDArray[np.uint8], settings: Settings
+        self, received: ReceivedImage, picture: NDArray[np.uint8], settings: NodeSettings
     ) -> bool:
         return self._gates[received.camera].passes(
             picture,
-            settings["scene_change_threshold"],
-            settings["max_silence_s"],
+            settings.scene_change_threshold,
+            settings.max_silence_s,
             time.monotonic(),
         )
 

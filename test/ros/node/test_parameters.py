@@ -4,19 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+import rclpy
 from rclpy.parameter import Parameter
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.ros.node.parameters import (
-    PARAMETERS,
-    changed_settings,
-    make_settings,
-    type_name,
-)
+from ros2_captioner.options import declarations
+from ros2_captioner.ros.node.parameters import changed_settings, declare_parameters
+from ros2_captioner.settings import NodeSettings
 
 ROOT = Path(__file__).parents[3]
-DEFAULTS = {declaration.name: declaration.default for declaration in PARAMETERS}
 
 
 def change(settings, *, configured=True, active=True, **values):
@@ -25,15 +22,15 @@ def change(settings, *, configured=True, active=True, **values):
 
 
 def test_defaults_are_consistent_and_reach_the_search():
-    settings = make_settings(DEFAULTS)
-    assert settings.decoding == DecodingOptions()
-    assert settings["max_frame_age_s"] == 2.0
+    settings = NodeSettings()
+    assert isinstance(settings, DecodingOptions)
+    assert settings.max_frame_age_s == 2.0
 
 
 def test_several_parameters_change_together_or_not_at_all():
-    settings = make_settings(DEFAULTS)
+    settings = NodeSettings()
     changed, result = change(settings, beam_width=5, num_alternatives=4)
-    assert result.successful and changed.decoding.num_alternatives == 4
+    assert result.successful and changed.num_alternatives == 4
     refused, result = change(settings, beam_width=2, num_alternatives=4)
     assert not result.successful and refused is settings
     assert "num_alternatives < beam_width" in result.reason
@@ -46,7 +43,7 @@ def test_several_parameters_change_together_or_not_at_all():
         {"beam_width": 0},
         {"beam_width": 2.0},
         {"beam_width": "3"},
-        {"length_penalty": 1},
+        {"length_penalty": "1.0"},
         {"max_rate_hz": -1.0},
         {"min_length": 30},
         {"publish_attention": 1},
@@ -57,67 +54,72 @@ def test_several_parameters_change_together_or_not_at_all():
     ],
 )
 def test_bad_values_are_refused_with_what_was_found_and_expected(values):
-    settings = make_settings(DEFAULTS)
+    settings = NodeSettings()
     kept, result = change(settings, active=False, **values)
     assert kept is settings and not result.successful
     assert "expected" in result.reason and next(iter(values)) in result.reason
 
 
 def test_fixed_parameters_are_refused_once_configured():
-    settings = make_settings(DEFAULTS)
+    settings = NodeSettings()
     assert not change(settings, model="elsewhere")[1].successful
     free = change(settings, configured=False, active=False, model="elsewhere")[0]
-    assert free["model"] == "elsewhere"
+    assert free.model == "elsewhere"
 
 
 def test_cameras_are_changed_between_deactivate_and_activate():
-    settings = make_settings(DEFAULTS)
+    settings = NodeSettings()
     refused = change(settings, image_topics=["/front"])[1]
     assert not refused.successful and "deactivate" in refused.reason
     changed, result = change(settings, active=False, image_topics=["/front"])
-    assert result.successful and changed["image_topics"] == ("/front",)
+    assert result.successful and changed.image_topics == ("/front",)
 
 
 def test_unknown_choice_lists_the_known():
     with pytest.raises(OptionsError, match="onnxruntime"):
-        make_settings({**DEFAULTS, "backend": "abacus"})
+        NodeSettings(backend="abacus")
 
 
-def test_config_file_holds_every_parameter_with_its_default():
-    lines = (ROOT / "config/captioner.yaml").read_text().splitlines()
-    text = "\n".join(line.strip() for line in lines)
-    for declaration in PARAMETERS:
-        assert f"# {declaration.description}\n" in text
-        assert f"\n{yaml_line(declaration)}" in text
-    assert text.count(": ") == len(PARAMETERS)
-
-
-def test_readme_table_holds_every_parameter():
-    readme = (ROOT / "README.md").read_text()
-    for declaration in PARAMETERS:
-        row = f"| `{declaration.name}` | {type_name(declaration)} | {declaration.read} | "
-        (line,) = (line for line in readme.splitlines() if line.startswith(row))
-        assert declaration.description in line
-        assert all(choice in line for choice in declaration.choices)
-
-
-@pytest.mark.parametrize("declaration", PARAMETERS, ids=lambda declaration: declaration.name)
+@pytest.mark.parametrize(
+    "declaration", declarations(NodeSettings), ids=lambda declaration: declaration.name
+)
 def test_every_parameter_is_explained_with_an_example(declaration):
     guide = (ROOT / "docs/parameters.md").read_text()
     section = guide.split(f"### {declaration.name}\n")[1].split("\n#")[0]
     assert re.search(rf"    ros2 .*\b{declaration.name}(:=| )", section)
 
 
-def yaml_line(declaration):
-    default = declaration.default
-    if default == ():  # an empty list has no type in a parameter file
-        return f'# {declaration.name}: ["word"]'
-    if isinstance(default, tuple):
-        return f"{declaration.name}: [{', '.join(map(quoted, default))}]"
-    return f"{declaration.name}: {quoted(default)}"
+@pytest.fixture
+def node_with_file():
+    """Makes a node that was started with a parameter file."""
+    contexts = []
+
+    def make(file):
+        context = rclpy.Context()
+        rclpy.init(args=["--ros-args", "--params-file", str(file)], context=context)
+        contexts.append(context)
+        return rclpy.create_node("captioner", context=context)
+
+    yield make
+    for context in contexts:
+        rclpy.shutdown(context=context)
 
 
-def quoted(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+@pytest.mark.parametrize("words", ["[]", "[dog, cat]"])
+def test_lists_of_a_parameter_file_arrive_and_keep_their_type(node_with_file, tmp_path, words):
+    file = tmp_path / "parameters.yaml"
+    defaults = (ROOT / "config/captioner.yaml").read_text()
+    file.write_text(defaults.replace("banned_words: []", f"banned_words: {words}"))
+    node = node_with_file(file)
+    found = declare_parameters(node)
+    assert found == NodeSettings(banned_words=() if words == "[]" else ("dog", "cat"))
+    parameter = node.get_parameter("banned_words")
+    assert parameter.type_ == Parameter.Type.STRING_ARRAY
+    assert parameter.value == list(found.banned_words)
+
+
+def test_a_wrong_value_in_a_parameter_file_is_named(node_with_file, tmp_path):
+    file = tmp_path / "parameters.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    beam_width: 17\n")
+    with pytest.raises(OptionsError, match="parameter beam_width: .*expected integer from 1 to 16"):
+        declare_parameters(node_with_file(file))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.ros.node.worker import CaptionedFrame
+from ros2_captioner.stream.frames import CaptionedFrame
 
 DETAIL_SCHEMA = 1
 
@@ -24,7 +24,7 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         {"word": word, "log_prob": round(log_prob, 4)}
         for word, log_prob in zip(caption.words, caption.log_probs, strict=True)
     ]
-    if settings["publish_attention"]:
+    if settings.publish_attention:
         for entry, grid in zip(words, caption.attention, strict=True):
             entry["attention"] = grid.round(4).tolist()
     detail = {
@@ -39,7 +39,7 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
             {"caption": other.text, "score": round(other.score, 4)}
             for other in caption.alternatives
         ],
-        "beam_width": settings["beam_width"],
+        "beam_width": settings.beam_width,
         "latency_ms": {
             "preprocess": round(timing.preprocess_ms, 2),
             "encode": round(timing.encode_ms, 2),

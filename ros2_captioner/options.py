@@ -1,0 +1,135 @@
+"""Options that are declared once: dataclass fields with description, range, choices and liveness.
+
+What a declaration says feeds the check of values, the node's parameter descriptors and file, the
+documentation and the command lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from ros2_captioner.errors import OptionsError
+
+LIVE, AT_ACTIVATE, AT_CONFIGURE = "live", "activate", "configure"
+
+Options = TypeVar("Options")
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """One option.
+
+    Attributes:
+        name: of the field, as typed in ``ros2 param set``.
+        default: its type is the option's type; a tuple holds strings.
+        description: one sentence, with the unit.
+        low: smallest value of a number, None without a range.
+        high: largest value of a number.
+        choices: the allowed strings, empty where any is.
+        read: when the node reads it: `LIVE`, at every frame; `AT_ACTIVATE`; or `AT_CONFIGURE`.
+    """
+
+    name: str
+    default: bool | int | float | str | tuple[str, ...]
+    description: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    read: str
+
+    @property
+    def kind(self) -> type:
+        """``bool``, ``int``, ``float``, ``str`` or ``tuple``."""
+        return type(self.default)
+
+    @property
+    def type_name(self) -> str:
+        """The type as ROS names it."""
+        return _TYPE_NAMES[self.kind]
+
+    @property
+    def expectation(self) -> str:
+        """The values it takes, in words."""
+        if self.choices:
+            return f"expected one of {list(self.choices)}"
+        if self.low is not None:
+            return f"expected {self.type_name} from {self.low} to {self.high}"
+        return f"expected {self.type_name}"
+
+    def converted(self, value: Any) -> Any:
+        """The value as the option's type: a list as a tuple, an integer as a float.
+
+        In ROS an empty list carries no type, and may arrive as None.
+        """
+        if self.kind is float and type(value) is int:
+            return float(value)
+        if self.kind is tuple and (value is None or isinstance(value, list)):
+            return tuple(value or ())
+        return value
+
+    def check(self, value: Any) -> None:
+        """Refuse a value of the wrong type, out of range or not among the choices.
+
+        Raises:
+            OptionsError: says what was found and what was expected.
+        """
+        right = type(value) is self.kind
+        if right and isinstance(value, tuple):
+            right = all(isinstance(item, str) for item in value)
+        if right and self.low is not None and self.high is not None:
+            right = self.low <= value <= self.high
+        if right and self.choices:
+            right = value in self.choices
+        if not right:
+            raise OptionsError(f"{self.name} is {value!r}; {self.expectation}")
+
+
+_TYPE_NAMES = {bool: "bool", int: "integer", float: "double", str: "string", tuple: "string_array"}
+
+
+def option(
+    default: Any,
+    description: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    choices: tuple[str, ...] = (),
+    read: str = LIVE,
+) -> Any:
+    """A dataclass field that is declared; see `Declaration`."""
+    declared = {"description": description, "low": low, "high": high, "choices": choices}
+    return dataclasses.field(default=default, metadata={**declared, "read": read})
+
+
+def declarations(options: Any) -> tuple[Declaration, ...]:
+    """The declared options of a dataclass or an instance of one, in their order."""
+    return tuple(
+        Declaration(name=field.name, default=default, **field.metadata)
+        for field in dataclasses.fields(options)
+        if (default := field.default) is not dataclasses.MISSING
+    )
+
+
+def check_options(options: Any) -> None:
+    """Check every field of an instance by its declaration.
+
+    Raises:
+        OptionsError: names the first option that is wrong.
+    """
+    for declaration in declarations(options):
+        declaration.check(getattr(options, declaration.name))
+
+
+def make_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
+    """An instance from values of JSON, YAML or ROS, where a tuple is a list and 1.0 may be 1.
+
+    Raises:
+        OptionsError: a name is unknown, or a value is wrong.
+    """
+    known = {declaration.name: declaration for declaration in declarations(kind)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise OptionsError(f"found the options {unknown}; expected some of {list(known)}")
+    return kind(**{name: known[name].converted(value) for name, value in values.items()})

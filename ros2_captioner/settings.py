@@ -1,0 +1,82 @@
+"""The settings of the node: what it declares as parameters, in the order of their documentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.options import AT_ACTIVATE, AT_CONFIGURE, option
+
+
+@dataclass(frozen=True)
+class NodeSettings(DecodingOptions):
+    """A consistent set of all parameters; those of the search come first.
+
+    Raises:
+        OptionsError: names the parameter, what was found and what was expected.
+    """
+
+    max_rate_hz: float = option(
+        0.0, "Captions a second a camera at most; 0.0 means no limit", 0.0, 1000.0
+    )
+    max_frame_age_s: float = option(
+        2.0, "Frames whose stamp is older than this are refused; 0.0 accepts any age", 0.0, 3600.0
+    )
+    scene_change_threshold: float = option(
+        0.0,
+        "Change of brightness, 0 to 1, from which a frame counts as new; 0.0 captions every frame",
+        0.0,
+        1.0,
+    )
+    max_silence_s: float = option(
+        10.0, "A still scene is captioned this often all the same; 0.0 means never", 0.0, 3600.0
+    )
+    always_on: bool = option(False, "Caption even while nobody subscribes to any output")
+    publish_attention: bool = option(
+        False, "Add each word's attention grid to the detail topic and to the overlay"
+    )
+    publish_overlay: bool = option(True, "Draw overlays for those who subscribe to them")
+    autostart: bool = option(True, "Configure and activate the node at start", read=AT_CONFIGURE)
+    bond_heartbeat_period: float = option(
+        0.1,
+        "Seconds between signs of life to nav2's lifecycle manager, where bondpy is installed and "
+        "autostart is false; 0.0 means none",
+        0.0,
+        10.0,
+        read=AT_CONFIGURE,
+    )
+    model: str = option(
+        "", "Directory of a model bundle; empty for the shipped model", read=AT_CONFIGURE
+    )
+    backend: str = option(
+        "auto", "Runtime that executes the model", choices=BACKENDS, read=AT_CONFIGURE
+    )
+    precision: str = option(
+        "auto",
+        "Variant of the model; auto is int8 on a CPU",
+        choices=PRECISIONS,
+        read=AT_CONFIGURE,
+    )
+    device: str = option("auto", "Where the model runs", choices=DEVICES, read=AT_CONFIGURE)
+    engine_cache: str = option(
+        "", "Folder of TensorRT engines; empty for the user's own cache", read=AT_CONFIGURE
+    )
+    image_topics: tuple[str, ...] = option(
+        ("/camera/image_raw",), "Image or CompressedImage topics, one a camera", read=AT_ACTIVATE
+    )
+    image_reliability: str = option(
+        "best_effort",
+        "Reliability asked of the cameras",
+        choices=("best_effort", "reliable"),
+        read=AT_ACTIVATE,
+    )
+    image_depth: int = option(
+        1, "Frames the middleware may queue a camera", 1, 100, read=AT_ACTIVATE
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.image_topics:
+            raise OptionsError("image_topics is empty; expected at least one topic")

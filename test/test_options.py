@@ -1,0 +1,48 @@
+"""Options that are declared once."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.options import check_options, declarations, make_options, option
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    hobs: int = option(4, "Hobs", 1, 6)
+    power: float = option(2.0, "Kilowatts of each", 0.0, 3.5)
+    fuel: str = option("gas", "What it burns", choices=("gas", "wood"))
+    pots: tuple[str, ...] = option((), "What stands on it")
+
+    def __post_init__(self):
+        check_options(self)
+
+
+def test_a_declaration_holds_what_was_said():
+    hobs, _, fuel, pots = declarations(Kitchen)
+    assert (hobs.name, hobs.kind, hobs.type_name) == ("hobs", int, "integer")
+    assert hobs.expectation == "expected integer from 1 to 6"
+    assert fuel.expectation == "expected one of ['gas', 'wood']"
+    assert pots.expectation == "expected string_array"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hobs": 0}, {"hobs": 7}, {"hobs": True}, {"power": float("nan")}, {"fuel": "peat"},
+     {"pots": ("a", 1)}, {"pots": "pan"}],
+)  # fmt: skip
+def test_wrong_values_are_named(wrong):
+    (name,) = wrong
+    with pytest.raises(OptionsError, match=f"^{name} is .*; expected"):
+        Kitchen(**wrong)
+
+
+def test_values_of_files_become_those_of_the_options():
+    assert make_options(Kitchen, {"power": 3, "pots": ["pan"]}) == Kitchen(power=3.0, pots=("pan",))
+    assert make_options(Kitchen, {"pots": None}).pots == ()
+
+
+def test_unknown_names_are_refused_with_the_known():
+    with pytest.raises(OptionsError, match=r"\['hob'\].*'hobs'"):
+        make_options(Kitchen, {"hob": 3})
