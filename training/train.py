@@ -204,14 +204,14 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
     batches = stage.batches(epoch)
     steps = stage.settings.epochs * len(batches)
     device = device_of(stage.model)
-    summed, weight = 0.0, 0
+    summed, count = 0.0, 0
     silent = distributed.rank() > 0
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
     for index, batch in enumerate(bar):
         loss = stage.step(batch.to(device), stage_epoch * len(batches) + index, steps)
-        summed, weight = summed + loss.shown * loss.weight, weight + loss.weight
-        bar.set_postfix({stage.objective.name: f"{summed / weight:.3f}"})
-    return distributed.total(summed, device) / distributed.total(weight, device)
+        summed, count = summed + loss.shown * loss.shown_over, count + loss.shown_over
+        bar.set_postfix({stage.objective.name: f"{summed / count:.3f}"})
+    return distributed.total(summed, device) / distributed.total(count, device)
 
 
 def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:

@@ -29,7 +29,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the config {path}: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: found no keys; expected sections such as 'data:' and 'model:'")
@@ -49,15 +49,21 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"found --set {override}; expected --set section.key=value")
     *sections, key = path.split(".")
     for section in sections:
-        tree = tree.setdefault(section, {})
-    tree[key] = yaml.safe_load(text)
+        inner = tree.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"found --set {override}; {section} is a value and has no keys")
+        tree = inner
+    try:
+        tree[key] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"found --set {override}; expected a YAML value: {error}") from error
 
 
 def _build(cls: type[T], tree: Any, where: str) -> T:
     if not isinstance(tree, dict):
         raise ConfigError(f"{where}: found {tree!r}; expected a section with keys")
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(tree) - set(known))
+    unknown = sorted(set(tree) - set(known), key=str)
     if unknown:
         raise ConfigError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
     missing = [
@@ -70,7 +76,10 @@ def _build(cls: type[T], tree: Any, where: str) -> T:
     if missing:
         raise ConfigError(f"{where}: missing keys {missing}")
     values = {key: _value(known[key], value, f"{where}.{key}") for key, value in tree.items()}
-    return cls(**values)
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 _SCALARS: dict[Any, type] = {"int": int, "float": float, "str": str, "bool": bool}

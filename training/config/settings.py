@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.beam_search import MAX_CAPTION_LENGTH, DecodingOptions
 from ros2_captioner.errors import OptionsError
+from training.config.ranges import SHARE, Choice, Range, faults, setting
+
+ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+DECODERS = ("adaptive_attention", "soft_attention")
 
 
 class ConfigError(ValueError):
-    """A config file has an unknown key, a missing key or a value of the wrong type."""
+    """A config file has an unknown key, a missing key, or a value of a wrong type or range."""
+
+
+class Settings:
+    """A section of the config, whose values are checked when it is made."""
+
+    def __post_init__(self) -> None:
+        found = faults(self)
+        if found:
+            raise ConfigError("; ".join(found))
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Settings):
     """Where pictures and captions are.
 
     Attributes:
@@ -29,12 +42,12 @@ class DataConfig:
     captions_train: str
     captions_val: str
     val_images: str = ""
-    min_word_count: int = 5
-    max_words: int = 25
+    min_word_count: int = setting(5, Range(1))
+    max_words: int = setting(25, Range(1, MAX_CAPTION_LENGTH))
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Settings):
     """The network.
 
     Attributes:
@@ -43,25 +56,25 @@ class ModelConfig:
             torchvision's key names.
         stride_in_1x1: the weights are of ResNet v1, whose bottlenecks stride in their first 1x1
             convolution; torchvision's own stride in the 3x3.
-        image_size: side of the encoder's input in pixels.
+        image_size: side of the encoder's input in pixels, a multiple of a grid cell's 32.
         decoder: ``adaptive_attention`` (Lu et al. 2017) or ``soft_attention`` (Xu et al. 2015).
         width: D, projected features, and A, attention keys.
         hidden: H, LSTM state; also the word embedding, which is tied to the output layer.
         dropout: on embeddings and before the output layer.
     """
 
-    encoder: str = "resnet50"
+    encoder: str = setting("resnet50", Choice(ENCODERS))
     encoder_weights: str = "torchvision"
     stride_in_1x1: bool = False
-    image_size: int = 224
-    decoder: str = "adaptive_attention"
-    width: int = 512
-    hidden: int = 512
-    dropout: float = 0.5
+    image_size: int = setting(224, Range(32, 1024, step=32))
+    decoder: str = setting("adaptive_attention", Choice(DECODERS))
+    width: int = setting(512, Range(1, 8192))
+    hidden: int = setting(512, Range(1, 8192))
+    dropout: float = setting(0.5, Range(0, 1, below=True))
 
 
 @dataclass(frozen=True)
-class StageConfig:
+class StageConfig(Settings):
     """A span of epochs; each stage has its own optimiser, linear warm-up and cosine decay.
 
     Attributes:
@@ -74,22 +87,16 @@ class StageConfig:
         warmup_steps: steps of linear warm-up.
     """
 
-    epochs: int = 0
-    batch: int = 16
-    decoder_lr: float = 1e-3
-    encoder_lr: float = 0.0
-    encoder_stages: int = 0
-    warmup_steps: int = 100
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.encoder_stages <= 4:
-            raise ConfigError(
-                f"encoder_stages: found {self.encoder_stages}; expected 0 (the decoder alone) to 4"
-            )
+    epochs: int = setting(0, Range(0))
+    batch: int = setting(16, Range(1))
+    decoder_lr: float = setting(1e-3, SHARE)
+    encoder_lr: float = setting(0.0, SHARE)
+    encoder_stages: int = setting(0, Range(0, 4))
+    warmup_steps: int = setting(100, Range(0))
 
 
 @dataclass(frozen=True)
-class OptimConfig:
+class OptimConfig(Settings):
     """What all stages share.
 
     Attributes:
@@ -111,40 +118,32 @@ class OptimConfig:
             takes from its own predictions; rises linearly from 0 (Bengio et al. 2015).
         attention_penalty: weight of the doubly stochastic attention penalty (Xu et al. 2015,
             section 4.2.1) in the cross-entropy.
-        samples: captions drawn a picture in self-critical training.
+        samples: captions drawn a picture in self-critical training, each judged by the others.
         bleu_weight: its reward is CIDEr-D plus so many times BLEU-4.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
             confident captions than a model gives of pictures that it has memorised.
         workers: processes that read pictures; 0 reads in the training process.
     """
 
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.1
-    clip_norm: float = 5.0
-    ema_decay: float = 0.0
-    crop_area: float = 1.0
+    weight_decay: float = setting(1e-2, SHARE)
+    label_smoothing: float = setting(0.1, Range(0, 1, below=True))
+    clip_norm: float = setting(5.0, Range(0, above=True))
+    ema_decay: float = setting(0.0, Range(0, 1, below=True))
+    crop_area: float = setting(1.0, Range(0, 1, above=True))
     mirror: bool = False
-    jitter: float = 0.0
-    precision: str = "float32"
-    parts: int = 1
-    scheduled_sampling: float = 0.0
-    attention_penalty: float = 0.0
-    samples: int = 5
-    bleu_weight: float = 0.0
+    jitter: float = setting(0.0, SHARE)
+    precision: str = setting("float32", Choice(("float32", "bfloat16", "float16")))
+    parts: int = setting(1, Range(1))
+    scheduled_sampling: float = setting(0.0, SHARE)
+    attention_penalty: float = setting(0.0, Range(0))
+    samples: int = setting(5, Range(2))
+    bleu_weight: float = setting(0.0, Range(0))
     sampled_dropout: bool = False
-    workers: int = 0
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("float32", "bfloat16", "float16"):
-            raise ConfigError(
-                f"optim.precision: found {self.precision!r}; expected float32, bfloat16 or float16"
-            )
-        if not 0 <= self.jitter <= 1:
-            raise ConfigError(f"optim.jitter: found {self.jitter}; expected a share from 0 to 1")
+    workers: int = setting(0, Range(0, 256))
 
 
 @dataclass(frozen=True)
-class ValidationConfig:
+class ValidationConfig(Settings):
     """Validation by beam search after each epoch.
 
     Attributes:
@@ -160,15 +159,16 @@ class ValidationConfig:
     beam_width: int = DecodingOptions.beam_width
     length_penalty: float = DecodingOptions.length_penalty
     no_repeat_ngram: int = DecodingOptions.no_repeat_ngram
-    batch: int = 50
-    patience: int = 0
-    keep: int = 0
+    batch: int = setting(50, Range(1))
+    patience: int = setting(0, Range(0))
+    keep: int = setting(0, Range(0))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         try:
             _ = self.decoding
         except OptionsError as error:
-            raise ConfigError(f"validation: {error}") from error
+            raise ConfigError(str(error)) from error
 
     @property
     def decoding(self) -> DecodingOptions:
@@ -181,7 +181,7 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """Everything a run needs; the file `config.json` of a run holds it.
 
     Attributes:
@@ -198,7 +198,7 @@ class TrainConfig:
     name: str
     data: DataConfig
     licence: str = "unknown"
-    seed: int = 1
+    seed: int = setting(1, Range(0, 2**31))
     start_from: str = ""
     model: ModelConfig = field(default_factory=ModelConfig)
     frozen: StageConfig = field(default_factory=StageConfig)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.config.settings import ConfigError, ModelConfig
+from training.config.settings import ModelConfig
 from training.model.adaptive_attention import AdaptiveAttentionDecoder
 from training.model.decoder import Decoder, Prepared
 from training.model.encoder import GridEncoder, build_encoder
@@ -46,12 +46,8 @@ def build_model(config: ModelConfig, vocabulary_size: int) -> CaptionModel:
     """A model as the config says, its decoder freshly initialised.
 
     Raises:
-        ConfigError: unknown encoder or decoder, or start weights that do not fit.
+        ConfigError: start weights that do not fit.
     """
-    if config.decoder not in DECODERS:
-        raise ConfigError(
-            f"model.decoder: found {config.decoder!r}; expected one of {list(DECODERS)}"
-        )
     encoder = build_encoder(config)
     decoder = DECODERS[config.decoder](config, encoder.channels, vocabulary_size)
     return CaptionModel(encoder, decoder)

@@ -13,7 +13,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from training.config.settings import ConfigError, ModelConfig
 
-ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 _BATCH_NORM_OF = {"conv1": "bn1", "conv2": "bn2", "conv3": "bn3", "0": "1"}
 
 
@@ -66,10 +65,8 @@ def build_encoder(config: ModelConfig) -> GridEncoder:
     """A ResNet by name, with its weights, strides and folded BatchNorm.
 
     Raises:
-        ConfigError: unknown name, or a weights file that does not fit.
+        ConfigError: a weights file that does not fit.
     """
-    if config.encoder not in ENCODERS:
-        raise ConfigError(f"found encoder {config.encoder!r}; expected one of {list(ENCODERS)}")
     constructor = getattr(torchvision.models, config.encoder)
     weights = "DEFAULT" if config.encoder_weights == "torchvision" else None
     trunk = constructor(weights=weights)

@@ -95,8 +95,17 @@ def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = Fals
 
 
 def load_training_state(path: Path, state: TrainingState) -> None:
-    """Fill the state from a last checkpoint."""
-    tensors = _read_tensors(path)
+    """Fill the state from a last checkpoint.
+
+    Raises:
+        ConfigError: it holds a model alone, or was written without its gradient scale.
+    """
+    tensors, header = _read_tensors(path), _read_header(path)
+    if "scaler" not in header:
+        raise ConfigError(
+            f"{path} holds no gradient scale; expected a last.safetensors of this version. Choose "
+            "another --output, with --set start_from=... to go on from this run's best weights"
+        )
     moments: dict[int, dict[str, Tensor]] = {}
     for name in tensors:
         if name.startswith(_OPTIMISER):
@@ -105,7 +114,7 @@ def load_training_state(path: Path, state: TrainingState) -> None:
     optimiser = state.optimiser
     optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
     state.average.load_state_dict(_with_prefix(tensors, _AVERAGE))
-    state.scaler.load_state_dict(json.loads(_read_header(path)["scaler"]))
+    state.scaler.load_state_dict(json.loads(header["scaler"]))
 
 
 def read_progress(path: Path) -> Progress:

@@ -20,14 +20,16 @@ class Loss(NamedTuple):
     """A batch's loss.
 
     Attributes:
-        value: scalar to minimise.
+        value: scalar to minimise, a mean over words.
         shown: the mean that people read, see the objective.
-        weight: how much the batch counts beside others.
+        words: that ``value`` is the mean of; a step in parts or processes weights by them.
+        shown_over: how many items ``shown`` is the mean of.
     """
 
     value: Tensor
     shown: float
-    weight: int
+    words: int
+    shown_over: int
 
 
 class Objective(Protocol):
@@ -40,10 +42,6 @@ class Objective(Protocol):
 
     name: str
     dropout: bool
-
-    def weight(self, batch: Batch) -> int:
-        """How much a batch counts beside others: what its loss is the mean over."""
-        ...
 
     def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """The loss of one batch.
@@ -79,10 +77,6 @@ class CrossEntropy:
         self._own_words = scheduled_sampling
         self._penalty = attention_penalty
 
-    def weight(self, batch: Batch) -> int:
-        """Words."""
-        return len(batch.targets)
-
     def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
         tokens = batch.tokens
@@ -93,7 +87,8 @@ class CrossEntropy:
         shown = value.item()
         if self._penalty:
             value = value + self._penalty * uneven_attention(attention, batch.valid)
-        return Loss(value, shown, self.weight(batch))
+        words = len(batch.targets)
+        return Loss(value, shown, words, words)
 
 
 @torch.no_grad()
@@ -114,13 +109,16 @@ def with_own_words(decoder: Decoder, prepared: Prepared, batch: Batch, share: fl
 def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
     """Mean square by which the attention that a cell gets over a caption misses one.
 
+    Captions count by their words, as in the cross-entropy, so that the parts of a batch add up.
+
     Args:
         attention: ``[B, N, T, L]``.
         valid: bool ``[B, N, T]``.
     """
     received = (attention * valid[..., None]).sum(dim=2)
-    captions = valid.any(dim=2)
-    return ((1 - received[captions]) ** 2).mean()
+    missed = ((1 - received) ** 2).mean(dim=-1)
+    words = valid.sum(dim=2)
+    return (missed * words).sum() / words.sum()
 
 
 class SelfCritical:
@@ -158,10 +156,6 @@ class SelfCritical:
         self._vocabulary = vocabulary
         self._samples, self._max_words = samples, max_words
 
-    def weight(self, batch: Batch) -> int:
-        """Pictures."""
-        return len(batch.indices)
-
     def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
         del progress
@@ -177,7 +171,8 @@ class SelfCritical:
         logits = _without_specials(decoder(prepared, tokens, valid)[0], vocabulary)
         log_probs = logits.log_softmax(dim=-1).gather(1, drawn[valid][:, None])[:, 0]
         weights = advantage[..., None].expand_as(drawn)[valid]
-        return Loss(-(weights * log_probs).mean(), rewards.mean().item(), self.weight(batch))
+        value = -(weights * log_probs).mean()
+        return Loss(value, rewards.mean().item(), len(weights), rewards.numel())
 
     def _rewards(self, indices: list[int], drawn: Tensor) -> Tensor:
         """float32 ``[B, N]`` rewards of samples ``[B, N, T]``."""

@@ -45,7 +45,7 @@ class Updater:
     Args:
         module: gives the loss.
         groups: what is trained; other parameters are frozen.
-        objective: says how much a part of a batch counts.
+        objective: says whether dropout is on.
         optim: settings.
         device: where the model is.
     """
@@ -82,27 +82,37 @@ class Updater:
             progress: share of the stage that is done.
 
         Returns:
-            The loss over the batch, its value detached.
+            The loss over this process's share, its value detached.
         """
         for group, (_, peak) in zip(self.optimiser.param_groups, self._groups, strict=True):
             group["lr"] = peak * rate
         self._module.train(self._objective.dropout)
         self.optimiser.zero_grad(set_to_none=True)
         parts = batch.split(self._optim.parts)
-        weights = [self._objective.weight(part) for part in parts]
-        # Gradients are averaged over processes, so each share is scaled up by their number.
-        scale = distributed.count() / distributed.total(sum(weights), self._device)
-        shown = 0.0
-        for place, (part, weight) in enumerate(zip(parts, weights, strict=True)):
+        # How many words captions will have that are sampled in a part is known only after it; as
+        # many as the references until then.
+        guess = max(1.0, distributed.total(len(batch.targets), self._device))
+        losses = []
+        for place, part in enumerate(parts):
             with self._no_exchange(last=place + 1 == len(parts)):
                 loss = self._forward(part, progress)
-                self.scaler.scale(loss.value * weight * scale).backward()
-            shown += loss.shown * weight / sum(weights)
+                # Gradients are averaged over processes, so each is scaled up by their number.
+                share = loss.words * distributed.count() / guess
+                self.scaler.scale(loss.value * share).backward()
+            losses.append(loss._replace(value=loss.value.detach()))
         self.scaler.unscale_(self.optimiser)
+        self._scale_gradients(guess, sum(loss.words for loss in losses))
         nn.utils.clip_grad_norm_(self._trained, self._optim.clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        return Loss(loss.value.detach(), shown, sum(weights))
+        return _joined(losses)
+
+    def _scale_gradients(self, guess: float, words: int) -> None:
+        """Make gradients of a sum that was divided by ``guess`` those of the mean."""
+        factor = guess / distributed.total(words, self._device)
+        if factor != 1:
+            gradients = [p.grad for p in self._trained if p.grad is not None]
+            torch._foreach_mul_(gradients, factor)
 
     def _forward(self, part: Batch, progress: float) -> Loss:
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
@@ -114,3 +124,12 @@ class Updater:
         if last or not isinstance(self._module, DistributedDataParallel):
             return nullcontext()
         return self._module.no_sync()
+
+
+def _joined(losses: list[Loss]) -> Loss:
+    """The loss of a batch from those of its parts."""
+    words = sum(loss.words for loss in losses)
+    shown_over = sum(loss.shown_over for loss in losses)
+    value = torch.stack([loss.value * loss.words for loss in losses]).sum() / words
+    shown = sum(loss.shown * loss.shown_over for loss in losses) / shown_over
+    return Loss(value, shown, words, shown_over)

@@ -106,6 +106,15 @@ def test_uneven_attention_counts_valid_words_only():
     assert uneven_attention(attention, torch.ones_like(valid)) == pytest.approx(0.25)
 
 
+def test_uneven_attention_weights_captions_by_their_words():
+    attention = torch.full((1, 2, 3, 4), 0.5)
+    valid = torch.tensor([[[1, 1, 1], [1, 0, 0]]]).bool()
+    # Off by a half both; three words and one.
+    assert uneven_attention(attention, valid) == pytest.approx(0.25)
+    attention[:, 1] = 0.0
+    assert uneven_attention(attention, valid) == pytest.approx((3 * 0.25 + 1 * 1.0) / 4)
+
+
 def test_a_batch_splits_with_its_targets():
     batch = captions_batch()
     first, second = batch.split(2)

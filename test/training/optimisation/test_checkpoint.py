@@ -1,0 +1,36 @@
+"""Checkpoints that resuming needs, and those that it cannot use."""
+
+import pytest
+import torch
+from torch.amp.grad_scaler import GradScaler
+from torch.optim.swa_utils import AveragedModel
+
+from training.config.settings import ConfigError
+from training.optimisation.checkpoint import (
+    Progress,
+    TrainingState,
+    load_training_state,
+    save_checkpoint,
+)
+
+
+def state_of(model, scale=2.0**16):
+    optimiser = torch.optim.AdamW(model.parameters())
+    model(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    return TrainingState(optimiser, AveragedModel(model), GradScaler("cpu", init_scale=scale))
+
+
+def test_the_gradient_scale_comes_back(tmp_path):
+    model, file = torch.nn.Linear(2, 1), tmp_path / "last.safetensors"
+    save_checkpoint(file, model, Progress(), state_of(model, scale=32.0))
+    fresh = state_of(model)
+    load_training_state(file, fresh)
+    assert fresh.scaler.state_dict()["scale"] == 32.0
+
+
+def test_a_checkpoint_of_a_model_alone_is_refused(tmp_path):
+    model, file = torch.nn.Linear(2, 1), tmp_path / "best.safetensors"
+    save_checkpoint(file, model, Progress())
+    with pytest.raises(ConfigError, match="holds no gradient scale; expected"):
+        load_training_state(file, state_of(model))
