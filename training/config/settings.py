@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ros2_captioner.beam_search import MAX_CAPTION_LENGTH, DecodingOptions
+from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
 from training.config.ranges import SHARE, Choice, Range, faults, setting
 
@@ -43,7 +43,7 @@ class DataConfig(Settings):
     captions_val: str
     val_images: str = ""
     min_word_count: int = setting(5, Range(1))
-    max_words: int = setting(25, Range(1, MAX_CAPTION_LENGTH))
+    max_words: int = setting(25, Range(1, 50))
 
 
 @dataclass(frozen=True)
