@@ -69,12 +69,12 @@ setup(
     ],
     entry_points={
         "console_scripts": [
-            f"captioner_node = {NAME}.ros.executables:captioner_node",
-            f"image_player = {NAME}.ros.executables:image_player",
-            f"bag_player = {NAME}.ros.executables:bag_player",
-            f"watch = {NAME}.ros.executables:watch",
             f"caption = {NAME}.tools.caption:main",
-            f"build_engine = {NAME}.tools.build_engine:main",
+            f"captioner_node = {NAME}.ros.executables:captioner_node",
+            f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
+            f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",
+            f"captioner_watch = {NAME}.ros.executables:captioner_watch",
+            f"captioner_build_engine = {NAME}.tools.build_engine:main",
             f"captioner_benchmark = {NAME}.benchmark.command:main",
         ]
     },

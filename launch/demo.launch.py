@@ -62,13 +62,13 @@ def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntit
     if metadata.is_file():
         topics = _image_topics(metadata)
         rate = float(LaunchConfiguration("rate").perform(context))
-        player = _player(context, "bag_player", {"bag": source, "rate": rate})
+        player = _player(context, "captioner_bag_player", {"bag": source, "rate": rate})
     else:
         form = LaunchConfiguration("format").perform(context)
         topics = [_TOPIC + ("/compressed" if form == "jpeg" else "")]
         rate_hz = float(LaunchConfiguration("rate_hz").perform(context))
         settings = {"source": source, "topic": _TOPIC, "format": form, "rate_hz": rate_hz}
-        player = _player(context, "image_player", settings)
+        player = _player(context, "captioner_image_player", settings)
     captioner = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(
             PathJoinSubstitution([_SHARE, "launch", "captioner.launch.py"])

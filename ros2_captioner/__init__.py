@@ -19,8 +19,9 @@ from ros2_captioner.errors import (
     FrameError,
     OptionsError,
 )
+from ros2_captioner.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "BackendError",
     "BundleError",
@@ -31,4 +32,5 @@ __all__ = [
     "DecodingOptions",
     "FrameError",
     "OptionsError",
+    "__version__",
 ]

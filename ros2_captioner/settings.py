@@ -1,4 +1,4 @@
-"""The settings of the node: what it declares as parameters, in the order of their documentation."""
+"""The settings of the nodes: what they declare as parameters, in the order of the documentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.options import AT_ACTIVATE, AT_CONFIGURE, option
+from ros2_captioner.options import AT_ACTIVATE, AT_CONFIGURE, check_options, option
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,53 @@ class NodeSettings(DecodingOptions):
         super().__post_init__()
         if not self.image_topics:
             raise OptionsError("image_topics is empty; expected at least one topic")
+
+
+@dataclass(frozen=True)
+class ImagePlayerSettings:
+    """Parameters of ``captioner_image_player``.
+
+    Raises:
+        OptionsError: names the parameter, what was found and what was expected.
+    """
+
+    source: str = option("", "Folder of images, image, video file, or webcam (0, /dev/video0)")
+    topic: str = option(
+        "camera/image_raw", "Topic; with format jpeg, /compressed is appended to it"
+    )
+    format: str = option(
+        "raw",
+        "raw publishes sensor_msgs/Image (rgb8), jpeg sensor_msgs/CompressedImage",
+        choices=("raw", "jpeg"),
+    )
+    rate_hz: float = option(5.0, "Frames a second", 0.01, 1000.0)
+    loop: bool = option(True, "Start again at the end; otherwise the process ends there")
+    max_side: int = option(
+        640, "Longer side in pixels to which larger frames are shrunk; 0 keeps them", 0, 100_000
+    )
+    frame_id: str = option("camera", "frame_id of the header")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class BagPlayerSettings:
+    """Parameters of ``captioner_bag_player``.
+
+    Raises:
+        OptionsError: names the parameter, what was found and what was expected.
+    """
+
+    bag: str = option("", "Folder of the recording: mcap or sqlite3, with metadata.yaml")
+    topics: tuple[str, ...] = option((), "Topics to play; empty plays all image topics")
+    rate: float = option(1.0, "Speed, 1.0 as recorded", 0.01, 100.0)
+    loop: bool = option(True, "Start again at the end; otherwise the process ends there")
+    restamp: bool = option(
+        True,
+        "Stamp frames with the present; false keeps the recorded stamps, which the captioner "
+        "refuses as too old unless its max_frame_age_s is 0.0",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)

@@ -13,6 +13,7 @@ from typing import Any
 from ros2_captioner.backends.choice import BACKENDS, DEVICES
 from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
+from ros2_captioner.command_line import command_parser
 from ros2_captioner.errors import CaptionerError
 
 
@@ -43,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="captioner_benchmark",
-        description=f"Time whole captions of {STEPS} words of 640x480 frames, interleaved: every "
+    parser = command_parser(
+        "captioner_benchmark",
+        f"Time whole captions of {STEPS} words of 640x480 frames, interleaved: every "
         "round times each setting once, so that a busy machine slows them all alike. Times are "
         "milliseconds a call, for all its cameras together, with the first and third quartile. "
         "CIDEr is what the bundle was measured with.",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 
+from ros2_captioner.command_line import check_node_arguments
 from ros2_captioner.ros.process.signals import wait_for_signals
+from ros2_captioner.settings import BagPlayerSettings, ImagePlayerSettings, NodeSettings
 
 
 def captioner_node() -> None:
     """Run the captioner until a signal."""
-    wait_for_signals()
+    _begin("captioner_node", "Caption camera topics.", NodeSettings)
     from ros2_captioner.memory import use_one_heap
     from ros2_captioner.ros.node.node import CaptionerNode
     from ros2_captioner.ros.process.spinning import run_node
@@ -22,28 +24,41 @@ def captioner_node() -> None:
     sys.exit(run_node(CaptionerNode, CaptionerNode.autostart))
 
 
-def image_player() -> None:
+def captioner_image_player() -> None:
     """Publish images of files or a webcam until a signal."""
-    wait_for_signals()
+    _begin(
+        "captioner_image_player",
+        "Publish a folder of images, a video file or a webcam as a camera does.",
+        ImagePlayerSettings,
+    )
     from ros2_captioner.ros.players.image_player import ImagePlayer
     from ros2_captioner.ros.process.spinning import run_node
 
     sys.exit(run_node(ImagePlayer))
 
 
-def bag_player() -> None:
+def captioner_bag_player() -> None:
     """Publish images of a recording until a signal."""
-    wait_for_signals()
+    _begin(
+        "captioner_bag_player",
+        "Publish the image topics of a rosbag2 recording.",
+        BagPlayerSettings,
+    )
     from ros2_captioner.ros.players.bag_player import BagPlayer
     from ros2_captioner.ros.process.spinning import run_node
 
     sys.exit(run_node(BagPlayer))
 
 
-def watch() -> None:
+def captioner_watch() -> None:
     """Show cameras and captions in the terminal until a signal."""
-    wait_for_signals()
+    _begin("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
     from ros2_captioner.ros.process.spinning import run_node
     from ros2_captioner.ros.watch import Watch
 
     sys.exit(run_node(Watch))
+
+
+def _begin(name: str, description: str, settings: type | None) -> None:
+    check_node_arguments(name, description, settings, sys.argv[1:])
+    wait_for_signals()

@@ -1,4 +1,4 @@
-"""``watch``: a terminal view of the captioner's cameras and captions; works over ssh."""
+"""``captioner_watch``: a terminal view of the captioner's cameras and captions; works over ssh."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Watch(Node):
     """Redraws the terminal twice a second; into a pipe it prints a line for each caption."""
 
     def __init__(self) -> None:
-        super().__init__("watch")
+        super().__init__("captioner_watch")
         self._statuses: dict[str, DiagnosticStatus] = {}
         self._captions: dict[str, str] = {}
         self._terminal = sys.stdout.isatty()

@@ -1,14 +1,14 @@
-"""``build_engine``: build a model's TensorRT engines for this GPU, before the robot needs them."""
+"""``captioner_build_engine``: a model's TensorRT engines, before the robot needs them."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.command_line import command_parser
 from ros2_captioner.errors import CaptionerError
 
 _BAR = 30  # characters
@@ -16,9 +16,9 @@ _BAR = 30  # characters
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="build_engine",
-        description="Build the TensorRT engines of a model for this GPU and cache them. "
+    parser = command_parser(
+        "captioner_build_engine",
+        "Build the TensorRT engines of a model for this GPU and cache them. "
         "They serve every beam width and up to eight cameras. The node builds by itself what is "
         "missing; this does it beforehand.",
     )

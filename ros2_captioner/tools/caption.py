@@ -18,6 +18,7 @@ from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
+from ros2_captioner.command_line import command_parser
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import read_image, write_image
@@ -51,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="caption",
-        description="Print a caption for each picture. One picture: the caption alone; several: "
+    parser = command_parser(
+        "caption",
+        "Print a caption for each picture. One picture: the caption alone; several: "
         "one line each, 'picture: caption'. Unreadable pictures are named on stderr and skipped.",
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files")

@@ -51,7 +51,7 @@ def test_before_anything_came_it_says_what_it_waits_for():
 def test_into_a_pipe_it_prints_a_line_for_each_caption(tmp_path, photograph):
     client = Client(listening=False)
     node = Process("captioner_node", tmp_path / "node.log")
-    watch = Process("watch", tmp_path / "watch.log")
+    watch = Process("captioner_watch", tmp_path / "watch.log")
     try:
         node.wait_for_log("captioning")
         # Watching is listening: the node works for it alone.

@@ -266,7 +266,7 @@ def _engine(
     if not build:
         raise BackendError(
             f"no engine of this model for {identity['gpu']} yet; it is being built, or type: "
-            "ros2 run ros2_captioner build_engine"
+            "ros2 run ros2_captioner captioner_build_engine"
         )
     engine = build_engine(trt, bundle, precision, part, LIMITS, progress)
     cache.store(identity, engine)

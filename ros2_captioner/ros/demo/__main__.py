@@ -128,7 +128,7 @@ def _watch(folder: Path, expected: int) -> list[Pair]:
     try:
         processes.append(start_node("captioner_node", node_parameters))
         _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
-        processes.append(start_node("image_player", player_parameters))
+        processes.append(start_node("captioner_image_player", player_parameters))
         _spin(audience, lambda: len(audience.captioned) >= expected, processes, expected)
         return list(audience.captioned.values())
     finally:

@@ -22,7 +22,7 @@ from ros2_captioner.ros.node.diagnostics import (
     model_values,
 )
 from ros2_captioner.ros.node.outputs import Outputs
-from ros2_captioner.ros.node.parameters import changed_settings, declare_parameters
+from ros2_captioner.ros.node.parameters import changed_settings, initial_settings
 from ros2_captioner.ros.node.services import CaptionServices
 from ros2_captioner.ros.node.worker import CaptionWorker
 from ros2_captioner.stream.frames import CaptionedFrame
@@ -52,7 +52,7 @@ class CaptionerNode(LifecycleNode):
         self._statistics = Statistics([])
         self._hang_reported = False
         self._trouble_reported = ""
-        self._settings = declare_parameters(self)
+        self._settings = initial_settings(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
         self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady)

@@ -1,29 +1,21 @@
-"""``bag_player``: the image topics of a rosbag2 recording, published as the cameras did."""
+"""``captioner_bag_player``: the image topics of a rosbag2 recording, as the cameras sent them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag, Recorded, restamped
 from ros2_captioner.ros.messages.images import IMAGE_TYPES
+from ros2_captioner.ros.process.parameters import declare_parameters
 from ros2_captioner.ros.process.spinning import end_after_delivery
+from ros2_captioner.settings import BagPlayerSettings
 
 _WAIT_S = 0.1  # for the first subscriber
-_PARAMETERS = {
-    "bag": ("", "Folder of the recording: mcap or sqlite3, with metadata.yaml"),
-    "rate": (1.0, "Speed, 1.0 as recorded"),
-    "loop": (True, "Begin anew at the end; otherwise the process ends there"),
-    "restamp": (True, "Stamp frames with the present; false keeps the recorded stamps, which the "
-                "captioner takes for old unless its max_frame_age_s is 0.0"),
-}  # fmt: skip
 
 
 class BagPlayer(Node):
@@ -38,19 +30,9 @@ class BagPlayer(Node):
 
     def __init__(self) -> None:
         super().__init__("bag_player")
-        for name, (default, description) in _PARAMETERS.items():
-            self.declare_parameter(name, default, ParameterDescriptor(description=description))
-        topics = self.declare_parameter(
-            "topics",
-            Parameter.Type.STRING_ARRAY,
-            ParameterDescriptor(description="Topics to play; not set plays all image topics"),
-        ).value
-        bag, self._rate, self._loop, self._restamp = (
-            self.get_parameter(name).value for name in _PARAMETERS
-        )
-        if not 0 < self._rate <= 100:
-            raise OptionsError(f"rate is {self._rate}; expected a value above 0 up to 100")
-        self._bag = ImageBag(bag, topics or ())
+        settings = declare_parameters(self, BagPlayerSettings)
+        self._settings = settings
+        self._bag = ImageBag(settings.bag, settings.topics)
         qos = QoSProfile(
             history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE
         )
@@ -62,7 +44,7 @@ class BagPlayer(Node):
         self._next: Recorded | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(_WAIT_S, self._play, clock=steady)
-        self.get_logger().info(f"playing {bag} on {', '.join(sorted(self._outputs))}")
+        self.get_logger().info(f"playing {settings.bag} on {', '.join(sorted(self._outputs))}")
 
     def _scheduled(self) -> Iterator[tuple[float, Recorded]]:
         """Every message with the monotonic time, in seconds, at which it is due."""
@@ -70,13 +52,13 @@ class BagPlayer(Node):
             begun_s, first_ns = time.monotonic(), 0
             for message in self._bag.messages():
                 first_ns = first_ns or message.time_ns
-                yield begun_s + (message.time_ns - first_ns) * 1e-9 / self._rate, message
-            if not self._loop:
+                yield begun_s + (message.time_ns - first_ns) * 1e-9 / self._settings.rate, message
+            if not self._settings.loop:
                 return
 
     def _play(self) -> None:
         """Publish what is due, and come back when the next message is."""
-        if self._next is None and not self._loop and not self._heard():
+        if self._next is None and not self._settings.loop and not self._heard():
             return
         if self._next is not None:
             self._publish(self._next)
@@ -92,6 +74,6 @@ class BagPlayer(Node):
 
     def _publish(self, message: Recorded) -> None:
         cdr = message.cdr
-        if self._restamp:
+        if self._settings.restamp:
             cdr = restamped(cdr, *self.get_clock().now().seconds_nanoseconds())
         self._outputs[message.topic].publish(cdr)

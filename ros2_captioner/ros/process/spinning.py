@@ -30,13 +30,17 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
         begin: called once, in the first turn of the executor, so that the node already answers.
 
     Returns:
-        0 after a clean end, 1 if the node could not be made.
+        0 after a clean end, 1 if the node could not be made, 2 if ROS refused the arguments.
     """
     executor: SingleThreadedExecutor | None = None
     node: NodeType | None = None
     stop: Future[None] = Future()
     on_signal(lambda: stop.set_result(None))
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # ROS does not know what follows --ros-args
+        print(f"error: --ros-args: {error}; see --help", file=sys.stderr)
+        return 2
     try:
         executor = SingleThreadedExecutor()
         node = make()

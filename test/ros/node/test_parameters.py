@@ -10,7 +10,7 @@ from rclpy.parameter import Parameter
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import declarations
-from ros2_captioner.ros.node.parameters import changed_settings, declare_parameters
+from ros2_captioner.ros.node.parameters import changed_settings, initial_settings
 from ros2_captioner.settings import NodeSettings
 
 ROOT = Path(__file__).parents[3]
@@ -58,6 +58,11 @@ def test_bad_values_are_refused_with_what_was_found_and_expected(values):
     kept, result = change(settings, active=False, **values)
     assert kept is settings and not result.successful
     assert "expected" in result.reason and next(iter(values)) in result.reason
+
+
+def test_an_integer_is_taken_for_a_double():
+    changed, result = change(NodeSettings(), length_penalty=1)
+    assert result.successful and changed.length_penalty == 1.0
 
 
 def test_fixed_parameters_are_refused_once_configured():
@@ -111,7 +116,7 @@ def test_lists_of_a_parameter_file_arrive_and_keep_their_type(node_with_file, tm
     defaults = (ROOT / "config/captioner.yaml").read_text()
     file.write_text(defaults.replace("banned_words: []", f"banned_words: {words}"))
     node = node_with_file(file)
-    found = declare_parameters(node)
+    found = initial_settings(node)
     assert found == NodeSettings(banned_words=() if words == "[]" else ("dog", "cat"))
     parameter = node.get_parameter("banned_words")
     assert parameter.type_ == Parameter.Type.STRING_ARRAY
@@ -122,4 +127,4 @@ def test_a_wrong_value_in_a_parameter_file_is_named(node_with_file, tmp_path):
     file = tmp_path / "parameters.yaml"
     file.write_text("/**:\n  ros__parameters:\n    beam_width: 17\n")
     with pytest.raises(OptionsError, match="parameter beam_width: .*expected integer from 1 to 16"):
-        declare_parameters(node_with_file(file))
+        initial_settings(node_with_file(file))

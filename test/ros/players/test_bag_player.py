@@ -77,7 +77,7 @@ def test_restamping_changes_the_stamp_alone(order):
 
 def test_the_node_captions_a_bag(bag, tmp_path, client):
     node = Process("captioner_node", tmp_path / "node.log", image_topics=[RAW, JPEG])
-    player = Process("bag_player", tmp_path / "player.log", bag=str(bag), rate=2.0)
+    player = Process("captioner_bag_player", tmp_path / "player.log", bag=str(bag), rate=2.0)
     try:
         cameras = {RAW: "recorded", JPEG: "recorded"}
 
@@ -93,12 +93,12 @@ def test_the_node_captions_a_bag(bag, tmp_path, client):
 
 def test_a_bag_played_once_ends_by_itself(bag, tmp_path, client):
     received = client.receive(CompressedImage, JPEG)
-    player = Process("bag_player", tmp_path / "player.log", bag=str(bag), loop=False)
+    player = Process("captioner_bag_player", tmp_path / "player.log", bag=str(bag), loop=False)
     assert client.spin_until(lambda: received and not player.alive), player.log
     assert player.stop() == 0 and len(received) == 1 and "played to the end" in player.log
 
 
 def test_a_missing_bag_ends_with_one_clear_line(tmp_path):
-    player = Process("bag_player", tmp_path / "player.log", bag="/nowhere")
+    player = Process("captioner_bag_player", tmp_path / "player.log", bag="/nowhere")
     assert player.exit_status() == 1
     assert "expected a rosbag2 folder" in player.log and "Traceback" not in player.log

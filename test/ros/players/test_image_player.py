@@ -1,4 +1,4 @@
-"""image_player as a process."""
+"""captioner_image_player as a process."""
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ def test_plays_a_folder_once_and_ends(tmp_path, client, folder, image_format, ki
     messages = []
     client.node.create_subscription(kind, topic, messages.append, 10)
     process = Process(
-        "image_player",
+        "captioner_image_player",
         tmp_path / "player.log",
         source=str(folder),
         format=image_format,
@@ -52,6 +52,8 @@ def test_plays_a_folder_once_and_ends(tmp_path, client, folder, image_format, ki
     [{"source": "/nowhere"}, {"rate_hz": 0.0}, {"format": "tiff"}],
 )
 def test_bad_arguments_end_with_one_clear_line(tmp_path, folder, parameters):
-    process = Process("image_player", tmp_path / "log", **{"source": str(folder), **parameters})
+    process = Process(
+        "captioner_image_player", tmp_path / "log", **{"source": str(folder), **parameters}
+    )
     assert process.exit_status() == 1
     assert "expected" in process.log and "Traceback" not in process.log

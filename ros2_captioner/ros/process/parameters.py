@@ -1,0 +1,62 @@
+"""Declared options as the parameters of a node."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.options import Declaration, declarations, make_options
+
+Settings = TypeVar("Settings")
+
+
+def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
+    """Declare every option of a dataclass on a node; returns what was given at start.
+
+    Raises:
+        OptionsError: an override from a file or the command line is of the wrong type or value.
+    """
+    declared = declarations(kind)
+    for declaration in declared:
+        try:
+            node.declare_parameter(
+                declaration.name, _message_value(declaration.default), _descriptor(declaration)
+            )
+            if declaration.kind is tuple and not node.get_parameter(declaration.name).value:
+                # An empty list carries no type: rclpy takes it for bytes, or for not set.
+                empty = Parameter(declaration.name, Parameter.Type.STRING_ARRAY, [])
+                node.set_parameters([empty])
+        except Exception as error:  # rclpy raises several unrelated classes here
+            raise OptionsError(
+                f"parameter {declaration.name}: {error}; {declaration.expectation}"
+            ) from error
+    return make_options(kind, {each.name: node.get_parameter(each.name).value for each in declared})
+
+
+def _message_value(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _descriptor(declaration: Declaration) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=declaration.description,
+        additional_constraints=(
+            f"one of {', '.join(declaration.choices)}" if declaration.choices else ""
+        ),
+        # So that 1 is taken for 1.0, and "[]", which carries no type and arrives as "not set",
+        # for an empty list; the settings check the type themselves.
+        dynamic_typing=declaration.kind is float or declaration.default == (),
+    )
+    if declaration.low is None or declaration.high is None:
+        return descriptor
+    if declaration.kind is int:
+        low, high = int(declaration.low), int(declaration.high)
+        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
+    else:
+        low_high = FloatingPointRange(from_value=declaration.low, to_value=declaration.high)
+        descriptor.floating_point_range = [low_high]
+    return descriptor

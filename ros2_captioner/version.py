@@ -1,0 +1,3 @@
+"""The version of the package, as package.xml and setup.py have it."""
+
+VERSION = "0.1.0"
