@@ -29,13 +29,13 @@ def preprocess(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         uint8 ``[size, size, 3]``, C-contiguous.
 
     Raises:
-        FrameError: the array is not a non-empty uint8 RGB picture.
+        FrameError: the array is not a uint8 RGB image of two pixels or more.
     """
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size <= 3:
         raise FrameError(
             "bad_frame",
             f"found a frame of shape {frame.shape} and dtype {frame.dtype}; "
-            "expected a non-empty uint8 array [height, width, 3] in RGB order",
+            "expected a uint8 array [height, width, 3] in RGB order, of two pixels or more",
         )
     height, width = frame.shape[:2]
     if (height, width) == (size, size):

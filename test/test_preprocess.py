@@ -12,7 +12,7 @@ def test_right_size_passes_unchanged():
     np.testing.assert_array_equal(preprocess(frame, 224), frame)
 
 
-@pytest.mark.parametrize("shape", [(480, 640), (100, 50), (1, 1), (30, 2000)])
+@pytest.mark.parametrize("shape", [(480, 640), (100, 50), (1, 2), (30, 2000)])
 def test_any_size_is_squashed_whole(shape):
     frame = np.zeros((*shape, 3), np.uint8)
     frame[:, shape[1] // 2 :] = 255
@@ -35,10 +35,11 @@ def test_shrinking_averages_so_fine_stripes_turn_grey():
         np.zeros((10, 10, 4), np.uint8),
         np.zeros((10, 10, 3), np.float32),
         np.zeros((0, 10, 3), np.uint8),
+        np.zeros((1, 1, 3), np.uint8),
     ],
 )
 def test_no_picture_is_refused(frame):
-    with pytest.raises(FrameError, match="expected a non-empty uint8"):
+    with pytest.raises(FrameError, match="expected a uint8 array"):
         preprocess(frame, 224)
 
 

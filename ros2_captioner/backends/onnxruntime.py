@@ -139,7 +139,7 @@ def check_device(device: str) -> None:
         import onnxruntime
     except ImportError as error:
         raise BackendError(
-            f"ONNX Runtime does not import ({error}); type: pip install onnxruntime"
+            f"ONNX Runtime does not import ({error}); type: pip install --no-deps onnxruntime"
         ) from error
     if _PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise BackendError(

@@ -75,14 +75,17 @@ def image_to_rgb(message: ImageMessage) -> Pixels:
 
 
 def _to_rgb(encoding: Encoding, pixels: AnyPixels, message: ImageMessage) -> Pixels:
+    refusal = FrameError(
+        "unconvertible",
+        f"a {message.width}x{message.height} {message.encoding} image cannot be converted; "
+        "expected even sides for YUV and at least 2x2 pixels for Bayer encodings",
+    )
+    if encoding.paired and message.width % 2:  # OpenCV 4.6 would convert all but its last column
+        raise refusal
     try:
         return np.ascontiguousarray(encoding.to_rgb(pixels), dtype=np.uint8)
-    except cv2.error as error:  # e.g. an odd width in a format that pairs pixels
-        raise FrameError(
-            "unconvertible",
-            f"OpenCV refuses a {message.width}x{message.height} {message.encoding} picture; "
-            "expected even sides for YUV and at least 2x2 pixels for Bayer encodings",
-        ) from error
+    except cv2.error as error:
+        raise refusal from error
 
 
 def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:

@@ -53,14 +53,16 @@ def decode(data: bytes, what: str, max_pixels: int, *, rotate: bool = False) -> 
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Refuse an image without pixels, or with too many.
+    """Refuse an image with too few pixels, or with too many.
+
+    OpenCV before 4.6 fails on a single pixel.
 
     Raises:
         FrameError: with reason ``bad_size`` or ``too_large``.
     """
-    if width <= 0 or height <= 0:
+    if width <= 0 or height <= 0 or width * height == 1:
         raise FrameError(
-            "bad_size", f"found an image of {width}x{height}; expected at least one pixel"
+            "bad_size", f"found an image of {width}x{height}; expected at least two pixels"
         )
     if width * height > max_pixels:
         raise FrameError(

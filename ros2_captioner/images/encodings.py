@@ -20,13 +20,14 @@ class Encoding:
     """How an encoding lies in memory, and its way to RGB.
 
     `dtype` and `channels` describe one pixel of ``[height, width, channels]``; planar YUV has
-    `rows_per_height` 3/2 rows of bytes.
+    `rows_per_height` 3/2 rows of bytes. With `paired` two neighbours in a row share their colour.
     """
 
     dtype: str
     channels: int
     to_rgb: Callable[[AnyPixels], AnyPixels]
     rows_per_height: float = 1.0
+    paired: bool = False
 
 
 def _colour(code: int) -> Callable[[AnyPixels], AnyPixels]:
@@ -72,12 +73,12 @@ _BY_NAME: dict[str, Encoding] = {
     "bayer_bggr8": Encoding("u1", 1, _colour(cv2.COLOR_BayerRG2RGB)),
     "bayer_gbrg8": Encoding("u1", 1, _colour(cv2.COLOR_BayerGR2RGB)),
     "bayer_grbg8": Encoding("u1", 1, _colour(cv2.COLOR_BayerGB2RGB)),
-    "yuv422_yuy2": Encoding("u1", 2, _YUYV),
-    "yuyv": Encoding("u1", 2, _YUYV),
-    "yuv422": Encoding("u1", 2, _UYVY),
-    "uyvy": Encoding("u1", 2, _UYVY),
-    "nv12": Encoding("u1", 1, _colour(cv2.COLOR_YUV2RGB_NV12), 1.5),
-    "nv21": Encoding("u1", 1, _colour(cv2.COLOR_YUV2RGB_NV21), 1.5),
+    "yuv422_yuy2": Encoding("u1", 2, _YUYV, paired=True),
+    "yuyv": Encoding("u1", 2, _YUYV, paired=True),
+    "yuv422": Encoding("u1", 2, _UYVY, paired=True),
+    "uyvy": Encoding("u1", 2, _UYVY, paired=True),
+    "nv12": Encoding("u1", 1, _colour(cv2.COLOR_YUV2RGB_NV12), 1.5, paired=True),
+    "nv21": Encoding("u1", 1, _colour(cv2.COLOR_YUV2RGB_NV21), 1.5, paired=True),
 }
 ENCODINGS = tuple(sorted(_BY_NAME))
 

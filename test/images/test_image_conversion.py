@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, Image
+from image_messages import CompressedImage, Image
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
@@ -111,6 +111,7 @@ def test_every_encoding_is_covered_here():
         ("short_step", {"step": WIDTH * 3 - 1}),
         ("bad_size", {"width": 0}),
         ("bad_size", {"height": 0}),
+        ("bad_size", {"width": 1, "height": 1}),
         ("unknown_encoding", {"encoding": "rgb9000"}),
         ("too_large", {"width": 10000, "height": 10000, "step": 30000}),
         ("short_data", {"data": b""}),
@@ -122,8 +123,9 @@ def test_bad_images_are_refused_with_their_reason(reason, changes):
     assert refusal.value.reason == reason
 
 
-def test_odd_width_in_paired_yuv_is_refused():
-    odd = Image(height=2, width=3, encoding="yuyv", step=6, data=bytes(12))
+@pytest.mark.parametrize(("encoding", "step"), [("yuyv", 6), ("uyvy", 6), ("nv12", 3)])
+def test_odd_width_in_paired_yuv_is_refused(encoding, step):
+    odd = Image(height=2, width=3, encoding=encoding, step=step, data=bytes(12))
     with pytest.raises(FrameError) as refusal:
         image_to_rgb(odd)
     assert refusal.value.reason == "unconvertible"
@@ -141,7 +143,7 @@ def test_png_is_exact_and_grey_jpeg_becomes_rgb(photograph):
 
 
 def test_broken_compressed_images_are_refused_with_their_reason(photograph):
-    whole = compressed(".jpg", photograph).data.tobytes()
+    whole = bytes(compressed(".jpg", photograph).data)
     cases = {
         "empty": b"",
         "truncated": whole[: len(whole) // 2],
