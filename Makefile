@@ -1,6 +1,8 @@
 # make demo    the real node and a camera that plays photographs; needs nothing but Python 3.10+
 #              make demo PHOTOGRAPHS=folder plays your own
 # make test    lint, types and all tests
+# make test-jazzy, make test-humble
+#              the run time's tests beside what apt has on Ubuntu 24.04 and 22.04
 # make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
 # make soak    the long version of the robustness tests; build/soak/marks.json
 # make parameters   config/captioner.yaml and the README's table from ros2_captioner/settings.py
@@ -72,5 +74,35 @@ soak: .venv/installed-tests
 parameters: .venv/installed
 	$(RUNTIME)/python -m ros2_captioner.tools.parameter_files
 
+# The Pythons of Ubuntu 24.04 and 22.04; pyenv's come first, as its shims may lead nowhere.
+PYTHON_3_12 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python) python3.12)
+PYTHON_3_10 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python) python3.10)
+APT := test/distributions
+JAZZY_WHEELS := ros-jazzy-rclpy[fastrtps] \
+  $(addprefix ros-jazzy-,sensor-msgs std-msgs std-srvs diagnostic-msgs)
+OPTIONAL := rosbags openvino onnx tensorrt-rtx-cu13
+
+.PHONY: test-jazzy test-humble
+test-jazzy: .venv-jazzy/installed
+	ROS_DISTRO=jazzy UBUNTU=noble .venv-jazzy/bin/python -m pytest test
+
+test-humble: .venv-humble/installed
+	UBUNTU=jammy .venv-humble/bin/python -m pytest test
+
+# As docs/install.md does it: apt's versions, ONNX Runtime without its dependencies, the rest beside.
+.venv-jazzy/installed: setup.py $(APT)/noble.txt
+	$(PYTHON_3_12) -m venv .venv-jazzy
+	.venv-jazzy/bin/pip install --quiet -r $(APT)/noble.txt $(JAZZY_WHEELS)
+	.venv-jazzy/bin/pip install --quiet --no-deps onnxruntime --editable .
+	.venv-jazzy/bin/pip install --quiet -c $(APT)/noble.txt $(OPTIONAL) cuda-python
+	touch $@
+
+.venv-humble/installed: setup.py $(APT)/jammy.txt
+	$(PYTHON_3_10) -m venv .venv-humble
+	.venv-humble/bin/pip install --quiet -r $(APT)/jammy.txt pyyaml
+	.venv-humble/bin/pip install --quiet --no-deps onnxruntime --editable .
+	.venv-humble/bin/pip install --quiet -c $(APT)/jammy.txt $(OPTIONAL) 'cuda-python==12.6.*'
+	touch $@
+
 clean:
-	rm -rf .venv .venv-training build
+	rm -rf .venv .venv-training .venv-jazzy .venv-humble build

@@ -1,6 +1,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+import simulated_gpu
 
 from ros2_captioner.backends.tensorrt.signed_int8 import signed_encoder
 from ros2_captioner.bundle import load_bundle
@@ -26,6 +27,7 @@ def test_all_that_is_quantised_is_signed_and_symmetric(signed):
     assert floats == {np.dtype(np.float16)}
 
 
+@simulated_gpu.needs_exact_int8
 def test_it_computes_what_the_unsigned_graph_does_up_to_rounding(signed, photograph):
     frames = preprocess(photograph, 224)[None]
 

@@ -133,6 +133,7 @@ def first_word(captioner, picture):
 
 
 @needs_onnx
+@simulated_gpu.needs_exact_int8
 def test_int8_captions_with_a_signed_encoder_and_the_float16_decoder(gpu, reference, photograph):
     captioner = Captioner.load(backend="tensorrt", precision="int8")
     assert captioner.caption([photograph]).captions[0].words

@@ -1,0 +1,62 @@
+"""README's install lines: nothing that a robot already has changes its version."""
+
+import importlib.metadata
+import json
+import os
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from install_plan import DISTRIBUTIONS, MACHINES, ROBOTS, ROOT, TABLE
+
+PLAN = json.loads(TABLE.read_text(encoding="utf-8"))
+PIP_LINE = "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user --no-deps onnxruntime"
+KEYS = [
+    element.text
+    for element in ElementTree.parse(ROOT / "package.xml").getroot()
+    if element.tag.endswith("depend")
+]
+
+
+def apt_package(key, distribution):
+    return key if key.startswith("python3-") else f"ros-{distribution}-{key.replace('_', '-')}"
+
+
+@pytest.mark.parametrize("distribution", ROBOTS)
+def test_rosdep_installs_from_apt_alone(distribution):
+    """If package.xml changed, install_plan.py writes the plan again."""
+    found = PLAN[distribution]["rosdep"]
+    assert found["apt"] == sorted(apt_package(key, distribution) for key in KEYS)
+    assert found["pip"] == []
+
+
+@pytest.mark.parametrize("distribution", ROBOTS)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_pip_adds_onnxruntime_alone(distribution, machine):
+    assert set(PLAN[distribution]["pip"][machine]) == {"onnxruntime"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_pages_give_the_planned_line(page):
+    assert PIP_LINE in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_page_gives_the_planned_versions():
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    for distribution, plan in PLAN.items():
+        (row,) = re.findall(rf"^\| {distribution}\b.*$", page, re.I | re.M)
+        pins = pinned(ROBOTS[distribution][0])
+        opencv = pins["opencv-python-headless"].rpartition(".")[0]
+        for version in (plan["pip"]["x86_64"]["onnxruntime"], pins["numpy"], opencv):
+            assert version in row
+
+
+def pinned(ubuntu):
+    lines = (DISTRIBUTIONS / f"{ubuntu}.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+@pytest.mark.skipif("UBUNTU" not in os.environ, reason="make test-humble and test-jazzy set UBUNTU")
+def test_this_environment_has_the_versions_of_apt():
+    expected = pinned(os.environ["UBUNTU"])
+    assert expected == {name: importlib.metadata.version(name) for name in expected}
