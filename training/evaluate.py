@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from training.bundle.manifest import write_manifest
+from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedPicture, read_split
@@ -30,11 +31,10 @@ from training.data.corruptions import CORRUPTIONS
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.decode import decode_batches, prepared_pictures
+from training.scoring.java import MetricsError, has_java, require_java
 from training.scoring.metrics import (
-    MetricsError,
     Scores,
     caption_statistics,
-    check_java,
     cider_each,
     cider_error,
     score_captions,
@@ -89,8 +89,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--spice", action="store_true", help="SPICE too: fetches 400 MB once, needs Java 8 to 11"
     )
-    parser.add_argument("--limit", type=int, help="score only the first N pictures")
-    parser.add_argument("--captions", type=Path, help="write the captions as JSON")
+    parser.add_argument(
+        "--limit", type=at_least_one, metavar="N", help="score only the first N pictures"
+    )
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        help="write JSON: for each search its signature, and captions by the pictures' paths",
+    )
     parser.add_argument(
         "--record",
         action="store_true",
@@ -102,15 +108,16 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     pictures = read_split(config.data, arguments.split)[: arguments.limit]
+    references = [picture.captions for picture in pictures]
+    # Said now, not after all pictures have been captioned.
     _check_alone(arguments)
-    if arguments.spice or arguments.record:
-        check_java()  # now, not after all pictures have been captioned
+    _check_java(arguments)
+    written: list[dict[str, Any]] = []
     collected: dict[str, list[dict[str, float]]] = {}
     for folder in arguments.run or [None]:
         subject = _run(folder) if folder else _bundle(arguments)
         for options in _searches(subject.default, arguments):
             texts = subject.captions(pictures, options)
-            references = [picture.captions for picture in pictures]
             scores = score_captions(texts, references, with_spice=arguments.spice)
             mark = signature(
                 _split_name(config.name, arguments),
@@ -121,11 +128,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             error = {"CIDEr error": cider_error(texts, references)}
             values = scores.values | error | caption_statistics(texts)
             collected.setdefault(mark, []).append(values)
-            _show(values, scores.tokeniser)
+            _show(values)
             print(f"signature: {mark}, {subject.runtime}")
+            named = {str(p.path): text for p, text in zip(pictures, texts, strict=True)}
+            written.append({"signature": f"{mark}, {subject.runtime}", "captions": named})
     if arguments.captions:
-        named = {p.path.name: text for p, text in zip(pictures, texts, strict=True)}
-        arguments.captions.write_text(json.dumps(named, indent=1), encoding="utf-8")
+        text = json.dumps(written, indent=1, ensure_ascii=False)
+        arguments.captions.write_text(text, encoding="utf-8")
     if arguments.record:
         _record(arguments.bundle, subject.precision, scores, mark, options, worst(pictures, texts))
     if len(arguments.run or []) > 1:
@@ -136,12 +145,24 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 def _check_alone(arguments: argparse.Namespace) -> None:
     """Refuse options that do not go together."""
     several = any(len(getattr(arguments, name) or ()) > 1 for name in _SEARCH_OPTIONS)
-    if arguments.record and (several or arguments.corruption or arguments.run):
+    partial = arguments.corruption or arguments.limit or arguments.split != "val"
+    if arguments.record and (several or partial or arguments.run):
         raise ConfigError(
-            "found --record; expected it with a single search of uncorrupted pictures"
+            "found --record; expected it with a bundle and a single search of the whole validation "
+            "split, uncorrupted"
         )
     if arguments.corruption and arguments.run:
         raise ConfigError("found --corruption with --run; expected it with --bundle")
+    if arguments.captions and not arguments.captions.absolute().parent.is_dir():
+        raise ConfigError(f"--captions {arguments.captions}: no folder {arguments.captions.parent}")
+
+
+def _check_java(arguments: argparse.Namespace) -> None:
+    """Refuse a Java that does not start, and one that is missing where it is needed."""
+    if has_java() or arguments.spice or arguments.record:
+        require_java()
+    else:
+        print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
 
 
 def _split_name(data: str, arguments: argparse.Namespace) -> str:
@@ -149,11 +170,9 @@ def _split_name(data: str, arguments: argparse.Namespace) -> str:
     return f"{data} {arguments.split}{corrupted}"
 
 
-def _show(values: dict[str, float], tokeniser: str) -> None:
+def _show(values: dict[str, float]) -> None:
     for name, value in values.items():
         print(f"{name:16} {value:.4f}")
-    if tokeniser != "PTB":
-        print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
 
 
 def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:

@@ -25,6 +25,7 @@ from ros2_captioner.errors import CaptionerError
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.quantise import quantise_decoder, quantise_encoder
+from training.config.arguments import at_least_one
 from training.config.settings import ConfigError
 from training.data.captions import read_split
 from training.data.frames import read_frames
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--calibration",
-        type=int,
+        type=at_least_one,
         default=640,
         metavar="N",
         help="training pictures that round the int8 encoder's weights; a tenth of them finds its "
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--proof",
-        type=int,
+        type=at_least_one,
         default=50,
         metavar="N",
         help="validation pictures that torch and the graphs caption (default: %(default)s)",

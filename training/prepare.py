@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.config.arguments import at_least_one
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture, build_vocabulary, listed
 from training.data.picture_check import Inspected, inspect, same_pictures
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--val", type=Path, required=True, help="likewise; may be the same file")
     parser.add_argument(
-        "--min-side", type=int, default=64, metavar="PIXELS", help="default: %(default)s"
+        "--min-side", type=at_least_one, default=64, metavar="PIXELS", help="default: %(default)s"
     )
     parser.add_argument(
         "--skip-to", type=Path, metavar="JSON",

@@ -20,6 +20,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.files import read_image
+from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedPicture, read_split
@@ -60,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE")
     parser.add_argument("--split", choices=("val", "train"), default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
-    parser.add_argument("--limit", type=int, help="only the first N pictures")
-    parser.add_argument("--count", type=int, default=15, help="of best and of worst each")
+    parser.add_argument("--limit", type=at_least_one, help="only the first N pictures")
+    parser.add_argument("--count", type=at_least_one, default=15, help="of best and of worst each")
     parser.add_argument("--output", type=Path, required=True, help="file to write")
     return parser
 

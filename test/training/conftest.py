@@ -8,6 +8,8 @@ import pytest
 from tiny import COLOURS, captions_of
 
 from training.config.file import config_from_dict
+from training.export import export
+from training.train import train
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +66,18 @@ def tiny_config(tiny_data):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    return tmp_path_factory.mktemp("exported")
+
+
+@pytest.fixture
+def bundle(exported, tiny_config):
+    """The bundle of a short run; exported once. Exporting itself proves float32."""
+    config = tiny_config(frozen={"epochs": 20, "decoder_lr": 5e-3})
+    if not (exported / "bundle").exists():
+        train(config, exported / "run")
+        export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4, 4)
+    return exported / "bundle", config

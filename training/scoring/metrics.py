@@ -5,66 +5,68 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from statistics import stdev
 from typing import NamedTuple
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.vocabulary import tokenize
+from training.scoring.java import MetricsError, has_java, java_lines, require_java
 
 Tokens = dict[str, list[str]]
-
-
-class MetricsError(ValueError):
-    """The captions to be scored, or this machine, do not allow the metric."""
 
 
 def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
     """Refuse what would score wrongly in silence.
 
     Raises:
-        MetricsError: counts differ, a hypothesis has a line break, or a picture has no reference.
+        MetricsError: counts differ, there are none, or a picture has no reference.
     """
     if len(hypotheses) != len(references):
         raise MetricsError(
             f"found {len(hypotheses)} hypotheses for {len(references)} pictures; expected one each"
         )
-    for place, (hypothesis, captions) in enumerate(zip(hypotheses, references, strict=True)):
-        if "\n" in hypothesis:
-            raise MetricsError(f"hypothesis {place} holds a line break; expected one line")
+    if not references:
+        raise MetricsError("found no pictures to score; expected at least one")
+    for place, captions in enumerate(references):
         if not captions:
             raise MetricsError(f"picture {place} has no reference caption")
 
 
-def check_java() -> None:
-    """Say what to type where it is missing.
-
-    Raises:
-        MetricsError: it is.
-    """
-    if shutil.which("java") is None:
-        raise MetricsError(
-            "found no Java; the Penn Treebank tokeniser, METEOR and SPICE need version 8 or later. "
-            "Type: sudo apt install default-jre-headless"
-        )
+def one_line(text: str) -> str:
+    """A caption with single spaces for white space of any kind, line breaks included."""
+    # A lone surrogate, as broken JSON may hold, has no UTF-8.
+    return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
 def ptb_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
-    """Tokenise with the Penn Treebank tokeniser of pycocoevalcap.
+    """Tokenise with the Penn Treebank tokeniser of pycocoevalcap, which leaves punctuation out.
 
     Raises:
-        MetricsError: Java is not installed.
+        MetricsError: Java is missing or fails, or the tokeniser loses count of the captions.
     """
-    check_java()
-    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+    from pycocoevalcap.tokenizer import ptbtokenizer
 
-    tree = {str(i): [{"caption": text} for text in texts] for i, texts in enumerate(captions)}
-    tokens: Tokens = PTBTokenizer().tokenize(tree)
-    return tokens
+    lines = [one_line(text) for texts in captions for text in texts]
+    tokenised = java_lines(
+        ["-cp", ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR,
+         "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"],
+        lines,
+        Path(ptbtokenizer.__file__).parent,
+    )  # fmt: skip
+    if len(tokenised) != len(lines):
+        raise MetricsError(
+            f"the Penn Treebank tokeniser made {len(tokenised)} lines of {len(lines)} captions"
+        )
+    dropped = frozenset(ptbtokenizer.PUNCTUATIONS)
+    each = iter(
+        " ".join(word for word in line.split(" ") if word not in dropped) for line in tokenised
+    )
+    return {str(i): [next(each) for _ in texts] for i, texts in enumerate(captions)}
 
 
 def plain_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
@@ -100,16 +102,29 @@ def score_tokens(
 
 
 def _meteor(hypotheses: Tokens, references: Tokens) -> float:
-    from pycocoevalcap.meteor.meteor import Meteor
+    """METEOR 1.5 through its line protocol: statistics of each caption, then the score of all."""
+    from pycocoevalcap.meteor import meteor
 
-    scorer = Meteor()
+    folder = Path(meteor.__file__).parent
+    program = ["-jar", "-Xmx2G", meteor.METEOR_JAR, "-", "-", "-stdio", "-l", "en", "-norm"]
+    # An empty line breaks the protocol; a full stop matches nothing and scores zero.
+    questions = [
+        " ||| ".join(["SCORE", *map(_plain, references[key]), _plain(texts[0]) or "."])
+        for key, texts in hypotheses.items()
+    ]
+    statistics = java_lines(program, questions, folder)
+    answers = java_lines(program, [" ||| ".join(["EVAL", *statistics])], folder)
+    if len(statistics) != len(questions) or len(answers) != len(questions) + 1:
+        raise MetricsError(f"METEOR gave {len(answers)} answers of {len(questions)} captions")
     try:
-        # An empty line breaks METEOR's pipe; a full stop matches nothing and scores zero.
-        filled = {key: [texts[0] or "."] for key, texts in hypotheses.items()}
-        return float(scorer.compute_score(references, filled)[0])
-    finally:
-        scorer.meteor_p.kill()
-        scorer.meteor_p.wait()
+        return float(answers[-1])
+    except ValueError as error:
+        raise MetricsError(f"METEOR answered {answers[-1]!r}; expected a number") from error
+
+
+def _plain(tokens: str) -> str:
+    """Tokens without what METEOR's protocol takes for a separator."""
+    return tokens.replace("|||", "").replace("  ", " ").strip()
 
 
 def spice(hypotheses: Tokens, references: Tokens) -> float:
@@ -118,11 +133,11 @@ def spice(hypotheses: Tokens, references: Tokens) -> float:
     pycocoevalcap fetches the parser's models, about 400 MB, into itself the first time.
 
     Raises:
-        MetricsError: there is no Java, the models cannot be fetched, or the parser fails.
+        MetricsError: Java does not start, the models cannot be fetched, or the parser fails.
     """
     from pycocoevalcap.spice.spice import Spice
 
-    check_java()
+    require_java()
     try:
         return float(Spice().compute_score(references, hypotheses)[0])
     except OSError as error:
@@ -155,10 +170,10 @@ def score_captions(
     """All metrics of raw captions; without Java those that need none, under plain tokens.
 
     Raises:
-        MetricsError: see `check_pairs` and `spice`.
+        MetricsError: see `check_pairs`, `ptb_tokens` and `spice`.
     """
     check_pairs(hypotheses, references)
-    java = shutil.which("java") is not None
+    java = has_java()
     tokens = ptb_tokens if java else plain_tokens
     found, expected = tokens([[text] for text in hypotheses]), tokens(references)
     values = score_tokens(found, expected, meteor=java)

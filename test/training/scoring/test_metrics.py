@@ -1,17 +1,21 @@
 """Metrics against known answers, and the traps around them."""
 
 import math
+import random
 import shutil
 import sys
 import urllib.error
 
 import pytest
+from pycocoevalcap.meteor.meteor import Meteor
+from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
+from training.scoring.java import MetricsError, require_java
 from training.scoring.metrics import (
-    MetricsError,
     caption_statistics,
     check_pairs,
     cider_error,
+    one_line,
     plain_tokens,
     ptb_tokens,
     score_captions,
@@ -57,9 +61,103 @@ def test_meteor_survives_an_empty_caption():
     assert 0.1 < scores["METEOR"] < 1
 
 
+LINE_BREAKS = [*"\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", "\r\n"]
+SPACES = [*LINE_BREAKS, "\t", "  ", "\xa0", "\u2003", "\u3000"]
+STRANGE = """a man dog's runs café Straße läuft on the grass; two-wheeled can't don't isn't 'quoted'
+3.5 (red) 犬 走る “no” it\u2019s ||| ... -LRB- naïve e\u0301 \ud800 \x00 🐕 N.Y. $5 a/b"""
+
+
+def strange_captions(seed, count):
+    chance = random.Random(seed)
+    words = STRANGE.split()
+    return [
+        "".join(chance.choice(words) + chance.choice([" ", " ", *SPACES]) for _ in range(length))
+        for length in (chance.randint(1, 15) for _ in range(count))
+    ]
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="needs Java")
+def test_strange_spaces_and_letters_score_as_pycocoevalcap_scores_clean_text(monkeypatch):
+    """500 pairs whose references hold line breaks of every kind."""
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dfile.encoding=UTF-8")  # theirs leaves it to chance
+    hypotheses = strange_captions(0, 500)
+    references = [strange_captions(seed, 1 + seed % 5) for seed in range(1, 501)]
+    clean = str.maketrans({"\ud800": "?", **dict.fromkeys("".join(LINE_BREAKS), " ")})
+    theirs = PTBTokenizer()
+    expected = [
+        theirs.tokenize(
+            {
+                str(place): [{"caption": " ".join(text.translate(clean).split())} for text in texts]
+                for place, texts in enumerate(captions)
+            }
+        )
+        for captions in ([[text] for text in hypotheses], references)
+    ]
+    scores = score_captions(hypotheses, references).values
+    known = score_tokens(*expected)
+    assert {name: scores[name] for name in known} == pytest.approx(known, abs=1e-6)
+    # pycocoevalcap leaves the separators of METEOR's protocol in references, and empty captions.
+    found, wanted = (
+        {key: [one.replace("|||", "") for one in texts] for key, texts in tokens.items()}
+        for tokens in expected
+    )
+    found = {key: [texts[0] or "."] for key, texts in found.items()}
+    meteor = Meteor().compute_score(wanted, found)[0]
+    assert scores["METEOR"] == pytest.approx(meteor, abs=1e-6)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_space_of_any_kind_is_one_space(space):
+    assert one_line(f"{space}a dog{space}runs{space}") == "a dog runs"
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="needs Java")
+@pytest.mark.parametrize("space", LINE_BREAKS)
+def test_a_line_break_in_one_reference_moves_no_other(space):
+    broken = [[text.replace(" ", space, 1) for text in REFERENCES[0]], *REFERENCES[1:]]
+    assert ptb_tokens(broken) == ptb_tokens(REFERENCES)
+
+
+@pytest.fixture
+def java(tmp_path, monkeypatch):
+    """Puts a shell script in the place of Java."""
+
+    def install(script):
+        file = tmp_path / "java"
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+
+    return install
+
+
+def test_a_java_that_cannot_start_is_an_error(java):
+    java("echo 'Error: no memory' >&2; exit 1")
+    with pytest.raises(MetricsError, match=r"status 1 and said 'Error: no memory'; expected"):
+        require_java()
+    with pytest.raises(MetricsError, match="PTBTokenizer.*status 1"):
+        score_captions(HYPOTHESES, REFERENCES)
+    tokens = plain_tokens([[text] for text in HYPOTHESES])
+    with pytest.raises(MetricsError, match="meteor.*status 1"):
+        score_tokens(tokens, plain_tokens(REFERENCES), meteor=True)
+
+
+def test_a_java_that_never_ends_is_an_error(java, monkeypatch):
+    monkeypatch.setattr("training.scoring.java._START_S", 0.2)
+    java("exec sleep 600")
+    with pytest.raises(MetricsError, match="not finished after"):
+        score_captions(HYPOTHESES, REFERENCES)
+
+
+def test_a_tokeniser_that_loses_a_line_is_an_error(java):
+    java("head -n 1")
+    with pytest.raises(MetricsError, match="made 1 lines of 2 captions"):
+        score_captions(HYPOTHESES, REFERENCES)
+
+
 @pytest.mark.parametrize(
     ("hypotheses", "references"),
-    [(["a"], [["a"], ["b"]]), (["a\nb"], [["a"]]), (["a"], [[]])],
+    [(["a"], [["a"], ["b"]]), (["a"], [[]]), ([], [])],
 )
 def test_what_would_score_wrongly_is_refused(hypotheses, references):
     with pytest.raises(MetricsError):
@@ -81,6 +179,8 @@ def test_without_java_the_other_metrics_are_the_same(monkeypatch):
 
 JAVA = """#!{python}
 import json, sys
+if "-version" in sys.argv:
+    sys.exit()
 if "fail" in open(sys.argv[4]).read():
     sys.exit(3)
 pictures = json.load(open(sys.argv[4]))
