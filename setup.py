@@ -32,6 +32,9 @@ setup(
     version="0.1.0",
     description="Captions camera topics with a ResNet encoder and an attention LSTM decoder",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    url="https://ros2-captioner.example",
+    author="ros2_captioner maintainers",
     maintainer="ros2_captioner maintainers",
     maintainer_email="maintainers@ros2-captioner.example",
     packages=find_packages(include=[f"{NAME}*"]),
@@ -40,7 +43,7 @@ setup(
     install_requires=["numpy", "onnxruntime", "opencv-python-headless", "setuptools"],
     extras_require={
         "ros": ROS_WHEELS,
-        "demo": ["scikit-image"],
+        "demo": ["scikit-image", "scikit-learn"],  # for the photographs they ship
         "bag": ["rosbags"],
         "rtx": [RTX, "cuda-python", "onnx"],
         "openvino": ["openvino"],
@@ -61,7 +64,7 @@ setup(
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
-        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}", ["package.xml", "LICENSE"]),
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
         (f"share/{NAME}/config", glob("config/*")),
         # ros2 run looks here; colcon writes its own, pip would put scripts in bin alone.

@@ -8,6 +8,7 @@ import pytest
 
 import ros2_captioner
 from ros2_captioner.command_line import without_ros_arguments
+from ros2_captioner.ros import executables
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "scripts").iterdir())
 
@@ -42,6 +43,13 @@ def test_what_ros_does_not_know_is_refused_in_a_line(script):
     refused = run(script, "--ros-args", "--nonsense")
     assert refused.returncode == 2
     assert refused.stderr == "error: --ros-args: ['--nonsense']; see --help\n"
+
+
+def test_without_ros_a_node_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(executables, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["captioner_node"])
+    with pytest.raises(SystemExit, match=r"error: found no rclpy; .*pip install"):
+        executables.captioner_node()
 
 
 def test_the_help_of_a_node_lists_its_parameters():

@@ -7,6 +7,7 @@ before.
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 from ros2_captioner.command_line import check_node_arguments
 from ros2_captioner.ros.process.signals import wait_for_signals
@@ -61,4 +62,9 @@ def captioner_watch() -> None:
 
 def _begin(name: str, description: str, settings: type | None) -> None:
     check_node_arguments(name, description, settings, sys.argv[1:])
+    if find_spec("rclpy") is None:
+        sys.exit(
+            "error: found no rclpy; source a ROS 2 installation, or type: "
+            "pip install 'ros2_captioner[ros]'"
+        )
     wait_for_signals()
