@@ -40,7 +40,13 @@ setup(
     packages=find_packages(include=[f"{NAME}*"]),
     package_data={NAME: ["py.typed", "models/default/*"]},
     python_requires=">=3.10",
-    install_requires=["numpy", "onnxruntime", "opencv-python-headless", "setuptools"],
+    install_requires=[
+        "numpy",
+        "onnxruntime",
+        "opencv-python-headless",
+        "simplejpeg",
+        "setuptools",
+    ],
     extras_require={
         "ros": ROS_WHEELS,
         "demo": ["scikit-image", "scikit-learn"],  # for the photographs they ship

@@ -14,8 +14,10 @@ import numpy as np
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.decoding import Pixels, check_size, decode
 from ros2_captioner.images.encodings import AnyPixels, Encoding, encoding_named
+from ros2_captioner.images.headers import PNG
 
 MAX_PIXELS = 64_000_000  # 8K UHD is 33 million; a larger header is a broken one
+_DEPTH_HEAD_BYTES = 12  # of compressed_depth_image_transport, before the PNG
 
 
 class ImageMessage(Protocol):
@@ -42,7 +44,7 @@ def image_to_rgb(message: ImageMessage) -> Pixels:
     Args:
         message: a sensor_msgs/Image, rows possibly padded, of one of
             `ros2_captioner.images.encodings.ENCODINGS`. 16UC1 and
-            32FC1 count as depth and are stretched to 8 bits; mono16 keeps its high byte.
+            32FC1 count as depth and are stretched to 8 bits, and so is mono16 of a narrow range.
 
     Returns:
         uint8 ``[height, width, 3]`` RGB.
@@ -89,12 +91,29 @@ def _to_rgb(encoding: Encoding, pixels: AnyPixels, message: ImageMessage) -> Pix
 
 
 def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
-    """Convert a JPEG, PNG or other compressed image that OpenCV decodes.
+    """Convert a compressed image.
+
+    Args:
+        message: a sensor_msgs/CompressedImage. Its format may name, before a semicolon, the
+            encoding of a single channel, as compressed_image_transport writes it: depth (16UC1)
+            is stretched, a Bayer mosaic gets its colours.
 
     Returns:
         uint8 ``[height, width, 3]`` RGB.
 
     Raises:
-        FrameError: see `ros2_captioner.images.decoding.decode`.
+        FrameError: see `ros2_captioner.images.decoding.decode`; ``unknown_encoding`` for depth in
+            another packing than PNG.
     """
-    return decode(bytes(message.data), f"format {message.format[:40]!r}", MAX_PIXELS)
+    encoding, semicolon, packing = message.format.partition(";")
+    data = bytes(message.data)
+    if "compresseddepth" in packing.lower():
+        if not data[_DEPTH_HEAD_BYTES:].startswith(PNG):
+            raise FrameError(
+                "unknown_encoding",
+                f"found format {message.format[:40]!r}; expected a picture, or depth as PNG. Name "
+                "the camera's colour topic, or set the publisher's compressedDepth.format to png",
+            )
+        data = data[_DEPTH_HEAD_BYTES:]
+    name = encoding.strip() if semicolon else ""
+    return decode(data, f"format {message.format[:40]!r}", MAX_PIXELS, encoding=name)

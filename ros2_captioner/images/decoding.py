@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import FrameError
-from ros2_captioner.images.headers import jpeg_is_cut, stated_size
+from ros2_captioner.images.encodings import rgb_of_decoded
+from ros2_captioner.images.headers import (
+    FORMATS,
+    is_jpeg,
+    orientation,
+    scan_place,
+    stated_size,
+)
+
+try:
+    import simplejpeg
+except ImportError:  # comes with pip, not with apt
+    simplejpeg = None
 
 Pixels = NDArray[np.uint8]
+_JPEG_END = b"\xff\xd9"
+# What libjpeg says of a JPEG whose picture is whole all the same.
+_HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters")
+# EXIF orientation: whether rows and columns are exchanged, then which of them are reversed.
+_TURNS = {
+    2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)), 5: (True, ()), 6: (True, (1,)),
+    7: (True, (0, 1)), 8: (True, (0,)),
+}  # fmt: skip
 
 
-def decode(data: bytes, what: str, max_pixels: int, *, rotate: bool = False) -> Pixels:
-    """Decode a JPEG, PNG or another format that OpenCV knows.
+def decode(
+    data: bytes, what: str, max_pixels: int, *, rotate: bool = False, encoding: str = ""
+) -> Pixels:
+    """Decode an image of one of `ros2_captioner.images.headers.FORMATS`.
 
     Args:
-        data: the whole file or message.
+        data: the whole file or message; what follows the end of a JPEG is left alone.
         what: names the data in error messages.
-        max_pixels: larger images are refused, before they are decoded where the header tells.
+        max_pixels: larger images are refused before they are decoded.
         rotate: follow the EXIF orientation.
+        encoding: name that a ROS message gives a single channel, such as ``16UC1``.
 
     Returns:
-        uint8 ``[height, width, 3]`` RGB.
+        uint8 ``[height, width, 3]`` RGB; what is transparent lies on white.
 
     Raises:
         FrameError: with reason ``empty``, ``truncated``, ``bad_size``, ``too_large`` or
@@ -30,26 +55,78 @@ def decode(data: bytes, what: str, max_pixels: int, *, rotate: bool = False) -> 
     """
     if not data:
         raise FrameError("empty", f"found no data in {what}; expected a JPEG or PNG")
-    if jpeg_is_cut(data):  # OpenCV would fill the missing part with grey
+    if is_jpeg(data):
+        _check_end(data)
+    size = stated_size(data)
+    if size is None:
+        raise FrameError(
+            "undecodable",
+            f"{what} of {len(data)} bytes begins with {data[:8]!r}; expected a whole file of "
+            f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
+        )
+    check_size(*size, max_pixels)
+    try:
+        found = _decoded_jpeg(data) if is_jpeg(data) else _decoded(data, cv2.IMREAD_UNCHANGED)
+        picture = rgb_of_decoded(found, encoding)
+    except (cv2.error, MemoryError, ValueError) as error:
+        said = error.err if isinstance(error, cv2.error) else error
+        raise FrameError(
+            "undecodable",
+            f"cannot decode the {len(data)} bytes of {what} ({said}); expected a whole file",
+        ) from error
+    check_size(picture.shape[1], picture.shape[0], max_pixels)
+    return _turned(picture, orientation(data)) if rotate else picture
+
+
+def _decoded(data: bytes, flags: int) -> NDArray[Any]:
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if found is None:
+        raise ValueError("OpenCV does not understand it")
+    return found
+
+
+def _check_end(data: bytes) -> None:
+    if data.find(_JPEG_END, scan_place(data)) < 0:
         raise FrameError(
             "truncated",
             f"found a JPEG of {len(data)} bytes without an end marker; expected a whole one",
         )
-    stated = stated_size(data)
-    if stated is not None:
-        check_size(*stated, max_pixels)
-    flags = cv2.IMREAD_COLOR if rotate else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def _decoded_jpeg(data: bytes) -> NDArray[Any]:
+    """Grey ``[height, width]`` or BGR; a picture that ends early is refused.
+
+    libjpeg paints what is missing grey and calls that a warning, which OpenCV does not hand on.
+
+    Raises:
+        FrameError: with reason ``truncated``.
+        ValueError: it is no JPEG.
+    """
+    if simplejpeg is None:
+        return _decoded(data, cv2.IMREAD_UNCHANGED)
+    colours = simplejpeg.decode_jpeg_header(data)[2]
+    if colours not in ("Gray", "RGB", "YCbCr"):  # such as CMYK
+        return _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    space = "GRAY" if colours == "Gray" else "BGR"
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise FrameError(
-            "undecodable",
-            f"OpenCV cannot decode the {len(data)} bytes of {what}; expected a whole JPEG or PNG",
-        )
-    check_size(image.shape[1], image.shape[0], max_pixels)
-    return np.ascontiguousarray(image[:, :, ::-1], dtype=np.uint8)
+        found = simplejpeg.decode_jpeg(data, space, strict=True)
+    except ValueError as error:
+        if not any(words in str(error) for words in _HARMLESS):
+            raise FrameError(
+                "truncated",
+                f"found a JPEG of {len(data)} bytes that is cut or damaged ({error}); expected a "
+                "whole one",
+            ) from error
+        found = simplejpeg.decode_jpeg(data, space, strict=False)
+    return np.asarray(found[:, :, 0] if space == "GRAY" else found)
+
+
+def _turned(picture: Pixels, code: int) -> Pixels:
+    if code not in _TURNS:
+        return picture
+    exchanged, reversed_axes = _TURNS[code]
+    turned = picture.transpose(1, 0, 2) if exchanged else picture
+    return np.ascontiguousarray(np.flip(turned, reversed_axes))
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

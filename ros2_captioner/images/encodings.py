@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ros2_captioner.errors import FrameError
 
 AnyPixels = NDArray[Any]
+_CAMERA_BITS = 14  # the most of a camera that does not use all 16
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,24 @@ def _same(pixels: AnyPixels) -> AnyPixels:
     return pixels
 
 
+def _high_bytes(pixels: AnyPixels) -> AnyPixels:
+    """The 8 bits of unsigned 16 that tell something; cameras of 10 to 14 bits fill the low ones."""
+    bits = int(pixels.max()).bit_length()
+    return (pixels >> (8 if bits > _CAMERA_BITS else max(0, bits - 8))).astype(np.uint8)
+
+
+def _wide(code: int) -> Callable[[AnyPixels], AnyPixels]:
+    return lambda pixels: cv2.cvtColor(_high_bytes(pixels), code)
+
+
 def _grey_from_16_bit(pixels: AnyPixels) -> AnyPixels:
-    return cv2.cvtColor((pixels >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    """Grey of 16 bits: the high byte, or all that lies in a narrow range stretched."""
+    low, high = int(pixels.min()), int(pixels.max())
+    if low == high or high - low >= 2**_CAMERA_BITS:
+        grey = (pixels >> 8).astype(np.uint8)
+    else:
+        grey = ((pixels - low) * (255.0 / (high - low))).astype(np.uint8)
+    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
 def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
@@ -68,11 +85,21 @@ _BY_NAME: dict[str, Encoding] = {
     "mono16": Encoding("u2", 1, _grey_from_16_bit),
     "16UC1": Encoding("u2", 1, _stretched_depth),
     "32FC1": Encoding("f4", 1, _stretched_depth),
+    "rgb16": Encoding("u2", 3, _high_bytes),
+    "bgr16": Encoding("u2", 3, _wide(cv2.COLOR_BGR2RGB)),
+    "16UC3": Encoding("u2", 3, _wide(cv2.COLOR_BGR2RGB)),
+    "rgba16": Encoding("u2", 4, _wide(cv2.COLOR_RGBA2RGB)),
+    "bgra16": Encoding("u2", 4, _wide(cv2.COLOR_BGRA2RGB)),
+    "16UC4": Encoding("u2", 4, _wide(cv2.COLOR_BGRA2RGB)),
     # OpenCV names Bayer patterns by the second row's second and third pixel.
     "bayer_rggb8": Encoding("u1", 1, _colour(cv2.COLOR_BayerBG2RGB)),
     "bayer_bggr8": Encoding("u1", 1, _colour(cv2.COLOR_BayerRG2RGB)),
     "bayer_gbrg8": Encoding("u1", 1, _colour(cv2.COLOR_BayerGR2RGB)),
     "bayer_grbg8": Encoding("u1", 1, _colour(cv2.COLOR_BayerGB2RGB)),
+    "bayer_rggb16": Encoding("u2", 1, _wide(cv2.COLOR_BayerBG2RGB)),
+    "bayer_bggr16": Encoding("u2", 1, _wide(cv2.COLOR_BayerRG2RGB)),
+    "bayer_gbrg16": Encoding("u2", 1, _wide(cv2.COLOR_BayerGR2RGB)),
+    "bayer_grbg16": Encoding("u2", 1, _wide(cv2.COLOR_BayerGB2RGB)),
     "yuv422_yuy2": Encoding("u1", 2, _YUYV, paired=True),
     "yuyv": Encoding("u1", 2, _YUYV, paired=True),
     "yuv422": Encoding("u1", 2, _UYVY, paired=True),
@@ -96,3 +123,55 @@ def encoding_named(name: str) -> Encoding:
             f"found encoding {name[:40]!r}; expected one of {', '.join(ENCODINGS)}",
         )
     return found
+
+
+def rgb_of_decoded(pixels: AnyPixels, name: str) -> NDArray[np.uint8]:
+    """What a decoder of compressed images returns, as RGB.
+
+    Args:
+        pixels: ``[height, width]`` grey, or ``[height, width, channels]`` with BGR or BGRA.
+        name: encoding that a single channel is of, such as ``bayer_rggb8``; without one 8 and 16
+            bits are grey, all else counts as depth.
+
+    Returns:
+        uint8 ``[height, width, 3]``; what is transparent lies on white.
+
+    Raises:
+        ValueError: the channels are neither one, three nor four.
+    """
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == 1:
+        rgb = _single(pixels, name).to_rgb(pixels.reshape(*pixels.shape[:2], 1))
+    elif channels == 3:
+        rgb = _BGR(_bytes(pixels))
+    elif channels == 4:
+        rgb = _on_white(_bytes(pixels))
+    else:
+        raise ValueError(f"found {channels} channels; expected 1, 3 or 4")
+    return np.ascontiguousarray(rgb, dtype=np.uint8)
+
+
+def _single(pixels: AnyPixels, name: str) -> Encoding:
+    named = _BY_NAME.get(name) or _BY_NAME.get(name.lower())
+    if named and named.channels == named.rows_per_height == 1 and pixels.dtype == named.dtype:
+        return named
+    return _BY_NAME[{"u1": "mono8", "u2": "mono16"}.get(pixels.dtype.str[1:], "32FC1")]
+
+
+def _bytes(pixels: AnyPixels) -> AnyPixels:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return _high_bytes(pixels)
+    finite: AnyPixels = np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)
+    scaled: AnyPixels = finite * (255.0 / max(float(finite.max()), 1e-6))
+    return scaled.clip(0, 255).astype(np.uint8)
+
+
+def _on_white(bgra: AnyPixels) -> AnyPixels:
+    """A picture without any opaque pixel is one whose writer left the fourth channel empty."""
+    colours, alpha = bgra[:, :, 2::-1], bgra[:, :, 3:].astype(np.uint16)
+    if not alpha.any() or int(alpha.min()) == 255:
+        return colours
+    shown: AnyPixels = (colours * alpha + 255 * (255 - alpha) + 127) // 255
+    return shown.astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -10,18 +11,26 @@ import numpy as np
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.decoding import Pixels, decode
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif",
+     ".pbm", ".pgm", ".ppm", ".pnm", ".pam"}
+)  # fmt: skip
 MAX_PIXELS = 256_000_000  # a camera's largest photographs have 200 million
+_MAX_BYTES = 4 * MAX_PIXELS
 
 
 def read_image(path: Path | str) -> Pixels:
     """Decode an image file to uint8 ``[height, width, 3]`` RGB, following its EXIF orientation.
 
     Raises:
-        FrameError: the file is missing or is not an image that OpenCV decodes.
+        FrameError: the file is missing or is not an image that can be decoded.
     """
     try:
-        return decode(Path(path).read_bytes(), "the file", MAX_PIXELS, rotate=True)
+        with open(path, "rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise FrameError("too_large", f"expected a file of at most {_MAX_BYTES} bytes")
+        return decode(data, "the file", MAX_PIXELS, rotate=True)
     except OSError as error:
         raise FrameError(
             "unreadable_file", f"cannot read {path}: {error.strerror}; expected an image file"
@@ -37,22 +46,36 @@ def write_image(path: Path | str, image: Pixels) -> None:
         OSError: the folder is missing or the suffix is unknown.
     """
     try:
-        written = cv2.imwrite(str(path), np.ascontiguousarray(image[:, :, ::-1]))
-    except cv2.error:
-        written = False
-    if not written:
-        raise OSError(f"cannot write {path}; expected an existing folder and .png or .jpg")
+        # Not by name: OpenCV dies of one that is not UTF-8.
+        encoded = cv2.imencode(Path(path).suffix, np.ascontiguousarray(image[:, :, ::-1]))[1]
+        Path(path).write_bytes(encoded.tobytes())
+    except (cv2.error, OSError) as error:
+        said = error.err if isinstance(error, cv2.error) else error.strerror
+        raise OSError(
+            f"cannot write {path} ({said}); expected an existing folder and .png or .jpg"
+        ) from error
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Image files of a folder in name order.
+    """Image files of a folder, hidden ones left out, in the order of their names: 2 before 10.
 
     Raises:
         FrameError: it holds none.
     """
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    ]
     if not found:
         raise FrameError(
             "no_source", f"found no image in {folder}; expected {sorted(IMAGE_SUFFIXES)} files"
         )
-    return found
+    return sorted(found, key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts numbers within a name by their value; the name itself decides between equals."""
+    parts = re.split(r"(\d+)", path.name)
+    keys = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+    return [*keys, (2, 0, path.name)]

@@ -5,46 +5,194 @@ A few kilobytes can claim to be an image of gigabytes, for which a decoder would
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import struct
+from collections.abc import Callable, Iterator
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+Size = tuple[int, int]
+
+PNG = b"\x89PNG\r\n\x1a\n"  # how it begins
+_JPEG = b"\xff\xd8"
 # Start-of-frame markers carry the size; C4, C8 and CC in their midst are something else.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START_OF_SCAN = 0xDA
-_MARKERS_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01, 0xFF}
+_START_OF_SCAN, _APP1 = 0xDA, 0xE1
+_MARKERS_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01}
+_EXIF = b"Exif\0\0"
+_TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
+_TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
+_TIFF_TYPES = {3: "H", 4: "I"}
+_MOST_TIFF_TAGS = 1000
+_NETPBM = re.compile(rb"P[1-6](?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)")
+_PAM = re.compile(rb"P7\n(?:#[^\n]*\n)*WIDTH (\d+)\n(?:#[^\n]*\n)*HEIGHT (\d+)\n")
+_LONGEST_TEXT = 4096  # bytes of a Netpbm header, comments included
 
 
-def stated_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in a PNG's or JPEG's header; None for other formats or a broken header."""
-    if data.startswith(_PNG) and len(data) >= 24:
-        return _number(data[16:20]), _number(data[20:24])
-    for marker, place in _jpeg_segments(data):
-        if marker in _FRAME_MARKERS and place + 9 <= len(data):
-            return _number(data[place + 7 : place + 9]), _number(data[place + 5 : place + 7])
+def stated_size(data: bytes) -> Size | None:
+    """Width and height in the header of one of `FORMATS`; None for others and broken headers."""
+    for name, is_one, size in _READERS:
+        del name
+        if is_one(data):
+            try:
+                return size(data)
+            except (struct.error, IndexError):
+                return None
     return None
 
 
-def jpeg_is_cut(data: bytes) -> bool:
-    """Whether it is a JPEG without an end marker behind its first scan; padding may follow it."""
-    if not data.startswith(_JPEG):
-        return False
-    # Before the scan an embedded thumbnail may have an end marker of its own.
-    scan = next((at for marker, at in _jpeg_segments(data) if marker == _START_OF_SCAN), 0)
-    return data.find(_JPEG_END, scan) < 0
+def is_jpeg(data: bytes) -> bool:
+    """Whether it begins as a JPEG."""
+    return data.startswith(_JPEG)
+
+
+def scan_place(data: bytes) -> int:
+    """Where a JPEG's first scan begins, 0 if nowhere.
+
+    Before it an embedded thumbnail may have an end marker of its own.
+    """
+    return next((at for marker, at in _jpeg_segments(data) if marker == _START_OF_SCAN), 0)
+
+
+def orientation(data: bytes) -> int:
+    """The EXIF orientation, 1 (upright) to 8, of a JPEG, PNG or WebP; 1 where it is not stated."""
+    try:
+        found = _tiff_tags(_exif(data)).get(_TIFF_ORIENTATION, 1)
+    except (struct.error, IndexError):
+        return 1
+    return found if 1 <= found <= 8 else 1
+
+
+def _jpeg_size(data: bytes) -> Size | None:
+    for marker, place in _jpeg_segments(data):
+        if marker in _FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", data, place + 5)
+            return width, height
+    return None
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Marker and place of each segment of a JPEG up to its first scan."""
-    place = len(_JPEG) if data.startswith(_JPEG) else len(data)
-    while place + 4 <= len(data) and data[place] == 0xFF:
+    """Marker and place of each segment of a JPEG up to its first scan.
+
+    What lies between segments is skipped, as libjpeg does: a size could hide behind it.
+    """
+    place = data.find(b"\xff", len(_JPEG)) if is_jpeg(data) else -1
+    while 0 <= place <= len(data) - 4:
         marker = data[place + 1]
+        if marker == 0xFF:
+            place += 1
+            continue
         if marker in _MARKERS_WITHOUT_LENGTH:
-            place += 1 if marker == 0xFF else 2
+            place = data.find(b"\xff", place + 2)
             continue
         yield marker, place
-        place += 2 + _number(data[place + 2 : place + 4])
+        if marker == _START_OF_SCAN:
+            return
+        length = int(struct.unpack_from(">H", data, place + 2)[0])
+        place = data.find(b"\xff", place + 2 + length)
 
 
-def _number(raw: bytes) -> int:
-    return int.from_bytes(raw, "big")
+def _png_size(data: bytes) -> Size:
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _webp_size(data: bytes) -> Size | None:
+    kind = data[12:16]
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8X":
+        sides = (int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+        width, height = sides
+        return 1 + width, 1 + height
+    return None
+
+
+def _tiff_size(data: bytes) -> Size:
+    """The picture's size, or that of a tile where it is larger: a decoder needs room for one."""
+    tags = _tiff_tags(data)
+    return (
+        max(tags.get(_TIFF_WIDTH, 0), tags.get(_TIFF_TILE_WIDTH, 0)),
+        max(tags.get(_TIFF_HEIGHT, 0), tags.get(_TIFF_TILE_HEIGHT, 0)),
+    )
+
+
+def _tiff_tags(data: bytes) -> dict[int, int]:
+    """Whole-number tags of the first directory of a TIFF, which is also how EXIF is written."""
+    order = _TIFF_ORDERS.get(data[:4])
+    if order is None:
+        return {}
+    directory = struct.unpack_from(f"{order}I", data, 4)[0]
+    count = min(struct.unpack_from(f"{order}H", data, directory)[0], _MOST_TIFF_TAGS)
+    tags = {}
+    for place in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(f"{order}HH", data, place)
+        if kind in _TIFF_TYPES:
+            tags[tag] = struct.unpack_from(order + _TIFF_TYPES[kind], data, place + 8)[0]
+    return tags
+
+
+def _bmp_size(data: bytes) -> Size | None:
+    header_bytes = struct.unpack_from("<I", data, 14)[0]
+    if header_bytes < 12:
+        return None
+    width, height = struct.unpack_from("<HH" if header_bytes == 12 else "<ii", data, 18)
+    return width, abs(height)  # negative: rows from the top
+
+
+def _gif_size(data: bytes) -> Size:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return width, height
+
+
+def _netpbm_size(data: bytes) -> Size | None:
+    head = data[:_LONGEST_TEXT]
+    found = _NETPBM.match(head) or _PAM.match(head)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _is_webp(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def _is_netpbm(data: bytes) -> bool:
+    return data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace()
+
+
+_READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Size | None]], ...] = (
+    ("JPEG", is_jpeg, _jpeg_size),
+    ("PNG", lambda data: data.startswith(PNG), _png_size),
+    ("WebP", _is_webp, _webp_size),
+    ("TIFF", lambda data: data[:4] in _TIFF_ORDERS, _tiff_size),
+    ("BMP", lambda data: data.startswith(b"BM"), _bmp_size),
+    ("GIF", lambda data: data[:6] in (b"GIF87a", b"GIF89a"), _gif_size),
+    ("Netpbm", _is_netpbm, _netpbm_size),
+)
+FORMATS = tuple(name for name, _, _ in _READERS)
+
+
+def _exif(data: bytes) -> bytes:
+    if is_jpeg(data):
+        for marker, place in _jpeg_segments(data):
+            if marker == _APP1 and data[place + 4 : place + 10] == _EXIF:
+                return data[place + 10 :]
+    elif data.startswith(PNG):
+        return _chunk(data, 8, ">", b"eXIf", name_first=False)
+    elif _is_webp(data):
+        return _chunk(data, 12, "<", b"EXIF", name_first=True).removeprefix(_EXIF)
+    return b""
+
+
+def _chunk(data: bytes, place: int, order: str, name: bytes, *, name_first: bool) -> bytes:
+    """The content of a chunk of a PNG (length, name, content, 4 bytes) or RIFF file."""
+    while place + 8 <= len(data):
+        at = place + 4 if name_first else place
+        length = struct.unpack_from(f"{order}I", data, at)[0]
+        found = data[place : place + 4] if name_first else data[place + 4 : place + 8]
+        if found == name:
+            return data[place + 8 : place + 8 + length]
+        place += 8 + length + (length % 2 if name_first else 4)
+    return b""

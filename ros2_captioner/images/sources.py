@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,24 +13,27 @@ from ros2_captioner.errors import FrameError
 from ros2_captioner.images.files import IMAGE_SUFFIXES, images_in, read_image
 
 
-def frames_from(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
+def frames_from(
+    source: str, loop: bool, passed_over: Callable[[str], None] = lambda message: None
+) -> Iterator[NDArray[np.uint8]]:
     """Frames of a source, uint8 ``[height, width, 3]`` RGB.
 
     Args:
         source: a folder of pictures (taken in name order), one picture, a video file, or a webcam
             as its number or ``/dev/video*``.
         loop: begin anew at the end; a webcam has none.
+        passed_over: told why a picture of a folder cannot be read, at each turn.
 
     Raises:
-        FrameError: nothing readable is there, at the first frame.
+        FrameError: nothing readable is there; of a folder only when no picture is.
     """
     path = Path(source)
     if source.isdecimal() or source.startswith("/dev/"):
         return _video(source, loop=False)
     if path.is_dir():
-        return _images(images_in(path), loop)
+        return _images(images_in(path), loop, passed_over)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return _images([path], loop)
+        return _images([path], loop, passed_over)
     if path.is_file():
         return _video(source, loop)
     raise FrameError(
@@ -50,17 +53,28 @@ def shrink(frame: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _images(paths: list[Path], loop: bool) -> Iterator[NDArray[np.uint8]]:
+def _images(
+    paths: Sequence[Path], loop: bool, passed_over: Callable[[str], None]
+) -> Iterator[NDArray[np.uint8]]:
     while True:
+        faults = []
         for path in paths:
-            yield read_image(path)
+            try:
+                picture = read_image(path)
+            except FrameError as error:
+                faults.append(error)
+                passed_over(str(error))
+            else:
+                yield picture
+        if len(faults) == len(paths):
+            raise faults[0]
         if not loop:
             return
 
 
 def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
     while True:
-        capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+        capture = _opened(source)
         frames = 0
         try:
             while True:
@@ -79,3 +93,13 @@ def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
             )
         if not loop:
             return
+
+
+def _opened(source: str) -> cv2.VideoCapture:
+    try:
+        source.encode()  # OpenCV dies of a name that is not UTF-8
+        return cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    except (UnicodeEncodeError, OverflowError, cv2.error) as error:
+        raise FrameError(
+            "no_source", f"cannot open {source!r} ({error}); expected a video whose name is UTF-8"
+        ) from error

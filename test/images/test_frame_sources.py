@@ -27,6 +27,34 @@ def test_folder_in_name_order_once_and_looped(folder):
     assert [tuple(frame[0, 0]) for frame in looped] == [*once, *once, once[0]]
 
 
+def test_an_unreadable_picture_is_named_and_passed_over(folder):
+    (folder / "aa.png").write_bytes(b"no picture")
+    told = []
+    frames = frames_from(str(folder), True, told.append)
+    seen = [tuple(next(frames)[0, 0]) for _ in range(4)]
+    assert seen == [(255, 0, 0), (0, 0, 255)] * 2
+    assert len(told) == 2 and "aa.png" in told[0]
+
+
+def test_a_folder_without_a_readable_picture_ends(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(FrameError, match=r"a\.png"):
+        next(frames_from(str(tmp_path), loop=True))
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".webp", ".tif"])
+def test_every_format_that_is_read_may_be_played(tmp_path, suffix):
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), np.full((8, 8, 3), RED, np.uint8))
+    for source in (tmp_path, tmp_path / f"a{suffix}"):
+        assert next(frames_from(str(source), loop=False)).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("source", ["/dev/gr\udcfc", "9" * 30, "/dev/null"])
+def test_what_opencv_cannot_open_is_named(source):
+    with pytest.raises(FrameError, match="expected a video"):
+        next(frames_from(source, loop=True))
+
+
 def test_single_picture(folder):
     assert len(list(frames_from(str(folder / "a.png"), loop=False))) == 1
 

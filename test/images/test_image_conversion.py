@@ -50,6 +50,12 @@ REFERENCES = {
     "uyvy": (2, lambda p: cv2.cvtColor(p, cv2.COLOR_YUV2RGB_UYVY)),
     "yuv422": (2, lambda p: cv2.cvtColor(p, cv2.COLOR_YUV2RGB_UYVY)),
 }
+WIDE = {
+    "rgb16": (0, 1, 2), "bgr16": (2, 1, 0), "16UC3": (2, 1, 0),
+    "rgba16": (0, 1, 2, 3), "bgra16": (2, 1, 0, 3), "16UC4": (2, 1, 0, 3),
+}  # fmt: skip
+BAYER = ("rggb", "bggr", "gbrg", "grbg")
+COLOUR = {"r": 200, "g": 90, "b": 30}
 
 
 @pytest.mark.parametrize("padding", [0, 1, 5])
@@ -71,13 +77,39 @@ def test_planar_yuv(encoding, code):
     )
 
 
-@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def mosaic(pattern):
+    cell = np.array([COLOUR[letter] for letter in pattern], np.uint8).reshape(2, 2)
+    return np.tile(cell, (HEIGHT // 2, WIDTH // 2))[:, :, None]
+
+
+@pytest.mark.parametrize("pattern", BAYER)
 def test_bayer_mosaic_of_a_flat_colour_gives_that_colour(pattern):
-    colour = {"r": 200, "g": 90, "b": 30}
-    cell = np.array([colour[letter] for letter in pattern], np.uint8).reshape(2, 2)
-    mosaic = np.tile(cell, (HEIGHT // 2, WIDTH // 2))[:, :, None]
-    found = image_to_rgb(message(f"bayer_{pattern}8", mosaic))
+    found = image_to_rgb(message(f"bayer_{pattern}8", mosaic(pattern)))
     np.testing.assert_array_equal(found[2:-2, 2:-2].reshape(-1, 3).mean(axis=0), (200, 90, 30))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("scale", [256, 16], ids=["16 bits", "12 bits"])
+@pytest.mark.parametrize("pattern", BAYER)
+def test_bayer_mosaic_of_16_bits(pattern, scale, big_endian):
+    pixels = mosaic(pattern).astype(np.uint16) * scale
+    found = image_to_rgb(message(f"bayer_{pattern}16", pixels, big_endian=big_endian))
+    np.testing.assert_array_equal(found[2:-2, 2:-2].reshape(-1, 3).mean(axis=0), (200, 90, 30))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("encoding", WIDE)
+def test_colour_of_16_bits_keeps_the_high_byte(encoding, big_endian):
+    order = WIDE[encoding]
+    pixels = RANDOM.integers(0, 65536, (HEIGHT, WIDTH, len(order))).astype(np.uint16)
+    pixels[0, 0] = 65535
+    found = image_to_rgb(message(encoding, pixels, big_endian=big_endian, padding=4))
+    np.testing.assert_array_equal(found, (pixels >> 8)[:, :, list(order)[:3]])
+
+
+def test_colour_of_a_12_bit_camera_is_as_bright_as_it_is():
+    pixels = np.full((HEIGHT, WIDTH, 3), (4095, 2048, 0), np.uint16)
+    assert tuple(image_to_rgb(message("rgb16", pixels))[0, 0]) == (255, 128, 0)
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -85,6 +117,14 @@ def test_mono16_keeps_the_high_byte(big_endian):
     pixels = RANDOM.integers(0, 65536, (HEIGHT, WIDTH, 1)).astype(np.uint16)
     found = image_to_rgb(message("mono16", pixels, big_endian=big_endian))
     np.testing.assert_array_equal(found, np.repeat((pixels >> 8).astype(np.uint8), 3, axis=2))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1000), (29000, 31000), (0, 4095)])
+def test_mono16_of_a_narrow_range_is_stretched(low, high):
+    pixels = np.linspace(low, high, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH, 1).astype(np.uint16)
+    found = image_to_rgb(message("mono16", pixels))
+    assert (int(found.min()), int(found.max())) == (0, 255)
+    assert (np.diff(found[:, :, 0].ravel().astype(int)) >= 0).all()
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -100,8 +140,8 @@ def test_depth_is_stretched_over_its_valid_range(encoding, dtype, big_endian):
 
 def test_every_encoding_is_covered_here():
     tested = {*REFERENCES, "nv12", "nv21", "mono16", "16UC1", "32FC1"}
-    bayer = {f"bayer_{pattern}8" for pattern in ("rggb", "bggr", "gbrg", "grbg")}
-    assert tested | bayer == set(ENCODINGS)
+    bayer = {f"bayer_{pattern}{bits}" for pattern in BAYER for bits in (8, 16)}
+    assert tested | bayer | set(WIDE) == set(ENCODINGS)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +193,56 @@ def test_broken_compressed_images_are_refused_with_their_reason(photograph):
         with pytest.raises(FrameError, match="expected") as refusal:
             compressed_to_rgb(CompressedImage(format="jpeg", data=data))
         assert refusal.value.reason == reason
+
+
+def encoded(suffix, pixels, form):
+    data = cv2.imencode(suffix, pixels)[1].tobytes()
+    return CompressedImage(format=form, data=data)
+
+
+def test_compressed_depth_is_stretched():
+    depth = np.zeros((HEIGHT, WIDTH), np.uint16)
+    depth[0], depth[1], depth[2] = 1000, 2000, 3000
+    found = compressed_to_rgb(encoded(".png", depth, "16UC1; png compressed "))
+    assert [int(found[row, 0, 0]) for row in range(4)] == [0, 127, 255, 0]
+
+
+def test_compressed_mono16_of_a_narrow_range_is_stretched():
+    pixels = np.linspace(0, 1000, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.uint16)
+    for form in ("mono16; png compressed ", "png"):
+        found = compressed_to_rgb(encoded(".png", pixels, form))
+        assert (int(found.min()), int(found.max())) == (0, 255)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("pattern", BAYER)
+def test_a_compressed_bayer_mosaic_gets_its_colours(pattern, suffix):
+    pixels = np.tile(mosaic(pattern)[:, :, 0], (8, 8))
+    form = f"bayer_{pattern}8; {suffix[1:]} compressed "
+    found = compressed_to_rgb(encoded(suffix, pixels, form))
+    mean = found[4:-4, 4:-4].reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(mean, (200, 90, 30), atol=0 if suffix == ".png" else 5)
+
+
+def test_a_mosaic_of_16_bits_in_png():
+    pixels = np.tile(mosaic("rggb")[:, :, 0], (8, 8)).astype(np.uint16) * 256
+    found = compressed_to_rgb(encoded(".png", pixels, "bayer_rggb16; png compressed "))
+    np.testing.assert_allclose(found[4:-4, 4:-4].reshape(-1, 3).mean(axis=0), (200, 90, 30))
+
+
+@pytest.mark.parametrize("form", ["bayer_rggb8; jpeg compressed bgr8", "nv12; jpeg", "x; y", ";"])
+def test_what_is_in_colour_already_stays_so(photograph, form):
+    found = compressed_to_rgb(encoded(".png", photograph[:, :, ::-1], form))
+    np.testing.assert_array_equal(found, photograph)
+
+
+def test_compressed_depth_transport_is_read_as_png_and_named_otherwise():
+    depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+    depth[0] = 2000
+    message = encoded(".png", depth, "16UC1; compressedDepth png")
+    message.data = bytes(12) + bytes(message.data)
+    assert [int(compressed_to_rgb(message)[row, 0, 0]) for row in (0, 1)] == [255, 0]
+    message.format, message.data = "16UC1; compressedDepth rvl", bytes(100)
+    with pytest.raises(FrameError, match="compressedDepth rvl.*expected .*PNG") as refusal:
+        compressed_to_rgb(message)
+    assert refusal.value.reason == "unknown_encoding"

@@ -1,11 +1,13 @@
 """Image files to RGB arrays and back."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError
-from ros2_captioner.images.files import read_image, write_image
+from ros2_captioner.images.files import images_in, read_image, write_image
 
 
 def test_read_image_gives_rgb(tmp_path):
@@ -30,16 +32,50 @@ def test_read_image_follows_the_exif_orientation(tmp_path):
 def test_a_cut_jpeg_is_refused_and_a_padded_one_read(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     whole = cv2.imencode(".jpg", noise)[1].tobytes()
-    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FrameError, match=r"cut\.jpg: found a JPEG .* without an end marker"):
-        read_image(tmp_path / "cut.jpg")
+    for end in (b"", b"\xff\xd9"):
+        (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2] + end)
+        with pytest.raises(FrameError, match=r"cut\.jpg: found a JPEG .* expected a whole one"):
+            read_image(tmp_path / "cut.jpg")
     (tmp_path / "padded.jpg").write_bytes(whole + bytes(1000))
     assert read_image(tmp_path / "padded.jpg").shape == (40, 40, 3)
+
+
+def test_a_name_that_is_not_utf_8_is_written_and_read(tmp_path):
+    image = np.full((4, 4, 3), (255, 0, 0), np.uint8)
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/gr\xfc.png")
+    write_image(path, image)
+    np.testing.assert_array_equal(read_image(path), image)
+    with pytest.raises(FrameError, match="expected an image file"):
+        read_image(path + ".png")
+
+
+@pytest.mark.parametrize("name", ["", "folder"])
+def test_what_is_no_file_is_named(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FrameError, match="cannot read .*expected an image file") as refusal:
+        read_image(tmp_path / name)
+    assert refusal.value.reason == "unreadable_file"
+
+
+def test_a_file_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr("ros2_captioner.images.files._MAX_BYTES", 1000)
+    with pytest.raises(FrameError, match="/dev/zero: expected a file of at most 1000 bytes"):
+        read_image("/dev/zero")
+
+
+def test_images_of_a_folder_in_natural_order_without_hidden_ones(tmp_path):
+    names = ["frame1.png", "frame2.PNG", "frame10.png", "frame010.jpg", "x.webp", "y.gif", "z.ppm"]
+    for name in (*names, ".hidden.png", "._frame1.png", "notes.txt"):
+        (tmp_path / name).touch()
+    found = [path.name for path in images_in(tmp_path)]
+    assert found == ["frame1.png", "frame2.PNG", "frame010.jpg", "frame10.png", "x.webp", "y.gif",
+                     "z.ppm"]  # fmt: skip
 
 
 def test_write_image_names_what_it_cannot_write(tmp_path):
     image = np.full((4, 4, 3), (255, 0, 0), np.uint8)
     write_image(tmp_path / "red.png", image)
     np.testing.assert_array_equal(read_image(tmp_path / "red.png"), image)
-    with pytest.raises(OSError, match=r"nowhere/red\.png"):
-        write_image(tmp_path / "nowhere/red.png", image)
+    for name in ("nowhere/red.png", "red.tif.unknown", "red"):
+        with pytest.raises(OSError, match=rf"cannot write .*{name}.*expected"):
+            write_image(tmp_path / name, image)

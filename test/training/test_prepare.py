@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from ros2_captioner.errors import FrameError
 from training.config.settings import DataConfig
 from training.data.captions import read_split
+from training.data.frames import read_frames
 from training.data.picture_check import difference_hash, same_pictures
 from training.prepare import main
 
@@ -49,6 +51,17 @@ def test_whole_data_passes(data, capsys):
     out = capsys.readouterr().out
     assert "train: 2 pictures listed, 2 without fault, 2 captions, shorter side 96-96" in out
     assert "val: 1 pictures listed, 1 without fault" in out
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["cut", "cut and ended"])
+def test_a_picture_that_ends_early_is_found_and_never_trained_on(data, tmp_path, capsys, end):
+    whole = cv2.imencode(".jpg", picture(5))[1].tobytes()
+    cut = tmp_path / "images/cut.jpg"
+    cut.write_bytes(whole[: len(whole) // 2] + end)
+    assert main(data(["a.png", "cut.jpg"], ["c.png"])) == 1
+    assert "unusable picture: 1\n    cut.jpg (train)" in capsys.readouterr().out
+    with pytest.raises(FrameError, match="expected a whole one"):
+        read_frames([cut], 64)
 
 
 def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
