@@ -83,6 +83,7 @@ setup(
             f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
             f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",
             f"captioner_watch = {NAME}.ros.executables:captioner_watch",
+            f"captioner_doctor = {NAME}.tools.doctor:main",
             f"captioner_build_engine = {NAME}.tools.build_engine:main",
             f"captioner_benchmark = {NAME}.benchmark.command:main",
         ]

@@ -9,9 +9,9 @@ Importing this package needs neither ROS, nor torch, nor a GPU::
     print(captioner.caption([read_image("dog.jpg")]).captions[0].text)
 """
 
-from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption, CaptionBatch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ros2_captioner.errors import (
     BackendError,
     BundleError,
@@ -20,6 +20,11 @@ from ros2_captioner.errors import (
     OptionsError,
 )
 from ros2_captioner.version import VERSION
+
+if TYPE_CHECKING:
+    from ros2_captioner.beam_search import DecodingOptions
+    from ros2_captioner.captioner import Captioner
+    from ros2_captioner.captions import Caption, CaptionBatch
 
 __version__ = VERSION
 __all__ = [
@@ -34,3 +39,16 @@ __all__ = [
     "OptionsError",
     "__version__",
 ]
+# Imported when first asked for: captioner_doctor must start where numpy or OpenCV is broken.
+_LATE = {
+    "Caption": "captions",
+    "CaptionBatch": "captions",
+    "Captioner": "captioner",
+    "DecodingOptions": "beam_search",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

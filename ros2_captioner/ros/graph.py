@@ -1,0 +1,55 @@
+"""What a node sees of the ROS graph: the cameras and the captioners, as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import rclpy
+from rclpy.node import Node
+
+_IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_OUTPUT = "/scene_caption/detail"
+_LONGEST_LOOK_S = 5.0  # discovery takes Fast DDS up to 2.5 s
+_QUIET_S = 1.5  # nothing new for so long: everybody has been seen
+
+
+def main() -> None:
+    """Print ``{"cameras": {topic: type}, "captioners": [node]}`` of the domain."""
+    rclpy.init()
+    node = rclpy.create_node("captioner_doctor")
+    try:
+        print(json.dumps(_settled(node)))
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _settled(node: Node) -> dict[str, object]:
+    """What is seen once nothing more is discovered."""
+    seen, since = _look(node), time.monotonic()
+    deadline = since + _LONGEST_LOOK_S
+    while time.monotonic() < min(deadline, since + _QUIET_S):
+        rclpy.spin_once(node, timeout_sec=0.1)
+        now = _look(node)
+        if now != seen:
+            seen, since = now, time.monotonic()
+    return seen
+
+
+def _look(node: Node) -> dict[str, object]:
+    images: dict[str, tuple[str, set[str]]] = {}
+    captioners: set[str] = set()
+    for topic, kinds in node.get_topic_names_and_types():
+        publishers = {
+            f"{each.node_namespace.rstrip('/')}/{each.node_name}"
+            for each in node.get_publishers_info_by_topic(topic)
+        }
+        if topic.endswith(_OUTPUT):
+            captioners |= publishers
+        for kind in set(kinds).intersection(_IMAGE_TYPES):
+            images[topic] = (kind.rpartition("/")[2], publishers)
+    return {  # overlays are images too, but no cameras
+        "cameras": {topic: kind for topic, (kind, by) in images.items() if by - captioners},
+        "captioners": sorted(captioners),
+    }

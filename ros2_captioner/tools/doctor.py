@@ -1,0 +1,275 @@
+"""``captioner_doctor``: what this machine has, what is missing, and what to type for it.
+
+Everything that could be broken is tried in a process of its own, which may die.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ros2_captioner.command_line import command_parser
+from ros2_captioner.version import VERSION
+
+OK, NOTE, FAULT = "ok", "note", "fault"  # a fault keeps the captioner from running
+_TRY_TIMEOUT_S = 120.0
+_GRAPH_TIMEOUT_S = 20.0
+_OLDEST_PYTHON = (3, 10)
+_RUNTIME_LINE = "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user --no-deps onnxruntime"
+# Distributions whose Fast DDS reads its profiles from a variable of the older name.
+_OLD_FAST_DDS = ("humble", "iron", "jazzy")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        subject: what was looked at.
+        state: `OK`, `NOTE` or `FAULT`.
+        text: what was found.
+        remedy: what to type; empty where nothing is missing.
+    """
+
+    subject: str
+    state: str
+    text: str
+    remedy: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns 0 if captions can be made here, else 1."""
+    parsed = _parser().parse_args(arguments)
+    findings = []
+    try:
+        for finding in _examination(parsed.model):
+            findings.append(finding)
+            if not parsed.json:
+                _show(finding)
+        if parsed.json:
+            print(json.dumps([asdict(finding) for finding in findings], indent=1))
+    except BrokenPipeError:  # the reader of our output went away, as "| head" does
+        return 0
+    return int(any(finding.state == FAULT for finding in findings))
+
+
+def _examination(model: str) -> Iterator[Finding]:
+    """Findings as they are made, from what everything stands on to what stands on top."""
+    ground = [_python(), _numpy(), _opencv(), _onnxruntime()]
+    yield from ground
+    yield from _optional_runtimes()
+    yield _gpu()
+    ros = _ros()
+    yield ros
+    if ros.state == OK:
+        yield _middleware()
+        yield _discovery()
+        yield from _cameras()
+    if any(finding.state == FAULT for finding in ground):
+        yield Finding("model", NOTE, "not tried; mend the faults above first")
+        return
+    bundle = _model(model)
+    yield bundle
+    if bundle.state == OK:
+        yield _caption(model)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "captioner_doctor",
+        "Look at Python, numpy, OpenCV, runtimes, GPU, ROS and the model; caption a test image. "
+        "Says what to type for whatever is missing. Status 1 if no caption can be made here.",
+    )
+    parser.add_argument("--model", default="", help="bundle; the shipped model if not given")
+    parser.add_argument("--json", action="store_true", help="findings as a JSON list")
+    return parser
+
+
+def _show(finding: Finding) -> None:
+    print(f"{finding.state:5}  {finding.subject:14} {finding.text}", flush=True)
+    if finding.remedy:
+        print(f"{'':22}type: {finding.remedy}", flush=True)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """How a Python program in a process of its own ended; `text` is its last line."""
+
+    works: bool
+    text: str
+
+
+def _try(program: str, *arguments: str, timeout_s: float = _TRY_TIMEOUT_S) -> _Tried:
+    command = [sys.executable, "-c", program, *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired:
+        return _Tried(False, f"no answer within {timeout_s:.0f} s")
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    died = f"the process died with status {done.returncode}" if done.returncode else ""
+    return _Tried(done.returncode == 0, lines[-1] if lines else died)
+
+
+def _python() -> Finding:
+    text = f"{platform.python_version()} at {sys.executable}, ros2_captioner {VERSION}"
+    if sys.version_info >= _OLDEST_PYTHON:
+        return Finding("Python", OK, text)
+    return Finding("Python", FAULT, f"{text}; expected 3.10 or newer", "python3 --version")
+
+
+def _numpy() -> Finding:
+    return _needed("numpy", "numpy", "numpy", "python3-numpy")
+
+
+def _opencv() -> Finding:
+    return _needed("OpenCV", "cv2", "opencv-python-headless", "python3-opencv")
+
+
+def _needed(subject: str, module: str, pip: str, apt: str) -> Finding:
+    found = _try(f"import {module} as m; print(m.__version__, 'at', m.__file__)")
+    if found.works:
+        return Finding(subject, OK, found.text)
+    if f"No module named {module!r}" in found.text:
+        remedy = f"pip install {pip}" if _in_environment() else f"sudo apt install {apt}"
+    elif "numpy.core.multiarray" in found.text and module != "numpy":  # built for numpy 1
+        remedy = "pip install 'numpy<2'" if _in_environment() else "pip3 uninstall numpy"
+    elif _in_environment():
+        remedy = f"pip install --force-reinstall {pip}"
+    else:  # most often a package from pip that came in front of apt's
+        remedy = f"pip3 uninstall {pip}; sudo apt install --reinstall {apt}"
+    return Finding(subject, FAULT, f"does not import: {found.text}", remedy)
+
+
+def _in_environment() -> bool:
+    return sys.prefix != sys.base_prefix
+
+
+def _onnxruntime() -> Finding:
+    found = _try(
+        "import onnxruntime as m; print(m.__version__, 'with', *m.get_available_providers())"
+    )
+    if found.works:
+        return Finding("ONNX Runtime", OK, found.text)
+    remedy = "pip install --no-deps onnxruntime" if _in_environment() else _RUNTIME_LINE
+    return Finding("ONNX Runtime", FAULT, f"does not import: {found.text}", remedy)
+
+
+def _optional_runtimes() -> Iterator[Finding]:
+    for subject, modules in (
+        ("OpenVINO", ("openvino",)),
+        ("TensorRT", ("tensorrt", "tensorrt_rtx")),
+    ):
+        tried = (_try(f"import {name} as m; print(m.__name__, m.__version__)") for name in modules)
+        best = next((each for each in tried if each.works), None)
+        text = best.text if best else "not installed; it is optional"
+        yield Finding(subject, OK if best else NOTE, text)
+
+
+def _gpu() -> Finding:
+    found = _try(
+        "from ros2_captioner.backends.tensorrt.cuda import check_driver; check_driver(); "
+        "print('the driver reports a GPU')"
+    )
+    jetson = Path("/etc/nv_tegra_release")
+    board = f"; {jetson.read_text().splitlines()[0]}" if jetson.is_file() else ""
+    return Finding("GPU", OK if found.works else NOTE, _reason(found.text) + board)
+
+
+def _reason(line: str) -> str:
+    """The last line of a traceback without the module of its error."""
+    kind, separator, text = line.partition(": ")
+    return text if separator and kind.startswith("ros2_captioner.") else line
+
+
+def _ros() -> Finding:
+    found = _try("import ros2_captioner.ros, rclpy; print(rclpy.__file__)")
+    distribution = os.environ.get("ROS_DISTRO", "")
+    if found.works:
+        return Finding("ROS", OK, f"{distribution or 'from wheels'}, rclpy at {found.text}")
+    text = f"{found.text}; images can be captioned, nodes cannot run"
+    if distribution:
+        return Finding("ROS", NOTE, text, "sudo apt install ros-$ROS_DISTRO-rclpy")
+    return Finding("ROS", NOTE, text, "source /opt/ros/DISTRIBUTION/setup.bash")
+
+
+def _middleware() -> Finding:
+    """Raw images above 512 KB need a profile of Fast DDS in the process that publishes them."""
+    middleware = os.environ.get("RMW_IMPLEMENTATION", "the default middleware")
+    old = os.environ.get("ROS_DISTRO", "") in _OLD_FAST_DDS
+    variable = ("FASTRTPS" if old else "FASTDDS") + "_DEFAULT_PROFILES_FILE"
+    profile = os.environ.get(variable, "")
+    if profile and not Path(profile).is_file():
+        text = f"{variable} names {profile}, which is no file"
+        return Finding("DDS profile", NOTE, text, f"unset {variable}")
+    if profile:
+        return Finding("DDS profile", OK, f"{middleware}, {variable}={profile}")
+    text = f"{middleware}, no profile; a camera that publishes raw images above 512 KB needs one"
+    file = "$(ros2 pkg prefix --share ros2_captioner)/config/fastdds_large_images.xml"
+    return Finding("DDS profile", NOTE, text, f"export {variable}={file}")
+
+
+def _discovery() -> Finding:
+    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    reach = {
+        name: os.environ[name]
+        for name in ("ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS")
+        if name in os.environ
+    }
+    text = ", ".join([f"domain {domain}", *(f"{name}={value}" for name, value in reach.items())])
+    if os.environ.get("ROS_DISTRO") == "humble" and "ROS_AUTOMATIC_DISCOVERY_RANGE" in reach:
+        text += "; Humble does not know ROS_AUTOMATIC_DISCOVERY_RANGE"
+        return Finding("discovery", NOTE, text, "export ROS_LOCALHOST_ONLY=1")
+    return Finding("discovery", OK, text)
+
+
+def _cameras() -> Iterator[Finding]:
+    found = _try("from ros2_captioner.ros.graph import main; main()", timeout_s=_GRAPH_TIMEOUT_S)
+    if not found.works:
+        yield Finding("cameras", NOTE, f"not looked for: {found.text}")
+        return
+    seen = json.loads(found.text)
+    topics = ", ".join(f"{topic} ({kind})" for topic, kind in seen["cameras"].items())
+    remedy = "" if topics else "ros2 topic list -t; ros2 launch ros2_captioner demo.launch.py"
+    text = topics or "nobody publishes images in this domain"
+    yield Finding("cameras", OK if topics else NOTE, text, remedy)
+    if seen["captioners"]:
+        yield Finding("captioners", OK, ", ".join(seen["captioners"]))
+
+
+def _model(model: str) -> Finding:
+    found = _try(
+        "import sys; from ros2_captioner.bundle import load_bundle as load; b = load(sys.argv[1]); "
+        "print(b.manifest['name'], b.digest, 'in', *b.precisions, 'at', b.path)",
+        model,
+    )
+    if found.works:
+        return Finding("model", OK, found.text)
+    remedy = "" if model else "git checkout -- ros2_captioner/models, and install the package again"
+    return Finding("model", FAULT, _reason(found.text), remedy)
+
+
+def _caption(model: str) -> Finding:
+    found = _try(
+        "import sys, numpy as np; from ros2_captioner.captioner import Captioner\n"
+        "captioner = Captioner.load(sys.argv[1])\n"
+        "image = np.full((480, 640, 3), (110, 160, 230), np.uint8); image[240:] = (60, 140, 50)\n"
+        "backend, batch = captioner.backend, captioner.caption([image])\n"
+        "print(f'{batch.captions[0].text!r} by {backend.name} on {backend.device}')",
+        model,
+    )
+    if found.works:
+        return Finding("test caption", OK, found.text)
+    return Finding("test caption", FAULT, _reason(found.text))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

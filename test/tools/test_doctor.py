@@ -1,0 +1,82 @@
+"""The doctor where all is well, and where something is missing or broken."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def examine(*arguments, python=sys.executable, path=(), status):
+    """Findings by subject, as (state, text, remedy), of the doctor in a Python."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, path), str(ROOT)])}
+    command = [str(python), "-m", "ros2_captioner.tools.doctor", "--json", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr
+    return {
+        each["subject"]: (each["state"], each["text"], each["remedy"])
+        for each in json.loads(done.stdout)
+    }
+
+
+def broken(folder, module, error):
+    """A folder that holds a module which does not import."""
+    (folder / module).mkdir(parents=True)
+    (folder / module / "__init__.py").write_text(f"raise ImportError({error!r})")
+    return folder
+
+
+def test_a_whole_machine_captions():
+    found = examine(status=0)
+    assert not [subject for subject, (state, _, _) in found.items() if state == "fault"]
+    assert found["ONNX Runtime"][1].endswith("CPUExecutionProvider")
+    assert "in int8 float16" in found["model"][1]
+    assert found["test caption"][1].endswith("by onnxruntime on cpu")
+
+
+def test_a_bare_environment_is_told_what_to_install(tmp_path):
+    venv.create(tmp_path / "bare", with_pip=False)
+    found = examine(python=tmp_path / "bare/bin/python", status=1)
+    remedies = {
+        subject: remedy for subject, (state, _, remedy) in found.items() if state == "fault"
+    }
+    assert remedies == {
+        "numpy": "pip install numpy",
+        "OpenCV": "pip install opencv-python-headless",
+        "ONNX Runtime": "pip install --no-deps onnxruntime",
+    }
+    assert found["model"] == ("note", "not tried; mend the faults above first", "")
+    assert found["ROS"][0] == "note" and "source /opt/ros/" in found["ROS"][2]
+
+
+def test_a_missing_model_is_named(tmp_path):
+    found = examine("--model", str(tmp_path / "none"), status=1)
+    faults = {subject: text for subject, (state, text, _) in found.items() if state == "fault"}
+    assert list(faults) == ["model"]
+    assert faults["model"].startswith(f"no model bundle at {tmp_path / 'none'}; expected")
+
+
+def test_a_broken_numpy_is_reinstalled(tmp_path):
+    path = broken(tmp_path, "numpy", "Error importing numpy: no C-extensions")
+    state, text, remedy = examine(path=[path], status=1)["numpy"]
+    assert state == "fault" and "no C-extensions" in text
+    assert "numpy" in remedy and "reinstall" in remedy
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="the remedy is that of an environment")
+def test_a_numpy_too_new_for_opencv_is_named(tmp_path):
+    path = broken(tmp_path, "cv2", "numpy.core.multiarray failed to import")
+    assert examine(path=[path], status=1)["OpenCV"][2] == "pip install 'numpy<2'"
+
+
+def test_findings_are_lines_with_their_remedy_below(tmp_path):
+    command = [sys.executable, "-m", "ros2_captioner.tools.doctor"]
+    environment = {**os.environ, "PYTHONPATH": f"{broken(tmp_path, 'cv2', 'gone')}:{ROOT}"}
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+    assert "\nfault  OpenCV         does not import: ImportError: gone\n" in shown
+    assert f"\n{'':22}type: pip" in shown
