@@ -7,18 +7,21 @@ python -m training.prepare --images data/coco --train data/coco/dataset_coco.jso
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from training.config.arguments import at_least_one
 from training.config.settings import ConfigError, DataConfig
-from training.data.captions import CaptionedPicture, build_vocabulary, listed
+from training.data.captions import CaptionedPicture, build_vocabulary, listed, without_words
 from training.data.picture_check import Inspected, inspect, same_pictures
 
 _SHOWN = 5  # names of each fault that are printed
@@ -29,18 +32,21 @@ class Findings:
     """What is wrong with a data set.
 
     Attributes:
-        faults: kind of fault to the names it was found at.
-        unusable: pictures that a training must not read.
+        faults: kind of fault to the places where it was found.
+        unusable: split and path of pictures that must be left out of that split.
     """
 
     faults: dict[str, list[str]] = field(default_factory=dict)
-    unusable: set[Path] = field(default_factory=set)
+    unusable: set[tuple[str, Path]] = field(default_factory=set)
 
-    def add(self, kind: str, name: str, picture: Path | None = None) -> None:
-        """Note one fault, and the picture that is to be left out for it, if any."""
-        self.faults.setdefault(kind, []).append(name)
-        if picture is not None:
-            self.unusable.add(picture)
+    def add(self, kind: str, where: str) -> None:
+        """Note one fault."""
+        self.faults.setdefault(kind, []).append(where)
+
+    def leave_out(self, kind: str, where: str, split: str, picture: Path) -> None:
+        """Note one fault for which a split loses a picture."""
+        self.add(kind, where)
+        self.unusable.add((split, picture))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.prepare",
         description="Decode every picture of a captions data set and look for files that are "
-        "missing, broken or too small, pictures without captions, captions without a picture, and "
-        "pictures that are in both splits (by a perceptual hash).",
+        "missing, broken or too small, pictures without captions, captions without a picture or "
+        "without a word, and pictures that are listed twice or are in both splits (by a small "
+        "version of each).",
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
     parser.add_argument(
@@ -85,16 +92,21 @@ def _prepare(parsed: argparse.Namespace) -> int:
         _unpack(archive, parsed.images)
     findings, splits = Findings(), {}
     for split, file in (("train", parsed.train), ("val", parsed.val)):
-        pictures, orphans = listed(file, parsed.images, split)
-        for caption in orphans:
+        pictures, listing = listed(file, parsed.images, split)
+        for caption in listing.orphans:
             findings.add("caption without a picture", f"{caption!r} in {file.name}")
+        for name in listing.repeated:
+            findings.add("picture listed twice", f"{name} ({split})")
         splits[split] = _inspected(split, pictures, parsed.min_side, findings)
     _compare(splits["train"], splits["val"], findings)
     left = {
-        split: [picture for picture, _ in found if picture.path not in findings.unusable]
+        split: [_with_words(p) for p, _ in found if (split, p.path) not in findings.unusable]
         for split, found in splits.items()
     }
     _report(left, splits, findings)
+    empty = [split for split, pictures in left.items() if not pictures]
+    if empty:
+        raise ConfigError(f"no picture is left in {' and '.join(empty)}; expected at least one")
     if parsed.skip_to:
         _write(left, parsed.images, parsed.skip_to)
         return 0
@@ -105,12 +117,30 @@ def _unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in opened.infolist():
-                # A whole file of the same size is there already when an unpacking is repeated.
-                target = folder / member.filename
-                if not target.is_file() or target.stat().st_size != member.file_size:
-                    opened.extract(member, folder)
+                _extract(opened, member, folder)
     except zipfile.BadZipFile as error:
         raise ConfigError(f"{archive}: {error}; download it again") from error
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    name = PurePosixPath(member.filename)
+    where = f"{archive.filename}: {member.filename!r}"
+    if name.is_absolute() or ".." in name.parts:
+        raise ConfigError(f"{where}: expected a path below the folder of pictures")
+    target = folder / name
+    # A whole file of the same size is there already when an unpacking is repeated.
+    if target.is_file() and target.stat().st_size == member.file_size:
+        return
+    try:
+        archive.extract(member, folder)
+    except NotImplementedError as error:
+        raise ConfigError(f"{where}: {error}; unpack it with another program") from error
+    except RuntimeError as error:
+        raise ConfigError(f"{where}: is encrypted; unpack it with its password") from error
+    except ValueError as error:  # a name that no file can have
+        raise ConfigError(f"{where}: {error}") from error
+    except (zlib.error, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{where}: {error or 'cut short'}; download it again") from error
 
 
 InspectedSplit = list[tuple[CaptionedPicture, Inspected]]
@@ -121,14 +151,21 @@ def _inspected(
 ) -> InspectedSplit:
     inspected = list(zip(pictures, inspect([p.path for p in pictures], min_side), strict=True))
     for picture, found in inspected:
+        path, where = picture.path, f"{picture.path.name} ({split})"
+        for text in without_words(picture.captions):
+            findings.add("caption without a word", f"{text!r} of {where}")
         if found.fault:
             kind = "missing picture" if found.fault == "not there" else "unusable picture"
-            findings.add(kind, f"{picture.path.name} ({split}): {found.fault}", picture.path)
-        elif not any(text.strip() for text in picture.captions):
-            findings.add(
-                "picture without a caption", f"{picture.path.name} ({split})", picture.path
-            )
+            findings.leave_out(kind, f"{where}: {found.fault}", split, path)
+        elif not _with_words(picture).captions:
+            findings.leave_out("picture without a caption", where, split, path)
     return inspected
+
+
+def _with_words(picture: CaptionedPicture) -> CaptionedPicture:
+    silent = set(without_words(picture.captions))
+    kept = tuple(text for text in picture.captions if text not in silent)
+    return dataclasses.replace(picture, captions=kept)
 
 
 def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> None:
@@ -136,10 +173,12 @@ def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> 
     usable = [[(p, found) for p, found in split if not found.fault] for split in (train, val)]
     if not all(usable):
         return
-    hashes = [np.stack([found.digest for _, found in split]) for split in usable]
-    for place, match in same_pictures(hashes[1], hashes[0]):
+    small = [np.stack([found.small for _, found in split]) for split in usable]
+    for place, match in same_pictures(small[1], small[0]):
         in_train, in_val = usable[0][match][0].path, usable[1][place][0].path
-        findings.add("same picture in both splits", f"{in_train.name} = {in_val.name}", in_train)
+        findings.leave_out(
+            "same picture in both splits", f"{in_train.name} = {in_val.name}", "train", in_train
+        )
 
 
 def _report(
@@ -166,7 +205,9 @@ def _report(
 def _write(left: dict[str, list[CaptionedPicture]], images: Path, target: Path) -> None:
     entries = [entry for split, found in left.items() for entry in _entries(split, found, images)]
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"images": entries}), encoding="utf-8")
+    partial = target.with_name(f"{target.name}.partial")
+    partial.write_text(json.dumps({"images": entries}), encoding="utf-8")
+    os.replace(partial, target)
     print(f"wrote {target}; set data.captions_train and data.captions_val to it")
 
 

@@ -6,12 +6,13 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ros2_captioner.errors import FrameError
 from training.config.settings import DataConfig
 from training.data.captions import read_split
 from training.data.frames import read_frames
-from training.data.picture_check import difference_hash, same_pictures
 from training.prepare import main
 
 
@@ -117,6 +118,148 @@ def test_a_broken_archive_and_an_unknown_format_are_one_line(data, tmp_path, cap
     assert "found a list; expected COCO captions" in capsys.readouterr().err
 
 
-def test_hashes_tell_pictures_apart():
-    hashes = np.stack([difference_hash(picture(seed)) for seed in range(20)])
-    assert same_pictures(hashes, hashes) == [(place, place) for place in range(20)]
+def test_pictures_listed_twice_or_in_both_splits_are_not_lost(data, tmp_path, capsys):
+    left = tmp_path / "left.json"
+    options = data(["a.png", "b.png", "a.png", "c.png"], ["c.png"])
+    assert main(options) == 1
+    assert main([*options, "--skip-to", str(left)]) == 0
+    out = capsys.readouterr().out
+    assert "picture listed twice: 1\n    a.png (train)" in out
+    assert "same picture in both splits: 1\n    c.png = c.png" in out
+    assert kept(tmp_path, left) == {"train": ["a.png", "b.png"], "val": ["c.png"]}
+
+
+def test_captions_without_a_word_are_left_out(data, tmp_path, capsys):
+    options = data(["a.png", "b.png"], ["c.png"])
+    file = tmp_path / "train.json"
+    tree = json.loads(file.read_text())
+    tree["annotations"] += [{"image_id": 0, "caption": text} for text in ("", " ...\n")]
+    tree["annotations"][1]["caption"] = "!"  # all that b.png has
+    file.write_text(json.dumps(tree))
+    left = tmp_path / "left.json"
+    assert main([*options, "--skip-to", str(left)]) == 0
+    out = capsys.readouterr().out
+    assert "caption without a word: 3\n    '' of a.png (train)" in out
+    assert "picture without a caption: 1\n    b.png (train)" in out
+    (picture,) = read_split(DataConfig(str(tmp_path / "images"), str(left), str(left)), "train")
+    assert picture.captions == ("the picture a.png",)
+
+
+def test_a_split_without_pictures_is_an_error(data, tmp_path, capsys):
+    left = tmp_path / "left.json"
+    assert main([*data(["gone.png"], ["c.png"]), "--skip-to", str(left)]) == 2
+    assert "no picture is left in train" in capsys.readouterr().err
+    assert not left.exists()
+
+
+def kept(folder, left):
+    config = DataConfig(str(folder / "images"), str(left), str(left))
+    return {
+        split: [picture.path.name for picture in read_split(config, split)]
+        for split in ("train", "val")
+    }
+
+
+def test_archives_that_cannot_be_unpacked_name_their_member(data, tmp_path, capsys):
+    options = data(["a.png"], ["c.png"])
+    file = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x.jpg", "content")
+    raw = file.read_bytes()
+    local, central = raw.find(b"PK\x03\x04"), raw.find(b"PK\x01\x02")
+
+    def changed(offset_local, offset_central, value):
+        part = bytearray(raw)
+        part[local + offset_local] = part[central + offset_central] = value
+        return bytes(part)
+
+    outside = raw.replace(b"x.jpg", b"../xy")
+    for content, match in (
+        (changed(6, 8, 1), "'x.jpg': is encrypted; unpack it with its password"),
+        (changed(8, 10, 99), "'x.jpg': That compression method is not supported; unpack it with"),
+        (raw.replace(b"content", b"CONTENT"), "'x.jpg': Bad CRC-32 for file 'x.jpg'; download it"),
+        (outside, "'../xy': expected a path below the folder of pictures"),
+        (b"PK nothing", "File is not a zip file; download it again"),
+    ):
+        file.write_bytes(content)
+        assert main([*options, "--unzip", str(file)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {file}: ") and match in line
+    assert not (tmp_path / "xy").exists()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a.png"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def hostile(draw):
+    """A COCO or Karpathy tree with three good pictures, and changes elsewhere; its encoding."""
+    names = ["a.png", "b.png", "c.png"]
+    if draw(st.booleans()):
+        tree = {
+            "images": [{"id": place, "file_name": name} for place, name in enumerate(names)],
+            "annotations": [
+                {"image_id": place, "caption": f"the picture {name}"}
+                for place, name in enumerate(names)
+            ],
+        }
+        extra = {
+            "images": {"id": 9, "file_name": "mute.png"},
+            "annotations": {"image_id": 9, "caption": "another"},
+        }
+    else:
+        tree = {
+            "images": [
+                {"filename": name, "split": split, "sentences": [{"raw": f"the picture {name}"}]}
+                for name in names
+                for split in (["train", "val"] if name == "c.png" else ["train"])
+            ]
+        }
+        extra = {"images": {"filename": "mute.png", "split": "train", "sentences": []}}
+    for key in draw(st.lists(st.sampled_from(sorted(extra)), max_size=3)):
+        entry = dict(extra[key])
+        if draw(st.integers(0, 2)) == 2:
+            field = draw(st.sampled_from(sorted(entry)) if entry else st.text())
+            if draw(st.booleans()):
+                entry.pop(field, None)
+            else:
+                entry[field] = draw(ANYTHING)
+        if draw(st.integers(0, 9)) == 9:
+            entry = draw(ANYTHING)
+        place = draw(st.integers(0, len(tree[key])))
+        tree[key] = [*tree[key][:place], entry, *tree[key][place:]]
+    if draw(st.booleans()):
+        tree["images"] += [draw(st.sampled_from(tree["images"]))]
+    if draw(st.integers(0, 9)) == 9:
+        tree[draw(st.sampled_from([*extra, "info"]))] = draw(ANYTHING)
+    return tree, draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+
+
+@settings(
+    max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+@given(hostile())
+def test_hostile_files_are_refused_or_lose_nothing(data, tmp_path, capsys, given_):
+    tree, encoding = given_
+    train, val, left = (tmp_path / f"{name}.json" for name in ("train", "val", "left"))
+    options = data([], ["c.png"])
+    text = json.dumps(tree)
+    for file in (train, val) if "annotations" not in tree else (train,):
+        file.write_text(text, encoding)
+    left.unlink(missing_ok=True)
+    status = main([*options, "--skip-to", str(left)])
+    err = capsys.readouterr().err
+    if status == 2:
+        assert err.rpartition("error: ")[2].count("\n") == 1
+        assert not left.exists()
+        return
+    assert status == 0
+    found = read_split(DataConfig(str(tmp_path / "images"), str(left), str(left)), "train")
+    captions = {picture.path.name: picture.captions for picture in found}
+    for name in ("a.png", "b.png"):
+        assert f"the picture {name}" in captions[name]
+    assert "c.png" in kept(tmp_path, left)["val"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, tokenize
 from training.config.settings import ConfigError, DataConfig
+from training.data.annotations import Listing, read_listing
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def read_split(config: DataConfig, split: str) -> list[CaptionedPicture]:
     return pictures
 
 
-def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture], list[str]]:
+def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture], Listing]:
     """What a file lists, whether or not the pictures are there.
 
     Args:
@@ -48,51 +47,21 @@ def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture]
         split: ``train``, ``val``, or ``test`` where the file knows it.
 
     Returns:
-        The pictures in file order, and the captions that belong to none of them.
+        The pictures in file order, and the listing that they come from.
 
     Raises:
         ConfigError: the file is of neither format.
     """
-    try:
-        tree = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read captions from {file}: {error}") from error
-    try:
-        if isinstance(tree, dict) and "annotations" in tree:
-            return _from_coco(tree, folder)
-        if isinstance(tree, dict) and "sentences" in (tree.get("images") or [{}])[0]:
-            return _from_karpathy(tree, folder, split), []
-        found = f"the keys {sorted(tree)}" if isinstance(tree, dict) else f"a {type(tree).__name__}"
-    except KeyError as error:  # COCO's instances and keypoints look much alike
-        found = f"an entry without {error}"
-    raise ConfigError(
-        f"{file}: found {found}; expected COCO captions (images, annotations) or a Karpathy split "
-        "(images with sentences and split), such as COCO's captions_train2014.json"
-    )
-
-
-def _from_coco(tree: dict[str, Any], folder: Path) -> tuple[list[CaptionedPicture], list[str]]:
-    captions: dict[int, list[str]] = {}
-    for annotation in tree["annotations"]:
-        captions.setdefault(annotation["image_id"], []).append(annotation["caption"])
+    listing = read_listing(file, split)
     pictures = [
-        CaptionedPicture(folder / image["file_name"], tuple(captions.pop(image["id"], ())))
-        for image in tree["images"]
+        CaptionedPicture(folder / name, tuple(texts)) for name, texts in listing.captions.items()
     ]
-    return pictures, [text for texts in captions.values() for text in texts]
+    return pictures, listing
 
 
-def _from_karpathy(tree: dict[str, Any], folder: Path, split: str) -> list[CaptionedPicture]:
-    # Karpathy's "restval" is the part of COCO val that everybody trains on.
-    wanted = {"train", "restval"} if split == "train" else {split}
-    return [
-        CaptionedPicture(
-            folder / image.get("filepath", "") / image["filename"],
-            tuple(sentence["raw"] for sentence in image["sentences"]),
-        )
-        for image in tree["images"]
-        if image["split"] in wanted
-    ]
+def without_words(captions: Iterable[str]) -> list[str]:
+    """Those captions that hold nothing to learn or to score."""
+    return [text for text in captions if not tokenize(text)]
 
 
 def _check(pictures: list[CaptionedPicture], file: Path, folder: Path) -> None:
@@ -101,6 +70,12 @@ def _check(pictures: list[CaptionedPicture], file: Path, folder: Path) -> None:
     bare = [picture.path.name for picture in pictures if not picture.captions]
     if bare:
         raise ConfigError(f"{file}: {len(bare)} pictures have no caption, e.g. {bare[0]}")
+    silent = [text for picture in pictures for text in without_words(picture.captions)]
+    if silent:
+        raise ConfigError(
+            f"{file}: {len(silent)} captions have no word, e.g. {silent[0]!r}; type python -m "
+            "training.prepare, whose --skip-to writes a file without them"
+        )
     absent = [picture.path.name for picture in pictures if not picture.path.is_file()]
     if absent:
         raise ConfigError(

@@ -16,8 +16,11 @@ from tqdm import tqdm
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.files import read_image
 
-_HASH_SIDE = 16
-_SAME_BITS = 12  # of 256: what another JPEG quality or size changes, no more
+_SIDE = 16  # of the small versions that are compared
+# Grey levels that another JPEG quality or size changes, no more: root of the mean square over a
+# small version, and of its furthest cell.
+_SAME_MEAN, _SAME_CELL = 8.0, 40
+_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,12 @@ class Inspected:
     Attributes:
         fault: why it cannot be used; empty if it can.
         size: width and height in pixels; zeros with a fault.
-        digest: uint64 ``[4]``, its difference hash; zeros with a fault.
+        small: uint8 ``[768]``, see `small_version`; zeros with a fault.
     """
 
     fault: str
     size: tuple[int, int]
-    digest: NDArray[np.uint64]
+    small: NDArray[np.uint8]
 
 
 def inspect(files: Sequence[Path], min_side: int) -> list[Inspected]:
@@ -48,7 +51,7 @@ def inspect(files: Sequence[Path], min_side: int) -> list[Inspected]:
 
 
 def _inspected(file: Path, min_side: int) -> Inspected:
-    unusable = (0, 0), np.zeros(4, np.uint64)
+    unusable = (0, 0), np.zeros(3 * _SIDE**2, np.uint8)
     if not file.is_file():
         return Inspected("not there", *unusable)
     try:
@@ -58,27 +61,42 @@ def _inspected(file: Path, min_side: int) -> Inspected:
     height, width = picture.shape[:2]
     if min(width, height) < min_side:
         return Inspected(f"only {width}x{height} pixels", *unusable)
-    return Inspected("", (width, height), difference_hash(picture))
+    return Inspected("", (width, height), small_version(picture))
 
 
-def difference_hash(picture: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Whether each cell of a coarse grey version is brighter than its left neighbour.
+def small_version(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mean colours of a coarse grid over a picture, which survive another size or compression.
 
     Args:
         picture: uint8 ``[height, width, 3]`` RGB.
 
     Returns:
-        uint64 ``[4]``, 256 bits that survive another size or compression.
+        uint8 ``[768]``, 16 x 16 cells.
     """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (_HASH_SIDE + 1, _HASH_SIDE), interpolation=cv2.INTER_AREA)
-    return np.packbits(small[:, 1:] > small[:, :-1]).view(np.uint64)
+    cells = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cells, np.uint8).ravel()
 
 
-def same_pictures(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> list[tuple[int, int]]:
-    """Pairs of places, in hashes ``[N, 4]`` and ``[M, 4]``, that show the same picture."""
+def same_pictures(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Pairs of places, in small versions ``[N, 768]`` and ``[M, 768]``, that show the same.
+
+    Colours and not a hash of their order: most of a picture of an object on white is flat, and
+    there the order is noise.
+    """
     pairs = []
-    for place, digest in enumerate(one):
-        bits = np.bitwise_count(other ^ digest).sum(axis=1)
-        pairs += [(place, int(match)) for match in np.flatnonzero(bits <= _SAME_BITS)]
+    squares = np.square(other, dtype=np.float32).sum(axis=1)
+    limit = _SAME_MEAN**2 * one.shape[1]
+    for first in range(0, len(one), _AT_ONCE):
+        block = one[first : first + _AT_ONCE].astype(np.float32)
+        for start in range(0, len(other), _AT_ONCE):
+            rest = other[start : start + _AT_ONCE]
+            distances = (
+                np.square(block).sum(axis=1)[:, None]
+                + squares[start : start + _AT_ONCE]
+                - 2 * block @ rest.astype(np.float32).T
+            )
+            for row, column in np.argwhere(distances <= limit):
+                apart = np.abs(block[row] - rest[column])
+                if apart.max() <= _SAME_CELL:
+                    pairs.append((first + int(row), start + int(column)))
     return pairs

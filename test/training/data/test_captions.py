@@ -28,10 +28,12 @@ def test_coco(tmp_path):
 
 def test_karpathy_trains_on_restval_too(tmp_path):
     images = [
-        {"filename": "a.jpg", "split": split, "sentences": [{"raw": split}]}
+        {"filename": f"{split}.jpg", "split": split, "sentences": [{"raw": split}]}
         for split in ("train", "restval", "val", "test")
     ]
     config = write(tmp_path, {"images": images})
+    for image in images:
+        (tmp_path / image["filename"]).touch()
     assert [p.captions[0] for p in read_split(config, "train")] == ["train", "restval"]
     assert [p.captions[0] for p in read_split(config, "val")] == ["val"]
 
@@ -43,6 +45,10 @@ def test_karpathy_trains_on_restval_too(tmp_path):
         ({**COCO, "annotations": [{"image_id": 7, "bbox": [0, 0, 9, 9]}]}, "without 'caption'"),
         ({"images": [], "annotations": []}, "no pictures"),
         ({**COCO, "annotations": []}, "have no caption"),
+        (
+            {**COCO, "annotations": [{"image_id": 7, "caption": text} for text in ("a", " ... ")]},
+            r"1 captions have no word, e.g. ' ... '; type python -m training.prepare",
+        ),
         ({**COCO, "images": [{"id": 7, "file_name": "gone.jpg"}]}, "gone.jpg; set data.images"),
     ],
 )

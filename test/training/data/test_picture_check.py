@@ -1,0 +1,50 @@
+"""Which pictures count as the same, and which do not."""
+
+import cv2
+import numpy as np
+import pytest
+
+from training.data.picture_check import same_pictures, small_version
+
+
+def noise(seed, side=96):
+    cells = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+    return cv2.resize(cells, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def on_white(shape, colour):
+    picture = np.full((240, 320, 3), 255, np.uint8)
+    if shape == "disc":
+        cv2.circle(picture, (160, 120), 30, colour, -1)
+    else:
+        cv2.rectangle(picture, (140, 80), (180, 160), colour, -1)
+    return picture
+
+
+def same(one, other):
+    return bool(same_pictures(small_version(one)[None], small_version(other)[None]))
+
+
+def test_pictures_are_told_apart_in_any_number():
+    small = np.stack([small_version(noise(seed)) for seed in range(1500)])  # more than one block
+    assert same_pictures(small, small) == [(place, place) for place in range(1500)]
+
+
+@pytest.mark.parametrize(("quality", "scale"), [(95, 1.0), (40, 1.0), (75, 0.5), (75, 2.0)])
+@pytest.mark.parametrize("picture", [noise(1, 240), on_white("disc", (20, 60, 200))])
+def test_another_compression_or_size_is_the_same(picture, quality, scale):
+    other = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    encoded = cv2.imencode(".jpg", other, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    assert same(picture, cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+
+
+def test_objects_on_white_are_not_the_same():
+    red_disc = on_white("disc", (200, 30, 30))
+    assert not same(red_disc, on_white("box", (200, 30, 30)))
+    assert not same(red_disc, on_white("disc", (30, 30, 200)))
+    assert not same(red_disc, np.full_like(red_disc, 255))
+
+
+def test_a_flat_picture_is_the_same_as_itself_only():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    assert same(grey, grey.copy()) and not same(grey, grey + 60)
