@@ -33,7 +33,7 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/ruff format --check .
 	$(RUNTIME)/mypy ros2_captioner
 	$(RUNTIME)/lint-imports --no-logo
-	$(RUNTIME)/pytest --numprocesses 4 test  # ROS tests mostly wait, so more than there are cores
+	$(RUNTIME)/pytest test
 
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks
@@ -76,7 +76,7 @@ PYTHON_3_10 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
 APT := test/distributions
 JAZZY_WHEELS := ros-jazzy-rclpy[fastrtps] \
   $(addprefix ros-jazzy-,sensor-msgs std-msgs std-srvs diagnostic-msgs)
-OPTIONAL := rosbags openvino onnx tensorrt-rtx-cu13
+OPTIONAL := cryptography rosbags openvino onnx tensorrt-rtx-cu13
 
 .PHONY: test-jazzy test-humble
 test-jazzy: .venv-jazzy/installed

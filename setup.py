@@ -15,11 +15,11 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
 RTX = "tensorrt-rtx-cu13; platform_machine == 'x86_64'"  # builds engines without a GPU
 TEST = [
     "pytest",
-    "pytest-xdist",
     "hypothesis",
     "ruff",
     "mypy",
     "import-linter",
+    "cryptography",
     "pyyaml",
     "rosbags",
     "openvino",
@@ -54,6 +54,7 @@ setup(
         "bag": ["rosbags"],
         "rtx": [RTX, "cuda-python", "onnx"],
         "openvino": ["openvino"],
+        "signing": ["cryptography"],
         "benchmark": ["openvino", "transformers"],
         "test": TEST,
         "training": [
@@ -73,7 +74,8 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml", "LICENSE"]),
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
-        (f"share/{NAME}/config", glob("config/*")),
+        (f"share/{NAME}/config", glob("config/*.*")),
+        (f"share/{NAME}/config/sros2", glob("config/sros2/*")),
         # ros2 run looks here; colcon writes its own, pip would put scripts in bin alone.
         (f"lib/{NAME}", glob("scripts/*")),
     ],
@@ -84,6 +86,7 @@ setup(
             f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
             f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",
             f"captioner_watch = {NAME}.ros.executables:captioner_watch",
+            f"captioner_bundle = {NAME}.tools.bundle:main",
             f"captioner_doctor = {NAME}.tools.doctor:main",
             f"captioner_build_engine = {NAME}.tools.build_engine:main",
             f"captioner_benchmark = {NAME}.benchmark.command:main",

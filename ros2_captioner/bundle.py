@@ -12,6 +12,7 @@ from typing import Any
 
 from ros2_captioner.errors import BundleError
 from ros2_captioner.preprocess import RESIZE_RULE
+from ros2_captioner.signatures import check_signature
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 SCHEMA = 1
@@ -20,7 +21,7 @@ DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
 _CHUNK = 2**20  # bytes hashed at a time
 # How a tensor's first external_data entry, "location", is written in an ONNX file (protobuf).
 _EXTERNAL_DATA = b"\n\x08location\x12"
-_REMEDY = "export it again with: python -m training.export --run RUN --output BUNDLE"
+_REMEDY = "write it anew with: python -m training.export --run RUN --output BUNDLE"
 _REQUIRED: Mapping[str, type] = {
     "name": str,
     "architecture": dict,
@@ -85,11 +86,13 @@ def _check_self_contained(file: Path) -> None:
             )
 
 
-def load_bundle(path: Path | str = "") -> Bundle:
+def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
     """Read a bundle and check every file of it.
 
     Args:
         path: the bundle's directory; the shipped model if empty.
+        trusted_keys: a public key, or a folder of them, one of which must have signed the bundle,
+            see `ros2_captioner.signatures`; any bundle is loaded if empty.
 
     Returns:
         The bundle, all hashes and the vocabulary checked. Tensor names and shapes are checked
@@ -104,7 +107,7 @@ def load_bundle(path: Path | str = "") -> Bundle:
             f"no model bundle at {folder}; expected a directory with {MANIFEST}. Leave the model "
             "empty for the shipped one, or name a directory that training.export wrote"
         )
-    manifest, digest = _read_manifest(folder / MANIFEST)
+    manifest, digest = _read_manifest(folder / MANIFEST, trusted_keys)
     for name, expected in manifest["files"].items():
         _check_file(folder, name, expected)
     for variant, parts in manifest["variants"].items():
@@ -114,9 +117,11 @@ def load_bundle(path: Path | str = "") -> Bundle:
     return Bundle(folder, manifest, vocabulary, size, digest)
 
 
-def _read_manifest(file: Path) -> tuple[dict[str, Any], str]:
+def _read_manifest(file: Path, trusted_keys: Path | str) -> tuple[dict[str, Any], str]:
     try:
         raw = file.read_bytes()
+        if trusted_keys:  # before anything of it is believed
+            check_signature(file, raw, Path(trusted_keys))
         manifest = json.loads(raw)
     except (OSError, ValueError) as error:
         raise BundleError(f"cannot read {file}: {error}; {_REMEDY}") from error
@@ -216,7 +221,7 @@ class Tensor:
 def check_tensors(bundle: Bundle, part: str, file: Path, found: Mapping[str, Tensor]) -> None:
     """Compare an opened graph's inputs and outputs with the manifest.
 
-    Fixed dimensions and names must agree; dtypes too, except that a float tensor may be float16 or
+    Fixed dimensions and names must agree; dtypes too, save that a float tensor may be float16 or
     float32, as its variant is.
 
     Raises:

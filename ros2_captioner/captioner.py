@@ -46,14 +46,18 @@ class Captioner:
         precision: str = "auto",
         device: str = "auto",
         engine_cache: str = "",
+        trusted_keys: Path | str = "",
     ) -> Captioner:
         """Load a bundle; the shipped one if ``model`` is empty.
+
+        ``trusted_keys`` is as of `ros2_captioner.bundle.load_bundle`, the rest as of
+        `ros2_captioner.backends.choice.choose`.
 
         Raises:
             BundleError: the bundle is missing or damaged.
             BackendError: the runtime is unknown, missing, or lacks the device.
         """
-        bundle = load_bundle(model)
+        bundle = load_bundle(model, trusted_keys)
         captioner = cls(bundle, choose(bundle, backend, precision, device, engine_cache))
         return_freed_memory()
         return captioner
@@ -70,7 +74,7 @@ class Captioner:
 
     @property
     def trouble(self) -> str:
-        """Which runtime failed and which one took over; empty while the best one runs."""
+        """Which runtime failed and what goes on in its place; empty while all is well."""
         return self._failover.trouble
 
     def default_options(self) -> DecodingOptions:
@@ -90,8 +94,8 @@ class Captioner:
             One caption a frame, in order.
 
         Raises:
-            FrameError: a frame is not an RGB image.
-            BackendError: the runtime failed, and so did its fallback.
+            FrameError: a frame is not a picture.
+            BackendError: the runtime failed, and so did what took its place.
         """
         options = options or self.default_options()
         with self._lock:

@@ -78,6 +78,7 @@ class CaptionerNode(LifecycleNode):
                 settings.precision,
                 settings.device,
                 settings.engine_cache,
+                settings.require_signed_model,
             )
         except CaptionerError as error:
             self.get_logger().error(f"cannot configure: {error}")

@@ -1,0 +1,127 @@
+"""``captioner_bundle``: what a model bundle is, and who signed it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
+from ros2_captioner.command_line import command_parser
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.signatures import check_signature, sign, signature_file
+
+_MIB = 2**20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed) or 0)
+    except (CaptionerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("captioner_bundle", "Show, sign and verify model bundles.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    inspect = command("inspect", _inspect, "Print what a bundle is; every file of it is checked.")
+    inspect.add_argument("bundle", nargs="?", default="", help="the shipped model if not given")
+    listing = command("list", _list, "Print a line for each bundle in some folders.")
+    listing.add_argument("folders", nargs="*", type=Path, default=[DEFAULT_BUNDLE.parent])
+    signing = command("sign", _sign, f"Check a bundle, then sign its manifest: {MANIFEST}.sig.")
+    signing.add_argument("bundle")
+    signing.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
+    verify = command("verify", _verify, "Check a bundle and its signature.")
+    verify.add_argument("bundle")
+    verify.add_argument(
+        "--key", type=Path, required=True, help="public key, PEM, or a folder of them (*.pub)"
+    )
+    return parser
+
+
+def _inspect(parsed: argparse.Namespace) -> None:
+    bundle = load_bundle(parsed.bundle)
+    for name, text in _description(bundle):
+        print(f"{name:14} {text}")
+
+
+def _description(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    manifest = bundle.manifest
+    yield "name", manifest["name"]
+    yield "at", str(bundle.path)
+    yield "digest", bundle.digest
+    yield "signature", _signature(bundle.path)
+    yield "schema", str(manifest["schema"])
+    yield "architecture", _pairs(manifest["architecture"])
+    yield "images", f"{bundle.image_size}x{bundle.image_size} pixels"
+    yield "vocabulary", f"{len(bundle.vocabulary)} words"
+    yield "search", _pairs(manifest["decoding"])
+    for variant, parts in manifest["variants"].items():
+        size = sum(manifest["files"][file]["bytes"] for file in parts.values())
+        yield variant, f"{size / _MIB:.1f} MiB: {', '.join(parts.values())}"
+    for variant, scores in manifest["metrics"].items():
+        yield f"{variant} scores", _pairs(scores)
+    yield "training", _pairs(manifest["training"])
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    """The plain values; what is nested is for those who open the manifest."""
+    plain = {name: value for name, value in values.items() if not isinstance(value, (dict, list))}
+    return ", ".join(f"{name} {value}" for name, value in plain.items())
+
+
+def _signature(folder: Path) -> str:
+    if not signature_file(folder / MANIFEST).exists():
+        return "none"
+    return f"there is one; check it: captioner_bundle verify {folder} --key KEY.pub"
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    found = [file.parent for folder in parsed.folders for file in sorted(folder.rglob(MANIFEST))]
+    if not found:
+        print(f"no bundle in {', '.join(map(str, parsed.folders))}", file=sys.stderr)
+        return 1
+    broken = 0
+    for folder in found:
+        try:
+            print(_line(load_bundle(folder)))
+        except CaptionerError as error:
+            broken += 1
+            print(f"broken: {error}")
+    return int(broken > 0)
+
+
+def _line(bundle: Bundle) -> str:
+    size = sum(file["bytes"] for file in bundle.manifest["files"].values())
+    scores = bundle.manifest["metrics"].get(bundle.precisions[0], {})
+    cider = f"CIDEr {scores['CIDEr']:.3f}" if "CIDEr" in scores else "not scored"
+    signed = "signed" if signature_file(bundle.path / MANIFEST).exists() else "unsigned"
+    what = f"{bundle.manifest['name']} {bundle.digest}  {'+'.join(bundle.precisions)}"
+    return f"{bundle.path}  {what}  {size / _MIB:.0f} MiB  {cider}  {signed}"
+
+
+def _sign(parsed: argparse.Namespace) -> None:
+    bundle = load_bundle(parsed.bundle)
+    print(f"wrote {sign(bundle.path / MANIFEST, parsed.key)}")
+
+
+def _verify(parsed: argparse.Namespace) -> None:
+    bundle = load_bundle(parsed.bundle)
+    manifest = bundle.path / MANIFEST
+    key = check_signature(manifest, manifest.read_bytes(), parsed.key)
+    print(f"{bundle.path}: every file is whole, signed by {key}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The SROS2 policy allows what a running node uses, and nothing else."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from ros_harness import Process
+
+POLICY = Path(__file__).parents[3] / "config/sros2/captioner.policy.xml"
+# On simulated time, and from a camera that sends JPEG.
+SOMETIMES = {"/clock", "/camera/image_raw/compressed"}
+
+
+def allowed(kind, access):
+    """Full names of the topics or services that the policy allows."""
+    expressions = ElementTree.parse(POLICY).getroot().findall(f".//{kind}[@{access}='ALLOW']/*")
+    return {expression.text.replace("~", "/captioner") for expression in expressions}
+
+
+@pytest.fixture
+def node(tmp_path):
+    process = Process("captioner_node", tmp_path / "node.log", device="cpu")
+    try:
+        process.wait_for_log("captioning")
+        yield process
+    finally:
+        process.stop()
+
+
+def test_the_policy_is_what_the_node_uses(client, node, photograph):
+    client.caption_of(photograph)
+
+    def names(method):
+        return {name for name, _ in getattr(client.node, method)("captioner", "/")}
+
+    assert names("get_publisher_names_and_types_by_node") == allowed("topics", "publish")
+    subscribed = names("get_subscriber_names_and_types_by_node")
+    assert subscribed == allowed("topics", "subscribe") - SOMETIMES
+    assert names("get_service_names_and_types_by_node") == allowed("services", "reply")
+    assert not allowed("services", "request")
+
+
+def test_the_policy_keeps_the_schema_of_sros2():
+    """Where sros2 is installed, as beside any desktop ROS."""
+    policy = pytest.importorskip("sros2.policy")
+    from lxml import etree
+
+    schema = etree.XMLSchema(etree.parse(str(policy.get_policy_schema("policy.xsd"))))
+    schema.assertValid(etree.parse(str(POLICY)))

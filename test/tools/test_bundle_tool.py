@@ -1,0 +1,58 @@
+"""``captioner_bundle``: what it prints, and its exit status."""
+
+import os
+
+import pytest
+from keys import key_pair
+
+from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
+from ros2_captioner.tools.bundle import main
+
+
+def test_inspect_tells_what_the_shipped_bundle_is(capsys):
+    assert main(["inspect"]) == 0
+    shown = capsys.readouterr().out
+    bundle = load_bundle()
+    for text in (
+        bundle.digest,
+        "int8 ",
+        "float16 scores",
+        "CIDEr",
+        "licence",
+        "signature      none",
+    ):
+        assert text in shown
+
+
+def test_list_gives_a_line_a_bundle_and_names_broken_ones(bundle_copy, capsys):
+    assert main(["list", str(DEFAULT_BUNDLE.parent)]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    os.unlink(bundle_copy / "vocabulary.json")  # a link: the original stays
+    assert main(["list", str(bundle_copy.parent)]) == 1
+    assert capsys.readouterr().out.startswith(f"broken: {bundle_copy / 'vocabulary.json'}")
+
+
+def test_nothing_to_list_is_said(tmp_path, capsys):
+    assert main(["list", str(tmp_path)]) == 1
+    assert f"no bundle in {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_signed_bundle_is_verified(bundle_copy, tmp_path, capsys):
+    private, public = key_pair(tmp_path, "ours")
+    assert main(["verify", str(bundle_copy), "--key", str(public)]) == 1
+    assert "is not signed" in capsys.readouterr().err
+    assert main(["sign", str(bundle_copy), "--key", str(private)]) == 0
+    assert main(["verify", str(bundle_copy), "--key", str(public)]) == 0
+    assert capsys.readouterr().out.endswith(f"every file is whole, signed by {public}\n")
+    assert main(["list", str(bundle_copy)]) == 0
+    assert capsys.readouterr().out.endswith("  signed\n")
+
+
+@pytest.mark.parametrize("command", ["sign", "verify"])
+def test_a_broken_bundle_is_neither_signed_nor_verified(bundle_copy, tmp_path, capsys, command):
+    private, public = key_pair(tmp_path, "ours")
+    os.unlink(bundle_copy / "vocabulary.json")
+    key = private if command == "sign" else public
+    assert main([command, str(bundle_copy), "--key", str(key)]) == 1
+    assert "vocabulary.json is missing" in capsys.readouterr().err
+    assert not (bundle_copy / "manifest.json.sig").exists()
