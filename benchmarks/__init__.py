@@ -1,1 +1,1 @@
-"""Yardsticks beside the shipped model; `make bench` runs them."""
+"""Baselines beside the shipped model; `make bench` runs them."""

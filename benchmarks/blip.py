@@ -1,4 +1,4 @@
-"""A yardstick: BLIP-base of transformers, from its configuration with random weights."""
+"""A baseline: BLIP-base of transformers, from its configuration with random weights."""
 
 from __future__ import annotations
 

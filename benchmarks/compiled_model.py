@@ -1,4 +1,4 @@
-"""A yardstick: the model's own architecture in PyTorch, compiled with torch.compile."""
+"""A baseline: the model's own architecture in PyTorch, compiled with torch.compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The yardstick: what public captioning code of this family does, in plain eager PyTorch.
+"""The baseline: what public captioning code of this family does, in plain eager PyTorch.
 
 ResNet-101 at 224 pixels, its map pooled to 14x14x2048, additive attention (Xu et al. 2015) whose
 keys are recomputed in every step, one LSTM of 512, and a beam search in Python that copies the

@@ -1,4 +1,4 @@
-"""``make bench``: the shipped model beside its yardsticks, in one run on one machine.
+"""``make bench``: the shipped model beside its baselines, in one run on one machine.
 
 Needs torch, transformers and rclpy; writes build/bench/marks.json, a list of {name, value, unit,
 threshold, pass}.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ros2_captioner
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.ros.demo.photographs import PHOTOGRAPHS
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,6 +17,14 @@ def test_versions_agree():
     setup = (ROOT / "setup.py").read_text()
     assert package.findtext("version") == ros2_captioner.__version__
     assert f'version="{ros2_captioner.__version__}"' in setup
+    assert f"\nversion: {ros2_captioner.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_photographs_of_the_demo_are_listed_with_their_licence():
+    page = (ROOT / "docs/photographs.md").read_text()
+    for photograph in PHOTOGRAPHS:
+        (row,) = (line for line in page.splitlines() if Path(photograph.file).name in line)
+        assert row.endswith(f"| {photograph.author} | {photograph.licence} |")
 
 
 def test_readme_gives_the_scores_of_the_manifest():

@@ -73,7 +73,7 @@ def _examination(model: str) -> Iterator[Finding]:
         yield _discovery()
         yield from _cameras()
     if any(finding.state == FAULT for finding in ground):
-        yield Finding("model", NOTE, "not tried; mend the faults above first")
+        yield Finding("model", NOTE, "not tried; fix the faults above first")
         return
     bundle = _model(model)
     yield bundle

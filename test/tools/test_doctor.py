@@ -50,7 +50,7 @@ def test_a_bare_environment_is_told_what_to_install(tmp_path):
         "OpenCV": "pip install opencv-python-headless",
         "ONNX Runtime": "pip install --no-deps onnxruntime",
     }
-    assert found["model"] == ("note", "not tried; mend the faults above first", "")
+    assert found["model"] == ("note", "not tried; fix the faults above first", "")
     assert found["ROS"][0] == "note" and "source /opt/ros/" in found["ROS"][2]
 
 
