@@ -13,12 +13,15 @@ import pytest
 from ros2_captioner.bundle import DEFAULT_BUNDLE
 from ros2_captioner.captioner import Captioner
 
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-
 ROOT = Path(__file__).parents[1]
 # Helpers that tests import by name. Humble's pytest knows no setting for this.
 sys.path[:0] = [str(ROOT), *(str(ROOT / "test" / name) for name in ("support", "training"))]
+from ros_domain import claim_domain  # noqa: E402
+
+_domain, _lock = claim_domain()
+os.environ["ROS_DOMAIN_ID"] = str(_domain)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_LOCALHOST_ONLY"] = "1"  # Humble knows no discovery range
 # colcon test collects everything; what needs torch or ROS is left out where there is none.
 _NEEDS = {"training": "torch", "ros": "rclpy", "benchmark/test_node_benchmark.py": "rclpy"}
 collect_ignore = [path for path, need in _NEEDS.items() if not importlib.util.find_spec(need)]
@@ -89,7 +92,12 @@ def _marks():
 
 @pytest.fixture
 def marks(_marks):
-    """Note a figure: ``marks(name, value, unit, at_most=...)`` or ``at_least=...``."""
+    """Note a figure: ``marks(name, value, unit, at_most=...)`` or ``at_least=...``.
+
+    With MARKS_FILE, as in `make soak`, a limit that is not kept fails the test once all its figures
+    are noted. Short runs on a busy machine measure too little for that; they assert what is exact.
+    """
+    failed = []
 
     def note(name, value, unit, at_most=None, at_least=None):
         good = value <= at_most if at_least is None else value >= at_least
@@ -97,5 +105,9 @@ def marks(_marks):
         mark = {"name": name, "value": value, "unit": unit, "threshold": threshold, "pass": good}
         print(mark)
         _marks.append(mark)
+        if not good:
+            failed.append(mark)
 
-    return note
+    yield note
+    if "MARKS_FILE" in os.environ:
+        assert not failed, f"limits not kept: {failed}"
