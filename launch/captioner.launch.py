@@ -28,7 +28,7 @@ _ARGUMENTS = (
     ("params_file", _DEFAULT_PARAMS, "Parameter file; the arguments above win over it"),
     ("name", "captioner", "Name of the node"),
     ("namespace", "", "Namespace of the node and its outputs"),
-    ("respawn", "true", "Start the node anew when it dies"),
+    ("respawn", "true", "Restart the node when it dies"),
     ("respawn_delay", "0.5", "Seconds before that"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )

@@ -18,7 +18,7 @@ _MAX_WORDS = 50
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What one decoder step returns for B pictures, K beams, k candidate words and L grid cells.
+    """What one decoder step returns for B images, K beams, k candidate words and L grid cells.
 
     Attributes:
         log_probs: float32 ``[B, K, k]``, best first.
@@ -126,23 +126,23 @@ def beam_search(
     end: int,
     vetoed: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
-    """Search captions for a batch of pictures together.
+    """Search captions for a batch of images together.
 
-    A picture is done when ``beam_width`` hypotheses have ended and the best live one, normalised
+    An image is done when ``beam_width`` hypotheses have ended and the best live one, normalised
     at its present length, would not enter them, whatever the others of the batch still do.
     Hypotheses that have not ended after ``max_length`` words compete as they stand, so a result
     always exists.
 
     Args:
-        stepper: the decoder, started for ``batch`` pictures and ``options.beam_width`` beams.
-        batch: number of pictures B.
+        stepper: the decoder, started for ``batch`` images and ``options.beam_width`` beams.
+        batch: number of images B.
         options: see `DecodingOptions`.
         start: id of the start token.
         end: id of the end token.
         vetoed: ids that are never chosen (banned words, ``<unk>``).
 
     Returns:
-        For each picture at most ``beam_width`` hypotheses, best first, at least one.
+        For each image at most ``beam_width`` hypotheses, best first, at least one.
     """
     width = options.beam_width
     trellis, pools = Trellis(batch, width), [Pool(width) for _ in range(batch)]
@@ -151,7 +151,7 @@ def beam_search(
     scores[:, 0] = 0.0
     tokens = np.full((batch, width), start, np.int32)
     parents = np.tile(np.arange(width), (batch, 1))
-    pictures = np.arange(batch)[:, None]
+    images = np.arange(batch)[:, None]
     never = np.asarray(list(vetoed), np.int32)
 
     for length in range(options.max_length):
@@ -161,9 +161,9 @@ def beam_search(
         totals = scores[:, :, None] + log_probs
         norm = (length + 1) ** options.length_penalty
         parents, chosen = _best_continuations(totals, output.ids, pools, end, length, norm)
-        scores = totals[pictures, parents, chosen]
-        tokens = output.ids[pictures, parents, chosen]
-        trellis.add(Step(parents, tokens, log_probs[pictures, parents, chosen], output.attention))
+        scores = totals[images, parents, chosen]
+        tokens = output.ids[images, parents, chosen]
+        trellis.add(Step(parents, tokens, log_probs[images, parents, chosen], output.attention))
         for pool, best_live in zip(pools, scores.max(axis=1) / norm, strict=True):
             pool.close_to(best_live)
         if all(pool.closed for pool in pools):
@@ -174,8 +174,8 @@ def beam_search(
             for row, score in enumerate(row_scores):
                 pool.add(Ended(float(score), options.max_length, row))
     return [
-        [trellis.hypothesis(picture, ended) for ended in pool.ended or [_NOTHING]]
-        for picture, pool in enumerate(pools)
+        [trellis.hypothesis(image, ended) for ended in pool.ended or [_NOTHING]]
+        for image, pool in enumerate(pools)
     ]
 
 
@@ -192,7 +192,7 @@ def _vetoed(
     options: DecodingOptions,
 ) -> NDArray[np.bool_]:
     """Which candidates ``[B, K, k]`` may not come next."""
-    veto: NDArray[np.bool_] = (ids[..., None] == never).any(axis=-1)  # quicker than np.isin
+    veto: NDArray[np.bool_] = (ids[..., None] == never).any(axis=-1)  # faster than np.isin
     if len(trellis.steps) < options.min_length:
         veto |= ids == end
     if options.no_repeat_ngram:
@@ -231,18 +231,18 @@ def _best_continuations(
     batch, width, count = ids.shape
     flat = totals.reshape(batch, -1)
     order = (-flat).argsort(axis=1, kind="stable")[:, : 2 * width]
-    pictures = np.arange(batch)[:, None]
-    ends = ids.reshape(batch, -1)[pictures, order] == end
+    images = np.arange(batch)[:, None]
+    ends = ids.reshape(batch, -1)[images, order] == end
     rows, candidates = np.divmod(order, count)
-    for picture, rank in zip(*ends[:, :width].nonzero(), strict=True):
-        score = float(flat[picture, order[picture, rank]]) / norm
-        pools[picture].add(Ended(score, length, int(rows[picture, rank])))
+    for image, rank in zip(*ends[:, :width].nonzero(), strict=True):
+        score = float(flat[image, order[image, rank]]) / norm
+        pools[image].add(Ended(score, length, int(rows[image, rank])))
     going_on = ends.argsort(axis=1, kind="stable")[:, :width]
-    return rows[pictures, going_on], candidates[pictures, going_on]
+    return rows[images, going_on], candidates[images, going_on]
 
 
 class Step(NamedTuple):
-    """What one step chose for every picture and beam.
+    """What one step chose for every image and beam.
 
     Attributes:
         parents: int64 ``[B, K]``, the row of the step before that each row continues.
@@ -264,7 +264,7 @@ class Trellis:
     what belongs to every beam. Only the words are carried: what may not repeat hangs on them.
 
     Args:
-        batch: number of pictures B.
+        batch: number of images B.
         width: number of beams K.
 
     Attributes:
@@ -283,15 +283,15 @@ class Trellis:
         past = self.words[self._pictures, step.parents]
         self.words = np.concatenate([past, step.words[:, :, None]], axis=2)
 
-    def hypothesis(self, picture: int, ended: Ended) -> Hypothesis:
-        """The path of a picture that ended after ``ended.length`` words in ``ended.row``."""
+    def hypothesis(self, image: int, ended: Ended) -> Hypothesis:
+        """The path of an image that ended after ``ended.length`` words in ``ended.row``."""
         row = ended.row
         ids, log_probs, attention = [], [], []
         for step in reversed(self.steps[: ended.length]):
-            parent = int(step.parents[picture, row])
-            ids.append(int(step.words[picture, row]))
-            log_probs.append(step.log_probs[picture, row])
-            attention.append(step.attention[picture, parent])
+            parent = int(step.parents[image, row])
+            ids.append(int(step.words[image, row]))
+            log_probs.append(step.log_probs[image, row])
+            attention.append(step.attention[image, parent])
             row = parent
         cells = self.steps[0].attention.shape[2]
         return Hypothesis(
@@ -304,7 +304,7 @@ class Trellis:
 
 @dataclass
 class Pool:
-    """The best finished hypotheses of one picture, until it is done.
+    """The best finished hypotheses of one image, until it is done.
 
     Attributes:
         width: how many are kept.
@@ -326,7 +326,7 @@ class Pool:
     def close_to(self, score: float) -> None:
         """Close for good if full and a hypothesis of this score would not enter.
 
-        Other pictures of the batch may go on: what they wait for must not change this one.
+        Other images of the batch may go on: what they wait for must not change this one.
         """
         full = len(self.ended) == self.width
         self.closed |= full and self.ended[-1].score >= score

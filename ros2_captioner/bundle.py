@@ -21,7 +21,7 @@ DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
 _CHUNK = 2**20  # bytes hashed at a time
 # How a tensor's first external_data entry, "location", is written in an ONNX file (protobuf).
 _EXTERNAL_DATA = b"\n\x08location\x12"
-_REMEDY = "write it anew with: python -m training.export --run RUN --output BUNDLE"
+_REMEDY = "export it again with: python -m training.export --run RUN --output BUNDLE"
 _REQUIRED: Mapping[str, type] = {
     "name": str,
     "architecture": dict,
@@ -221,7 +221,7 @@ class Tensor:
 def check_tensors(bundle: Bundle, part: str, file: Path, found: Mapping[str, Tensor]) -> None:
     """Compare an opened graph's inputs and outputs with the manifest.
 
-    Fixed dimensions and names must agree; dtypes too, save that a float tensor may be float16 or
+    Fixed dimensions and names must agree; dtypes too, except that a float tensor may be float16 or
     float32, as its variant is.
 
     Raises:

@@ -74,7 +74,7 @@ class Captioner:
 
     @property
     def trouble(self) -> str:
-        """Which runtime failed and what goes on in its place; empty while all is well."""
+        """Which runtime failed and which one took over; empty while the best one runs."""
         return self._failover.trouble
 
     def default_options(self) -> DecodingOptions:
@@ -94,8 +94,8 @@ class Captioner:
             One caption a frame, in order.
 
         Raises:
-            FrameError: a frame is not a picture.
-            BackendError: the runtime failed, and so did what took its place.
+            FrameError: a frame is not an RGB image.
+            BackendError: the runtime failed, and so did its fallback.
         """
         options = options or self.default_options()
         with self._lock:

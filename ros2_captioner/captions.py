@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence about one picture.
+    """A sentence about one image.
 
     Attributes:
         text: lower-case sentence without a full stop.
         score: length-normalised log-probability, natural logarithm; higher is surer.
         words: the words of `text`.
         log_probs: natural log-probability of each word.
-        attention: float32 ``[len(words), side, side]``, the weight of each cell of the picture
+        attention: float32 ``[len(words), side, side]``, the weight of each cell of the image
             for each word; what a word's cells lack to a sum of one it took from memory.
         alternatives: further captions, best first.
     """

@@ -1,4 +1,4 @@
-"""Pictures that show a caption and where the model looked for each word."""
+"""Images that show a caption and where the model looked for each word."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ _MARGIN = 8
 _FONT, _SCALE = cv2.FONT_HERSHEY_DUPLEX, 0.5
 _INK = (40, 40, 40)
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-def attention_figure(picture: Picture, caption: Caption) -> Picture:
-    """The picture and, for each word, the picture lit where the model looked.
+def attention_figure(image: Image, caption: Caption) -> Image:
+    """The image and, for each word, the image lit where the model looked.
 
     After the figures of Xu et al. 2015: attention is enlarged smoothly and shown as light on a
-    darkened picture, scaled to the word's own maximum. The percentage beside a word is the share
-    of attention that went to the picture; the rest went to the decoder's memory.
+    darkened image, scaled to the word's own maximum. The percentage beside a word is the share
+    of attention that went to the image; the rest went to the decoder's memory.
 
     Args:
-        picture: uint8 ``[height, width, 3]`` RGB.
-        caption: of this picture.
+        image: uint8 ``[height, width, 3]`` RGB.
+        caption: of this image.
 
     Returns:
         uint8 ``[height', width', 3]`` RGB, seven panels wide.
     """
-    panels = [_labelled(_fit(picture), "")]
+    panels = [_labelled(_fit(image), "")]
     for word, grid in zip(caption.words, caption.attention, strict=True):
-        panels.append(_labelled(_lit(picture, grid), f"{word} {round(100 * float(grid.sum()))}%"))
+        panels.append(_labelled(_lit(image, grid), f"{word} {round(100 * float(grid.sum()))}%"))
     blank = np.full_like(panels[0], 255)
     panels += [blank] * (-len(panels) % _COLUMNS)
     rows = [np.hstack(panels[i : i + _COLUMNS]) for i in range(0, len(panels), _COLUMNS)]
     return np.vstack([_title(caption.text, rows[0].shape[1]), *rows])
 
 
-def stacked(figures: Sequence[Picture]) -> Picture:
+def stacked(figures: Sequence[Image]) -> Image:
     """Figures below each other on white, as wide as the widest."""
     width = max(figure.shape[1] for figure in figures)
     padded = [
@@ -55,26 +55,26 @@ def stacked(figures: Sequence[Picture]) -> Picture:
     return np.vstack(padded).astype(np.uint8)
 
 
-def _fit(picture: Picture) -> Picture:
-    """The picture squashed to a panel, which is how the model sees it."""
-    panel = cv2.resize(picture, (_PANEL, _PANEL), interpolation=cv2.INTER_AREA)
+def _fit(image: Image) -> Image:
+    """The image squashed to a panel, which is how the model sees it."""
+    panel = cv2.resize(image, (_PANEL, _PANEL), interpolation=cv2.INTER_AREA)
     return np.asarray(panel, np.uint8)
 
 
-def _lit(picture: Picture, grid: NDArray[np.float32]) -> Picture:
+def _lit(image: Image, grid: NDArray[np.float32]) -> Image:
     smooth = cv2.resize(grid, (_PANEL, _PANEL), interpolation=cv2.INTER_CUBIC)
     light = np.clip(smooth / max(float(smooth.max()), 1e-6), 0, 1)[:, :, None]
-    return np.asarray(_fit(picture) * (0.25 + 0.75 * light), np.uint8)
+    return np.asarray(_fit(image) * (0.25 + 0.75 * light), np.uint8)
 
 
-def _labelled(panel: Picture, label: str) -> Picture:
+def _labelled(panel: Image, label: str) -> Image:
     box = np.full((_PANEL + _LINE, _PANEL + _MARGIN, 3), 255, np.uint8)
     box[:_PANEL, :_PANEL] = panel
     cv2.putText(box, label, (2, _PANEL + 18), _FONT, _SCALE, _INK, 1, cv2.LINE_AA)
     return box
 
 
-def _title(text: str, width: int) -> Picture:
+def _title(text: str, width: int) -> Image:
     box = np.full((_LINE + _MARGIN, width, 3), 255, np.uint8)
     cv2.putText(box, text, (2, 22), _FONT, 0.65, _INK, 1, cv2.LINE_AA)
     return box

@@ -1,4 +1,4 @@
-"""A picture with its caption written on it."""
+"""An image with its caption written on it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from numpy.typing import NDArray
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _PIXELS_AT_SCALE_1 = 32  # line height
-_LINES_A_PICTURE = 15  # of this height fit a picture's shorter side
-_SMALLEST_SCALE = 0.4  # below it letters run together
+_LINES_PER_IMAGE = 15  # of this height fit an image's shorter side
+_SMALLEST_SCALE = 0.4  # below it characters run together
 _DARKENING = 0.35
 
 
-def draw_caption(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    """Write a text on a dark band at the picture's bottom, wrapped to its width.
+def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    """Write a text on a dark band at the image's bottom, wrapped to its width.
 
     Args:
-        picture: uint8 ``[height, width, 3]`` RGB; it is not changed.
-        text: any length; what does not fit the picture is cut.
+        image: uint8 ``[height, width, 3]`` RGB; it is not changed.
+        text: any length; what does not fit the image is cut.
 
     Returns:
         uint8 of the same shape.
     """
-    height, width = picture.shape[:2]
-    scale = max(_SMALLEST_SCALE, min(height, width) / _LINES_A_PICTURE / _PIXELS_AT_SCALE_1)
+    height, width = image.shape[:2]
+    scale = max(_SMALLEST_SCALE, min(height, width) / _LINES_PER_IMAGE / _PIXELS_AT_SCALE_1)
     line = round(_PIXELS_AT_SCALE_1 * scale)
     margin = line // 3
     lines = _wrapped(text, scale, width - 2 * margin)[: max(1, (height - 2 * margin) // line)]
-    drawn: NDArray[np.uint8] = picture.copy()
+    drawn: NDArray[np.uint8] = image.copy()
     band = drawn[max(0, height - len(lines) * line - 2 * margin) :]
     band[:] = (band * _DARKENING).astype(np.uint8)
     for row, words in enumerate(lines):

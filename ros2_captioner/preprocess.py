@@ -1,4 +1,4 @@
-"""A picture of any size to the encoder's input; training and run time share this definition."""
+"""An image of any size to the encoder's input; training and run time share this definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def preprocess(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Squash an RGB frame to ``size`` x ``size`` pixels; the aspect ratio is not kept.
 
-    The model is trained on squashed pictures, so the whole field of view stays visible to it.
+    The model is trained on squashed images, so the whole field of view stays visible to it.
     Normalisation happens inside the encoder graph.
 
     Args:

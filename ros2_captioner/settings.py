@@ -19,7 +19,7 @@ class NodeSettings(DecodingOptions):
     """
 
     max_rate_hz: float = option(
-        0.0, "Captions a second a camera at most; 0.0 means no limit", 0.0, 1000.0
+        0.0, "Captions per second and camera at most; 0.0 means no limit", 0.0, 1000.0
     )
     max_frame_age_s: float = option(
         2.0, "Frames whose stamp is older than this are refused; 0.0 accepts any age", 0.0, 3600.0
@@ -31,17 +31,20 @@ class NodeSettings(DecodingOptions):
         1.0,
     )
     max_silence_s: float = option(
-        10.0, "A still scene is captioned this often all the same; 0.0 means never", 0.0, 3600.0
+        10.0,
+        "Longest time without a caption of a still scene, seconds; 0.0 means no limit",
+        0.0,
+        3600.0,
     )
     always_on: bool = option(False, "Caption even while nobody subscribes to any output")
     publish_attention: bool = option(
         False, "Add each word's attention grid to the detail topic and to the overlay"
     )
-    publish_overlay: bool = option(True, "Draw overlays for those who subscribe to them")
+    publish_overlay: bool = option(True, "Draw overlays while somebody subscribes to them")
     autostart: bool = option(True, "Configure and activate the node at start", read=AT_CONFIGURE)
     bond_heartbeat_period: float = option(
         0.1,
-        "Seconds between signs of life to nav2's lifecycle manager, where bondpy is installed and "
+        "Seconds between heartbeats to nav2's lifecycle manager, where bondpy is installed and "
         "autostart is false; 0.0 means none",
         0.0,
         10.0,
@@ -70,16 +73,16 @@ class NodeSettings(DecodingOptions):
         "", "Folder of TensorRT engines; empty for the user's own cache", read=AT_CONFIGURE
     )
     image_topics: tuple[str, ...] = option(
-        ("/camera/image_raw",), "Image or CompressedImage topics, one a camera", read=AT_ACTIVATE
+        ("/camera/image_raw",), "Image or CompressedImage topics, one per camera", read=AT_ACTIVATE
     )
     image_reliability: str = option(
         "best_effort",
-        "Reliability asked of the cameras",
+        "Reliability QoS of the camera subscriptions",
         choices=("best_effort", "reliable"),
         read=AT_ACTIVATE,
     )
     image_depth: int = option(
-        1, "Frames the middleware may queue a camera", 1, 100, read=AT_ACTIVATE
+        1, "Frames that the middleware queues per camera", 1, 100, read=AT_ACTIVATE
     )
 
     def __post_init__(self) -> None:
@@ -105,7 +108,7 @@ class ImagePlayerSettings:
         "raw publishes sensor_msgs/Image (rgb8), jpeg sensor_msgs/CompressedImage",
         choices=("raw", "jpeg"),
     )
-    rate_hz: float = option(5.0, "Frames a second", 0.01, 1000.0)
+    rate_hz: float = option(5.0, "Frames per second", 0.01, 1000.0)
     loop: bool = option(True, "Start again at the end; otherwise the process ends there")
     max_side: int = option(
         640, "Longer side in pixels to which larger frames are shrunk; 0 keeps them", 0, 100_000
@@ -130,7 +133,7 @@ class BagPlayerSettings:
     loop: bool = option(True, "Start again at the end; otherwise the process ends there")
     restamp: bool = option(
         True,
-        "Stamp frames with the present; false keeps the recorded stamps, which the captioner "
+        "Stamp frames with the current time; false keeps the recorded stamps, which the captioner "
         "refuses as too old unless its max_frame_age_s is 0.0",
     )
 

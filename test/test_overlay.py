@@ -9,7 +9,7 @@ LONG = "a man in a red shirt and a woman in a blue dress are standing in front o
 
 
 def rows_written(picture, text):
-    """Rows in which white letters stand."""
+    """Rows with white text."""
     return (draw_caption(picture, text).min(axis=2) > 200).any(axis=1)
 
 
@@ -19,8 +19,8 @@ def test_text_lies_inside_a_band_at_the_bottom(size):
     drawn = draw_caption(picture, LONG)
     assert drawn.shape == picture.shape and (picture == 128).all()
     assert (drawn[0] == 128).all() or size[0] < 100
-    letters = drawn.min(axis=2) > 200
-    assert letters.any() and not letters[:, [0, -1]].any() and not letters[[0, -1]].any()
+    white = drawn.min(axis=2) > 200
+    assert white.any() and not white[:, [0, -1]].any() and not white[[0, -1]].any()
 
 
 def test_long_captions_take_more_lines():

@@ -1,4 +1,4 @@
-"""What every backend offers: encode pictures, start a decode, step it."""
+"""What every backend offers: encode images, start a decode, step it."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ class Backend(Protocol):
         ...
 
     def start(self, encoding: Any, beam_width: int) -> Stepper:
-        """Begin a decode of the encoded pictures with ``beam_width`` rows each."""
+        """Begin a decode of the encoded images with ``beam_width`` rows each."""
         ...

@@ -1,4 +1,4 @@
-"""Backends in order of preference: when one fails the next takes over, and is replaced in time."""
+"""Backends in order of preference: the next takes over from one that fails."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ RETRY_S = 30.0
 
 
 class Failover:
-    """The backend in use, and what takes its place when it fails.
+    """The backend in use, and the fallback when it fails.
 
     Args:
         loaders: best first; each loads a backend or raises `CaptionerError`.
         reason: why no better ones are among them.
         retry_s: seconds after a failure until a better backend is tried again, or the only one
-            is loaded anew once more.
+            is reloaded once more.
 
     Attributes:
         backend: in use.
@@ -44,13 +44,13 @@ class Failover:
         self.trouble = ""
         self._place, self.backend = self._load(0)
         if self._place > 0:
-            self.trouble = f"{self._first_error}; {self._in_use()} goes on"
+            self.trouble = f"{self._first_error}; {self._in_use()} takes over"
 
     def replace(self, error: BackendError) -> None:
-        """Put the next backend in the place of the one that failed; the last is loaded anew.
+        """Fall back to the next backend after a failure; the last one is reloaded.
 
         Raises:
-            BackendError: the same error, when the last was loaded anew only just before.
+            BackendError: the same error, when the last was reloaded only just before.
             CaptionerError: nothing loads.
         """
         last = self._place + 1 == len(self._loaders)
@@ -60,7 +60,7 @@ class Failover:
         self._failed_s = now_s
         failed = self._in_use()
         self._place, self.backend = self._load(self._place if last else self._place + 1)
-        remedy = "loaded anew" if last else f"{self._in_use()} goes on"
+        remedy = "reloaded" if last else f"{self._in_use()} takes over"
         self.trouble = f"{failed} failed ({error}); {remedy}"
 
     def restore(self) -> None:

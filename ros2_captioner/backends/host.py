@@ -17,7 +17,7 @@ Run = Callable[[Arrays], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Encoding:
-    """Encoder outputs of B pictures.
+    """Encoder outputs of B images.
 
     Attributes:
         constants: inputs of every step, by name.
@@ -47,7 +47,7 @@ class HostBackend:
         return Encoding(found, state)
 
     def start(self, encoding: Encoding, beam_width: int) -> HostStepper:
-        """A stepper whose rows all begin from the pictures' initial state."""
+        """A stepper whose rows all begin from the images' initial state."""
         return HostStepper(self._decoder, self._state, encoding, beam_width)
 
 

@@ -117,7 +117,7 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
     # Encoder and decoder sessions alternate; one that spins after its turn starves the other.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        # By name: a graph handed over as bytes lies in memory twice while it is loaded.
+        # By name: a graph passed as bytes would be in memory twice while it loads.
         session = onnxruntime.InferenceSession(str(file), options, providers=[_PROVIDERS[device]])
     except Exception as error:  # as above
         raise BundleError(f"ONNX Runtime cannot load {file}: {error}") from error

@@ -1,4 +1,4 @@
-"""The encodings of sensor_msgs/Image: how each lies in memory, and its way to RGB."""
+"""The encodings of sensor_msgs/Image: the memory layout of each, and its conversion to RGB."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CAMERA_BITS = 14  # the most of a camera that does not use all 16
 
 @dataclass(frozen=True)
 class Encoding:
-    """How an encoding lies in memory, and its way to RGB.
+    """The memory layout of an encoding, and its conversion to RGB.
 
     `dtype` and `channels` describe one pixel of ``[height, width, channels]``; planar YUV has
     `rows_per_height` 3/2 rows of bytes. With `paired` two neighbours in a row share their colour.

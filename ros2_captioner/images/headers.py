@@ -13,7 +13,7 @@ Size = tuple[int, int]
 
 PNG = b"\x89PNG\r\n\x1a\n"  # how it begins
 _JPEG = b"\xff\xd8"
-# Start-of-frame markers carry the size; C4, C8 and CC in their midst are something else.
+# Start-of-frame markers carry the size; C4, C8 and CC among them are something else.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 _MARKERS_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01}

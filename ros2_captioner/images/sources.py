@@ -1,4 +1,4 @@
-"""Pictures of a folder, frames of a video file or of a webcam, one after another."""
+"""Images of a folder, frames of a video file or of a webcam, one after another."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def frames_from(
     """Frames of a source, uint8 ``[height, width, 3]`` RGB.
 
     Args:
-        source: a folder of pictures (taken in name order), one picture, a video file, or a webcam
+        source: a folder of images (taken in name order), one image, a video file, or a webcam
             as its number or ``/dev/video*``.
-        loop: begin anew at the end; a webcam has none.
-        passed_over: told why a picture of a folder cannot be read, at each turn.
+        loop: start again at the end; a webcam has none.
+        passed_over: told why an image of a folder cannot be read, at each turn.
 
     Raises:
-        FrameError: nothing readable is there; of a folder only when no picture is.
+        FrameError: nothing readable is there; of a folder only when no image is.
     """
     path = Path(source)
     if source.isdecimal() or source.startswith("/dev/"):
@@ -38,7 +38,7 @@ def frames_from(
         return _video(source, loop)
     raise FrameError(
         "no_source",
-        f"found nothing at {source!r}; expected a folder of pictures, a picture, a video file, or "
+        f"found nothing at {source!r}; expected a folder of images, an image, a video file, or "
         "a webcam such as 0 or /dev/video0",
     )
 
@@ -60,12 +60,12 @@ def _images(
         faults = []
         for path in paths:
             try:
-                picture = read_image(path)
+                image = read_image(path)
             except FrameError as error:
                 faults.append(error)
                 passed_over(str(error))
             else:
-                yield picture
+                yield image
         if len(faults) == len(paths):
             raise faults[0]
         if not loop:

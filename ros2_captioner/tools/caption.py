@@ -1,4 +1,4 @@
-"""``caption``: describe picture files on the command line; needs no ROS."""
+"""``caption``: describe image files on the command line; needs no ROS."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point.
 
     Returns:
-        0, 1 if some pictures could not be read, 2 if nothing could be done.
+        0, 1 if some images could not be read, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
     try:
@@ -54,15 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "caption",
-        "Print a caption for each picture. One picture: the caption alone; several: "
-        "one line each, 'picture: caption'. Unreadable pictures are named on stderr and skipped.",
+        "Print a caption for each image. One image: the caption alone; several: "
+        "one line each, 'image: caption'. Unreadable images are named on stderr and skipped.",
     )
-    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
     for name in _SEARCH:
         _add_search_option(parser, name)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
-        "--explain", metavar="OUT.png", help="draw the attention of every word of every picture"
+        "--explain", metavar="OUT.png", help="draw the attention of every word of every image"
     )
     parser.add_argument("--model", default="", help="bundle directory (default: shipped model)")
     parser.add_argument("--backend", default="auto", choices=BACKENDS)
@@ -101,11 +101,11 @@ def _changes(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace) -> int:
     # On a terminal the captions themselves show the progress.
-    show_progress = len(parsed.pictures) > _BATCH and not sys.stdout.isatty()
+    show_progress = len(parsed.images) > _BATCH and not sys.stdout.isatty()
     figures: list[Frame] = []
     done = 0
-    for first in range(0, len(parsed.pictures), _BATCH):
-        read = _read(parsed.pictures[first : first + _BATCH])
+    for first in range(0, len(parsed.images), _BATCH):
+        read = _read(parsed.images[first : first + _BATCH])
         batch = captioner.caption([frame for _, frame in read], options) if read else None
         for (path, frame), caption in zip(read, batch.captions if batch else (), strict=True):
             _print(path, caption, parsed)
@@ -113,19 +113,19 @@ def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argpars
                 figures.append(attention_figure(frame, caption))
         done += len(read)
         if show_progress:
-            tried = min(first + _BATCH, len(parsed.pictures))
-            print(f"\r{tried}/{len(parsed.pictures)} pictures", end="", file=sys.stderr)
+            tried = min(first + _BATCH, len(parsed.images))
+            print(f"\r{tried}/{len(parsed.images)} images", end="", file=sys.stderr)
     if show_progress:
         print(file=sys.stderr)
     if figures:
         write_image(parsed.explain, stacked(figures))
     if not done:
         return 2
-    return 0 if done == len(parsed.pictures) else 1
+    return 0 if done == len(parsed.images) else 1
 
 
 def _read(paths: Sequence[str]) -> list[tuple[str, Frame]]:
-    """The readable pictures among the paths; the others are named on stderr."""
+    """The readable images among the paths; the others are named on stderr."""
     read = []
     for path in paths:
         try:
@@ -139,7 +139,7 @@ def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
     if parsed.json:
         print(json.dumps({"picture": path, **_fields(caption)}, ensure_ascii=False), flush=True)
         return
-    prefix = f"{Path(path)}: " if len(parsed.pictures) > 1 else ""
+    prefix = f"{Path(path)}: " if len(parsed.images) > 1 else ""
     print(f"{prefix}{caption.text}", flush=True)
     for other in caption.alternatives:
         print(f"{' ' * len(prefix)}{other.text} ({math.exp(other.score):.2f})", flush=True)

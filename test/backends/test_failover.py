@@ -34,7 +34,7 @@ def restored(failover):
 
 def test_the_best_that_loads_is_taken():
     failover = Failover([Loader("a", able=False), Loader("b")])
-    assert failover.backend.name == "b" and failover.trouble == "no a; b on cpu goes on"
+    assert failover.backend.name == "b" and failover.trouble == "no a; b on cpu takes over"
 
 
 def test_when_nothing_loads_the_best_says_why():
@@ -48,7 +48,7 @@ def test_the_next_takes_over_and_the_better_comes_back():
     best.able = False
     failover.replace(LOST)
     assert failover.backend.name == "b"
-    assert failover.trouble == "a on cpu failed (the device is lost); b on cpu goes on"
+    assert failover.trouble == "a on cpu failed (the device is lost); b on cpu takes over"
     assert restored(failover) == "b" and failover.trouble
     best.able = True
     assert restored(failover) == "a" and not failover.trouble
@@ -65,7 +65,7 @@ def test_the_only_one_is_loaded_anew_but_not_again_at_once():
     only = Loader("a")
     failover = Failover([only], retry_s=1000)
     failover.replace(LOST)
-    assert only.loads == 2 and "loaded anew" in failover.trouble
+    assert only.loads == 2 and "reloaded" in failover.trouble
     with pytest.raises(BackendError, match="lost"):
         failover.replace(LOST)
     assert only.loads == 2

@@ -45,7 +45,7 @@ def test_it_takes_the_place_of_onnxruntime_when_that_fails(photograph):
     captioner._failover.replace(BackendError("lost"))
     assert ("onnxruntime", captioner.backend.name) == expected
     assert captioner.caption([photograph]).captions[0].text
-    assert captioner.trouble == "onnxruntime on cpu failed (lost); openvino on cpu goes on"
+    assert captioner.trouble == "onnxruntime on cpu failed (lost); openvino on cpu takes over"
 
 
 def test_a_broken_graph_is_named(bundle_copy):

@@ -102,17 +102,17 @@ class TensorRtBackend:
         return TensorRtEncoding(self._encoder, len(frames))
 
     def start(self, encoding: TensorRtEncoding, beam_width: int) -> TensorRtStepper:
-        """A stepper whose rows all begin from the pictures' initial state."""
+        """A stepper whose rows all begin from the images' initial state."""
         return TensorRtStepper(self._cuda, self._decoder, self._graphs, encoding, beam_width)
 
 
 @dataclass(frozen=True)
 class TensorRtEncoding:
-    """What the encoder left on the device; good until it runs again.
+    """What the encoder left on the device; valid until it runs again.
 
     Attributes:
         encoder: whose outputs they are.
-        batch: pictures B.
+        batch: images B.
     """
 
     encoder: Executor
@@ -120,7 +120,7 @@ class TensorRtEncoding:
 
 
 class TensorRtStepper:
-    """`ros2_captioner.beam_search.Stepper`; the state goes to and fro between two buffers."""
+    """`ros2_captioner.beam_search.Stepper`; the state alternates between two buffers."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class Executor:
         return self._device[name].address
 
     def row_bytes(self, name: str) -> int:
-        """Bytes of one picture's part of a tensor whose first axis is B."""
+        """Bytes of one image's part of a tensor whose first axis is B."""
         return self._bytes(name, {"B": 1})
 
     def bind(self, name: str, address: int) -> None:
@@ -211,12 +211,12 @@ class Executor:
         """Copy inputs to the device, run the engine and copy outputs back.
 
         Args:
-            inputs: those that come from the host; the others lie on the device already.
+            inputs: those that come from the host; the others are on the device already.
             outputs: those that the host needs.
             sizes: of the dynamic axes.
 
         Returns:
-            The outputs, good until the next run.
+            The outputs, valid until the next run.
         """
         for name, array in inputs.items():
             self._view(name, sizes)[...] = array

@@ -1,7 +1,7 @@
 """Engines on disk, where nobody else can put one: an engine is code that TensorRT runs.
 
 The folder is private to the user, and every file carries a keyed hash (HMAC) of its content and of
-what it was built for; whatever does not match is built anew.
+what it was built for; whatever does not match is rebuilt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Build TensorRT engines from a bundle's graphs; needs no GPU driver with TensorRT-RTX.
 
 One path serves TensorRT 10.3 to 11 and TensorRT-RTX: networks are strongly typed, so the precision
-lies in the ONNX file, and every tensor has an optimisation profile.
+is that of the ONNX file, and every tensor has an optimisation profile.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Limits:
     """Largest shapes that an engine serves.
 
     Attributes:
-        cameras: pictures encoded together, B.
-        beam_width: hypotheses a picture, K.
+        cameras: images encoded together, B.
+        beam_width: hypotheses an image, K.
     """
 
     cameras: int = 4

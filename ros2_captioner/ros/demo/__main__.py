@@ -1,4 +1,4 @@
-"""The demo: the real node and a camera that plays photographs, then a picture of it all."""
+"""The demo: the real node and a camera that plays photographs, then an image of it all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Audience(Node):
     """Listens to the camera and to the captions, and pairs them by the stamp.
 
     Attributes:
-        captioned: by JPEG, the picture and its caption; a picture played twice counts once.
+        captioned: by JPEG, the image and its caption; an image played twice counts once.
     """
 
     def __init__(self) -> None:
@@ -85,10 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "arrives on /scene_caption, and draw photographs, captions and attention.",
     )
     parser.add_argument(
-        "--photographs", default="", help="folder of pictures (default: some that packages ship)"
+        "--photographs", default="", help="folder of images (default: some that packages ship)"
     )
     parser.add_argument(
-        "--output", default="build/demo/captions.png", help="picture to write (%(default)s)"
+        "--output", default="build/demo/captions.png", help="image to write (%(default)s)"
     )
     parsed = parser.parse_args(arguments)
     try:
@@ -102,7 +102,7 @@ def _run(photographs: str, output: Path) -> int:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     output.parent.mkdir(parents=True, exist_ok=True)
     if photographs and not Path(photographs).is_dir():
-        raise FrameError("no_source", f"found no folder {photographs}; expected one with pictures")
+        raise FrameError("no_source", f"found no folder {photographs}; expected one with images")
     with tempfile.TemporaryDirectory() as own:
         folder = Path(photographs or own)
         if not photographs:
@@ -117,7 +117,7 @@ def _run(photographs: str, output: Path) -> int:
 
 
 def _watch(folder: Path, expected: int) -> list[Pair]:
-    """Play the folder until each picture has its caption; returns pictures with captions."""
+    """Play the folder until each image has its caption; returns images with captions."""
     node_parameters = {"image_topics": [f"{_TOPIC}/compressed"], "publish_attention": True,
                        "max_frame_age_s": 0.0}  # fmt: skip
     player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,

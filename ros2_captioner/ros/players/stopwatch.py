@@ -21,7 +21,7 @@ TOPIC = "/benchmark/image_raw"
 
 
 class Stopwatch:
-    """A camera that publishes one picture again and again, and listens for its captions.
+    """A camera that publishes one image again and again, and listens for its captions.
 
     Args:
         frame: uint8 ``[height, width, 3]`` RGB.
@@ -45,7 +45,7 @@ class Stopwatch:
         self.model_ms: list[float] = []
 
     def send(self) -> None:
-        """Publish the picture with the present as its stamp."""
+        """Publish the image with the present as its stamp."""
         self._message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(self._message)
 

@@ -1,7 +1,7 @@
-"""SIGINT and SIGTERM wake one thread; whatever they interrupt goes on untouched.
+"""SIGINT and SIGTERM wake one thread; whatever they interrupt continues.
 
-rclpy's own handlers may run in any thread in the midst of what another one destroys, and shut
-ROS down beneath calls that are under way. Python's only writes a byte to a pipe.
+rclpy's own handlers may run in any thread while another one destroys something, and shut ROS down
+beneath calls in progress. Python's handler only writes a byte to a pipe.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Callable
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _leave() -> None:
+def _exit() -> None:
     """Nothing has begun, so nothing needs to be cleaned up."""
     os._exit(0)
 
 
-_action: Callable[[], None] = _leave
+_action: Callable[[], None] = _exit
 
 
 def wait_for_signals() -> None:

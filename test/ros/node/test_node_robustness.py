@@ -73,8 +73,8 @@ def test_a_runtime_that_fails_is_replaced_and_named(tmp_path, monkeypatch, clien
         expected = client.caption_of(photograph)["caption"]
         assert client.caption_of(photograph)["caption"] == expected
         status = client.diagnosis("model", lambda s: s.level == DiagnosticStatus.WARN)
-        assert "the device is lost" in status.message and "loaded anew" in status.message
-        node.wait_for_log("onnxruntime on cpu failed (the device is lost); loaded anew")
+        assert "the device is lost" in status.message and "reloaded" in status.message
+        node.wait_for_log("onnxruntime on cpu failed (the device is lost); reloaded")
         assert "inference_failed" not in node.log
     finally:
         assert node.stop() == 0

@@ -76,11 +76,11 @@ def test_latency_quantiles(statistics):
         ("", "", 1.9, {"name": "m"}, DiagnosticStatus.ERROR, "one batch has taken 1.9 s so far"),
         (
             "",
-            "x failed; y goes on",
+            "x failed; y takes over",
             0.1,
             {"name": "m"},
             DiagnosticStatus.WARN,
-            "x failed; y goes on",
+            "x failed; y takes over",
         ),
         ("", "", 0.0, {}, DiagnosticStatus.WARN, "not configured: no model is loaded"),
     ],
