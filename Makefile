@@ -33,7 +33,7 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/ruff format --check .
 	$(RUNTIME)/mypy ros2_captioner
 	$(RUNTIME)/lint-imports --no-logo
-	$(RUNTIME)/pytest test
+	$(RUNTIME)/pytest --numprocesses 4 test  # ROS tests mostly wait, so more than there are cores
 
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks

@@ -15,6 +15,7 @@ ROS_WHEELS = [  # the real rclpy for x86-64 Linux without a ROS installation
 RTX = "tensorrt-rtx-cu13; platform_machine == 'x86_64'"  # builds engines without a GPU
 TEST = [
     "pytest",
+    "pytest-xdist",
     "hypothesis",
     "ruff",
     "mypy",
