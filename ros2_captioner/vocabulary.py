@@ -86,10 +86,14 @@ class Vocabulary:
         """
         try:
             words = json.loads(path.read_text(encoding="utf-8"))["words"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            "".join(words).encode()  # half a surrogate pair is no text, and OpenCV dies of it
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(
                 f'cannot read {path} ({error}); expected JSON of the form {{"words": [...]}}'
             ) from error
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise BundleError(f"{path}: expected a list of strings under 'words'")
-        return cls(words)
+        if not isinstance(words, list):
+            raise BundleError(f"{path}: found {words!r:.40}; expected a list under 'words'")
+        try:
+            return cls(words)
+        except BundleError as error:
+            raise BundleError(f"{path}: {error}") from error

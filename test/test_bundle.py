@@ -1,12 +1,14 @@
 """The shipped bundle, and every way in which a bundle can be wrong."""
 
 import json
+from hashlib import sha256
 
 import pytest
 
-from ros2_captioner.bundle import DEFAULT_BUNDLE, Tensor, check_tensors, load_bundle
+from ros2_captioner.bundle import DEFAULT_BUNDLE, check_tensors, load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BackendError, BundleError
+from ros2_captioner.manifest import Tensor
 
 
 def edit(bundle, change):
@@ -74,36 +76,6 @@ def test_vocabulary_of_the_wrong_length(bundle_copy):
         load_bundle(bundle_copy)
 
 
-@pytest.mark.parametrize(
-    ("keys", "value", "match"),
-    [
-        (("schema",), 2, "found schema 2"),
-        (("schema",), None, "found schema None"),
-        (("variants",), [], "expected the key 'variants'"),
-        (("special_tokens", "<end>"), 7, "special tokens"),
-        (("preprocessing", "resize"), "crop", "resize rule"),
-        (("variants", "int8", "encoder"), "elsewhere.onnx", "not among its files"),
-        (("files", "../escape"), {"bytes": 1, "sha256": ""}, "leaves the bundle"),
-    ],
-)
-def test_wrong_manifest_is_refused(bundle_copy, keys, value, match):
-    def change(manifest):
-        *parents, last = keys
-        for key in parents:
-            manifest = manifest[key]
-        manifest[last] = value
-
-    edit(bundle_copy, change)
-    with pytest.raises(BundleError, match=match):
-        load_bundle(bundle_copy)
-
-
-def test_manifest_that_is_no_json(bundle_copy):
-    replace(bundle_copy / "manifest.json", b"{")
-    with pytest.raises(BundleError, match="cannot read .*manifest.json"):
-        load_bundle(bundle_copy)
-
-
 def test_graphs_must_have_the_shapes_of_the_manifest(bundle_copy):
     def change(manifest):
         manifest["graphs"]["decoder"]["outputs"]["attention"]["shape"][2] = 50
@@ -128,3 +100,84 @@ def test_unknown_backend_precision_and_device():
 def test_precision_that_the_bundle_lacks():
     with pytest.raises(BundleError, match="carries no precision 'float32'"):
         Captioner.load(precision="float32", device="cpu")
+
+
+def test_an_empty_graph_is_named(bundle_copy):
+    def empty(manifest):
+        manifest["files"]["encoder.int8.onnx"] = {"bytes": 0, "sha256": sha256(b"").hexdigest()}
+
+    replace(bundle_copy / "encoder.int8.onnx", b"")
+    edit(bundle_copy, empty)
+    with pytest.raises(BundleError, match=r"files\.encoder\.int8\.onnx\.bytes.*minimum 1"):
+        load_bundle(bundle_copy)
+
+
+def test_a_file_that_is_no_graph_is_named(bundle_copy):
+    content = b"not a graph"
+
+    def change(manifest):
+        digest = sha256(content).hexdigest()
+        manifest["files"]["encoder.int8.onnx"] = {"bytes": len(content), "sha256": digest}
+
+    replace(bundle_copy / "encoder.int8.onnx", content)
+    edit(bundle_copy, change)
+    for backend in ("onnxruntime", "openvino"):
+        with pytest.raises(BundleError, match=r"encoder\.int8\.onnx is no ONNX graph.*export it"):
+            Captioner.load(bundle_copy, backend=backend, precision="int8", device="cpu")
+
+
+def test_a_file_that_changes_after_loading_is_not_opened(bundle_copy):
+    bundle = load_bundle(bundle_copy)
+    for content, match in ((b"other", "found 5 bytes"), (None, "is missing")):
+        (bundle_copy / "decoder.int8.onnx").unlink()
+        if content is not None:
+            (bundle_copy / "decoder.int8.onnx").write_bytes(content)
+        with pytest.raises(BundleError, match=match):
+            bundle.graph("int8", "decoder")
+
+
+def test_a_file_that_cannot_be_read_is_named(bundle_copy, monkeypatch):
+    (bundle_copy / "vocabulary.json").unlink()
+    (bundle_copy / "vocabulary.json").symlink_to(bundle_copy / "vocabulary.json")
+    with pytest.raises(BundleError, match=r"cannot read .*vocabulary\.json.*expected a file"):
+        load_bundle(bundle_copy)
+
+
+def test_the_digest_names_the_weights_and_not_what_was_noted_of_them(bundle_copy):
+    def note(manifest):
+        manifest["metrics"]["int8"]["CIDEr"] = 9.9
+        manifest["training"]["seed"] = 99
+        manifest["decoding"]["beam_width"] = 5
+
+    edit(bundle_copy, note)
+    assert load_bundle(bundle_copy).digest == load_bundle().digest
+
+    def drop(manifest):
+        del manifest["variants"]["float16"]
+
+    edit(bundle_copy, drop)
+    assert load_bundle(bundle_copy).digest != load_bundle().digest
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["<start>", "<end>"], "begins with"),
+        (["<start>", "<end>", "<unk>", "dog", "dog"], "lists a word twice"),
+        (["<start>", "<end>", "<unk>", 7], "cannot read"),
+        (["<start>", "<end>", "<unk>", "\ud800"], "cannot read"),
+        ("<start>", "expected a list"),
+        ([[]], "cannot read"),
+    ],
+)
+def test_a_wrong_vocabulary_is_named(bundle_copy, words, match):
+    content = json.dumps({"words": words}).encode()
+
+    def change(manifest):
+        digest = sha256(content).hexdigest()
+        manifest["files"]["vocabulary.json"] = {"bytes": len(content), "sha256": digest}
+
+    replace(bundle_copy / "vocabulary.json", content)
+    edit(bundle_copy, change)
+    with pytest.raises(BundleError, match=rf"vocabulary\.json.*{match}|{match}.*vocabulary\.json"):
+        load_bundle(bundle_copy)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ros2_captioner.backends.host import Arrays, HostBackend, Run
-from ros2_captioner.bundle import Bundle, Tensor, check_tensors
+from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.errors import BackendError, BundleError
+from ros2_captioner.manifest import REMEDY, Tensor
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -120,7 +121,7 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
         # By name: a graph passed as bytes would be in memory twice while it loads.
         session = onnxruntime.InferenceSession(str(file), options, providers=[_PROVIDERS[device]])
     except Exception as error:  # as above
-        raise BundleError(f"ONNX Runtime cannot load {file}: {error}") from error
+        raise BundleError(f"ONNX Runtime cannot load {file}: {error}. {REMEDY}") from error
     if session.get_providers()[0] != _PROVIDERS[device]:
         raise BackendError(
             f"asked ONNX Runtime for {_PROVIDERS[device]}, found {session.get_providers()}; its "

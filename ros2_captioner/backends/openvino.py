@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.backends.host import Arrays, HostBackend
-from ros2_captioner.bundle import Bundle, Tensor, check_tensors
+from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.errors import BackendError, BundleError
+from ros2_captioner.manifest import REMEDY, Tensor
 
 # Where a processor multiplies bfloat16 in hardware OpenVINO would take that for float32 unasked.
 _SETTINGS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
@@ -69,7 +70,7 @@ def _compiled(core: Any, file: Path) -> Any:
     try:
         return core.compile_model(file, "CPU", _SETTINGS)
     except RuntimeError as error:
-        raise BundleError(f"OpenVINO cannot load {file}: {error}") from error
+        raise BundleError(f"OpenVINO cannot load {file}: {error}. {REMEDY}") from error
 
 
 def _tensor(port: Any) -> Tensor:

@@ -62,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examination(model: str) -> Iterator[Finding]:
     """Findings as they are made, from what everything stands on to what stands on top."""
-    ground = [_python(), _numpy(), _opencv(), _onnxruntime()]
+    ground = [_python(), _numpy(), _opencv(), _jsonschema(), _onnxruntime()]
     yield from ground
-    yield from _optional_runtimes()
+    yield from _optional()
     yield _gpu()
     ros = _ros()
     yield ros
@@ -134,6 +134,10 @@ def _opencv() -> Finding:
     return _needed("OpenCV", "cv2", "opencv-python-headless", "python3-opencv")
 
 
+def _jsonschema() -> Finding:
+    return _needed("jsonschema", "jsonschema", "jsonschema", "python3-jsonschema")
+
+
 def _needed(subject: str, module: str, pip: str, apt: str) -> Finding:
     found = _try(f"import {module} as m; print(m.__version__, 'at', m.__file__)")
     if found.works:
@@ -163,10 +167,11 @@ def _onnxruntime() -> Finding:
     return Finding("ONNX Runtime", FAULT, f"does not import: {found.text}", remedy)
 
 
-def _optional_runtimes() -> Iterator[Finding]:
+def _optional() -> Iterator[Finding]:
     for subject, modules in (
         ("OpenVINO", ("openvino",)),
         ("TensorRT", ("tensorrt", "tensorrt_rtx")),
+        ("simplejpeg", ("simplejpeg",)),
     ):
         tried = (_try(f"import {name} as m; print(m.__name__, m.__version__)") for name in modules)
         best = next((each for each in tried if each.works), None)

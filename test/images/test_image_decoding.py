@@ -38,6 +38,7 @@ def test_pixels_are_those_of_opencv(jpeg):
     np.testing.assert_array_equal(decode(jpeg, "the data", MAX_PIXELS), expected)
 
 
+@pytest.mark.skipif(decoding.simplejpeg is None, reason="simplejpeg is not installed")
 @pytest.mark.parametrize("rest", [b"", END], ids=["cut", "cut and ended"])
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.9, 0.99])
 def test_a_jpeg_that_ends_early_is_refused_even_with_an_end_marker(jpeg, share, rest):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError
+from ros2_captioner.images.decoding import simplejpeg
 from ros2_captioner.images.files import images_in, read_image, write_image
 
 
@@ -32,7 +33,7 @@ def test_read_image_follows_the_exif_orientation(tmp_path):
 def test_a_cut_jpeg_is_refused_and_a_padded_one_read(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     whole = cv2.imencode(".jpg", noise)[1].tobytes()
-    for end in (b"", b"\xff\xd9"):
+    for end in (b"", b"\xff\xd9") if simplejpeg else (b"",):
         (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2] + end)
         with pytest.raises(FrameError, match=r"cut\.jpg: found a JPEG .* expected a whole one"):
             read_image(tmp_path / "cut.jpg")

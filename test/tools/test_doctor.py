@@ -48,6 +48,7 @@ def test_a_bare_environment_is_told_what_to_install(tmp_path):
     assert remedies == {
         "numpy": "pip install numpy",
         "OpenCV": "pip install opencv-python-headless",
+        "jsonschema": "pip install jsonschema",
         "ONNX Runtime": "pip install --no-deps onnxruntime",
     }
     assert found["model"] == ("note", "not tried; fix the faults above first", "")

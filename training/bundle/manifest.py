@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.bundle import MANIFEST, SCHEMA
+from ros2_captioner.bundle import MANIFEST
+from ros2_captioner.manifest import SCHEMA
 from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
 from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.bundle.graphs import STATE, describe

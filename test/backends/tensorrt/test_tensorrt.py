@@ -222,11 +222,14 @@ def test_graphs_build_with_the_real_parser_and_builder(precision, part, capabili
 
 
 @needs_rtx
-def test_what_cannot_be_parsed_is_named(bundle_copy):
-    (bundle_copy / "decoder.float16.onnx").unlink()
-    (bundle_copy / "decoder.float16.onnx").write_bytes(b"not a graph")
-    bundle = dataclasses.replace(load_bundle(), path=bundle_copy)
-    trt = engines.import_tensorrt()
+@needs_onnx
+def test_what_cannot_be_parsed_is_named(monkeypatch):
+    onnx = importlib.import_module("onnx")
+    node = onnx.helper.make_node("NoSuchOperator", [], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [], [])
+    content = onnx.helper.make_model(graph).SerializeToString()
+    monkeypatch.setattr(engines, "onnx_model", lambda bundle, precision, part: content)
+    trt, bundle = engines.import_tensorrt(), load_bundle()
     with pytest.raises(BackendError, match="cannot parse"):
         engines.build_engine(trt, bundle, "float16", "decoder", engines.Limits(), None, "SM86")
 

@@ -1,0 +1,185 @@
+"""Every way in which a manifest can be wrong; FUZZ_MANIFESTS sets how many are made up."""
+
+import copy
+import json
+import os
+import random
+from collections import Counter
+
+import pytest
+
+from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.manifest import parse_manifest
+
+MANIFESTS = int(os.environ.get("FUZZ_MANIFESTS", "40"))
+SHIPPED = json.loads((DEFAULT_BUNDLE / "manifest.json").read_text())
+INPUTS, OUTPUTS = (("graphs", "decoder", side) for side in ("inputs", "outputs"))
+GONE = object()
+
+
+def changed(keys, value):
+    manifest = copy.deepcopy(SHIPPED)
+    *parents, last = keys
+    place = manifest
+    for key in parents:
+        place = place[key]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = value
+    return manifest
+
+
+def refusal(folder, text):
+    file = folder / "manifest.json"
+    with pytest.raises(CaptionerError) as caught:
+        parse_manifest(file, text.encode())
+    message = str(caught.value)
+    assert str(file) in message and "expected" in message and "training.export" in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "match"),
+    [
+        (("variants",), [], "found []; expected the key 'variants' with an object"),
+        (("variants",), {}, "expected the key 'variants' with minProperties 1"),
+        (("variants", "int4"), {}, "one of ['int8', 'float16', 'float32']"),
+        (("variants", "int8", "decoder"), GONE, "expected the key 'variants.int8.decoder'"),
+        (("variants", "int8", "encoder"), "elsewhere.onnx", "not among its files"),
+        (("preprocessing", "size"), GONE, "expected the key 'preprocessing.size'"),
+        (("preprocessing", "size"), "224", "'preprocessing.size' with an integer"),
+        (("preprocessing", "size"), True, "'preprocessing.size' with an integer"),
+        (("preprocessing", "size"), 256, "'frames' is uint8 [B, 224, 224, 3]; expected uint8 ["),
+        (("preprocessing", "resize"), "crop", "the resize rule 'squash'"),
+        (("preprocessing", "channels"), "bgr", "with 'rgb'"),
+        (("preprocessing", "mean"), [0.5, 0.5], "expected the key 'preprocessing.mean'"),
+        (("special_tokens", "<end>"), 7, "the special tokens"),
+        (("special_tokens",), GONE, "expected the key 'special_tokens'"),
+        (("architecture", "vocabulary_size"), None, "'architecture.vocabulary_size'"),
+        (("decoding", "beam_width"), 99, "decoding: beam_width is 99; expected integer from 1"),
+        (("decoding", "beam_with"), 3, "decoding: found the options ['beam_with']"),
+        (("decoding",), None, "'decoding' with an object"),
+        (("files", "../escape"), {"bytes": 1, "sha256": "0" * 64}, "leaves the bundle"),
+        (("files", "manifest.json"), {"bytes": 1, "sha256": "0" * 64}, "leaves the bundle"),
+        (("files", "encoder.int8.onnx", "sha256"), "", "64 hexadecimal digits"),
+        (("files", "encoder.int8.onnx", "bytes"), -1, "minimum 1"),
+        (("files", "vocabulary.json"), GONE, "expected the key 'files.vocabulary.json'"),
+        (("metrics", "int8", "CIDEr"), [], "'metrics.int8.CIDEr'"),
+        (("metrics",), [], "'metrics' with an object"),
+        (("name",), 7, "'name' with string"),
+        (("graphs", "decoder", "state"), {"x": "y"}, "graphs.decoder.state is {'x': 'y'}"),
+        (("graphs", "decoder", "state", "h"), "x_next", "found the tensors"),
+        (("graphs", "decoder", "state"), {}, "minProperties"),
+        (("graphs", "decoder"), GONE, "expected the key 'graphs.decoder'"),
+        (("graphs", "encoder", "outputs", "h0"), GONE, "found the tensors"),
+        (("graphs", "encoder", "outputs", "more"), {"dtype": "float32", "shape": ["B", 1]},
+         "found the tensors"),
+        ((*INPUTS, "tokens"), GONE, "found the tensors"),
+        ((*INPUTS, "tokens", "dtype"), "int64", "one of ['uint8', 'int32', 'float16', 'float32']"),
+        ((*INPUTS, "h", "shape"), ["B", "K", 256], "tensor 'h0' is float32 [B, 512]; expected"),
+        ((*INPUTS, "keys", "shape"), ["B", 50, 512], "tensor 'keys'"),
+        ((*INPUTS, "keys", "shape"), ["B", "L", 512], "a positive number, or 'B' or 'K'"),
+        ((*INPUTS, "keys", "shape"), [], "minItems"),
+        ((*INPUTS, "reorder", "shape"), ["B", "K"], "tensor 'reorder'"),
+        ((*OUTPUTS, "log_probs"), GONE, "found the tensors"),
+        ((*OUTPUTS, "ids", "shape", 2), 31, "tensor 'log_probs'"),
+        ((*OUTPUTS, "attention", "shape", 2), 50, "tensor 'attention' is float32 [B, K, 50]"),
+        ((*OUTPUTS, "c_next", "shape"), ["B", "K", 2], "tensor 'c_next'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_what_was_expected(tmp_path, keys, value, match):
+    assert match in refusal(tmp_path, json.dumps(changed(keys, value)))
+
+
+@pytest.mark.parametrize("key", [key for key in SHIPPED if key not in ("schema", "failures")])
+def test_every_section_is_needed(tmp_path, key):
+    assert f"expected the key {key!r}" in refusal(tmp_path, json.dumps(changed((key,), GONE)))
+
+
+@pytest.mark.parametrize("schema", [99, None, True, "1", [1], GONE])
+def test_another_schema_is_named(tmp_path, schema):
+    content = json.dumps(changed(("schema",), schema)).encode()
+    with pytest.raises(CaptionerError, match="found schema .*this version reads.*Install"):
+        parse_manifest(tmp_path / "manifest.json", content)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]7", '{"schema": NaN}', "[" * 100_000, '{"schema": "\\ud800"}']
+)
+def test_what_is_no_json_is_named(tmp_path, text):
+    assert "cannot read" in refusal(tmp_path, text)
+
+
+def test_evidence_is_one_more_tensor_from_encoder_to_decoder(tmp_path):
+    manifest = copy.deepcopy(SHIPPED)
+    evidence = {"dtype": "float32", "shape": ["B", 2540]}
+    manifest["graphs"]["encoder"]["outputs"]["evidence"] = evidence
+    assert "found the tensors" in refusal(tmp_path, json.dumps(manifest))
+    manifest["graphs"]["decoder"]["inputs"]["evidence"] = evidence
+    content = json.dumps(manifest).encode()
+    assert parse_manifest(tmp_path / "manifest.json", content) == manifest
+
+
+def places(value, keys=()):
+    """The keys that lead to every value in a JSON document."""
+    children = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, child in children:
+        yield (*keys, key)
+        if isinstance(child, (dict, list)):
+            yield from places(child, (*keys, key))
+
+
+ODD = [GONE, None, True, 0, -1, 1.5, 10**12, "", "x", "../x", [], {}, [[]], {"x": {}}, ["B", "K"]]
+
+
+def mutated(dice):
+    """The shipped manifest with one to three of its values exchanged for odd ones."""
+    manifest = SHIPPED
+    sections = {key: value for key, value in SHIPPED.items() if key not in ("training", "failures")}
+    for _ in range(dice.randint(1, 3)):
+        place = dice.choice(list(places(sections)))
+        try:
+            manifest = _exchanged(manifest, place, dice.choice(ODD))
+        except (KeyError, IndexError, TypeError):  # an earlier exchange took the place away
+            continue
+    return manifest
+
+
+def _exchanged(manifest, keys, value):
+    manifest = copy.deepcopy(manifest)
+    place = manifest
+    for key in keys[:-1]:
+        place = place[key]
+    if value is GONE:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    return manifest
+
+
+def outcome(bundle, photograph):
+    try:
+        captioner = Captioner.load(bundle, device="cpu")
+    except CaptionerError as error:
+        return "refused" if str(bundle) in str(error) and len(str(error)) < 1000 else str(error)
+    return "captions" if captioner.caption([photograph]).captions[0].text else "no caption"
+
+
+def test_mutated_manifests_are_refused_or_caption(bundle_copy, photograph, marks):
+    dice, seen = random.Random(0), Counter()
+    file = bundle_copy / "manifest.json"
+    for _ in range(MANIFESTS):
+        file.unlink()
+        file.write_text(json.dumps(mutated(dice)))
+        seen[outcome(bundle_copy, photograph)] += 1
+    print(dict(seen))
+    assert set(seen) <= {"refused", "captions"} and seen["refused"] > 0
+    marks("mutated manifests refused by name or captioning", seen.total(), "manifests",
+          at_least=MANIFESTS)  # fmt: skip
+
+
+def test_the_shipped_manifest_is_right():
+    assert load_bundle().manifest == SHIPPED
