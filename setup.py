@@ -83,15 +83,15 @@ setup(
     ],
     entry_points={
         "console_scripts": [
-            f"caption = {NAME}.tools.caption:main",
+            f"caption = {NAME}.tools.commands:caption",
             f"captioner_node = {NAME}.ros.executables:captioner_node",
             f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
             f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",
             f"captioner_watch = {NAME}.ros.executables:captioner_watch",
-            f"captioner_bundle = {NAME}.tools.bundle:main",
-            f"captioner_doctor = {NAME}.tools.doctor:main",
-            f"captioner_build_engine = {NAME}.tools.build_engine:main",
-            f"captioner_benchmark = {NAME}.benchmark.command:main",
+            f"captioner_bundle = {NAME}.tools.commands:captioner_bundle",
+            f"captioner_doctor = {NAME}.tools.commands:captioner_doctor",
+            f"captioner_build_engine = {NAME}.tools.commands:captioner_build_engine",
+            f"captioner_benchmark = {NAME}.tools.commands:captioner_benchmark",
         ]
     },
     zip_safe=False,

@@ -1,13 +1,89 @@
-"""What every command of this package has in common: help, version, and ROS's own arguments."""
+"""What every command of this package has in common: help, version, how it ends, and progress."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import functools
+import importlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ros2_captioner.errors import CaptionerError
 from ros2_captioner.options import declarations
 from ros2_captioner.version import VERSION
+
+INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
+
+
+def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Decorate an entry point ``main(arguments)`` so that it ends as a command should.
+
+    An error of this package or of the system is one line on stderr; Ctrl-C leaves no traceback; a
+    reader that goes away, as ``| head`` does, is no error; characters that the output cannot show
+    are escaped.
+
+    Args:
+        failed: status after an error.
+    """
+
+    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def run(arguments: Sequence[str] | None = None) -> int:
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, io.TextIOWrapper):
+                    stream.reconfigure(errors="backslashreplace")
+            try:
+                status = main(arguments)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # What is left in the buffer must not be tried again at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 0
+            except KeyboardInterrupt:
+                if sys.stderr.isatty():  # behind "^C"
+                    print(file=sys.stderr)
+                return INTERRUPTED
+            except (CaptionerError, OSError) as error:
+                print(f"error: {error}", file=sys.stderr)
+                return failed
+            return status
+
+        return run
+
+    return decorate
+
+
+def run_command(module: str) -> int:
+    """Import a module and run its ``main``; Ctrl-C leaves no traceback in the import either."""
+    try:
+        main = importlib.import_module(module).main
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return int(main())
+
+
+class Progress:
+    """One line on stderr that is overwritten in place; nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Put the text in the place of what was there, cut to the terminal's width."""
+        if sys.stderr.isatty():
+            self._shown = True
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False
 
 
 def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:

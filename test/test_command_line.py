@@ -1,5 +1,7 @@
 """Every executable: help, version, and what it refuses."""
 
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import ros2_captioner
-from ros2_captioner.command_line import without_ros_arguments
+from ros2_captioner import command_line
+from ros2_captioner.command_line import INTERRUPTED, Progress, command, without_ros_arguments
+from ros2_captioner.errors import OptionsError
 from ros2_captioner.ros import executables
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "scripts").iterdir())
@@ -60,3 +64,79 @@ def test_the_help_of_a_node_lists_its_parameters():
 def test_arguments_of_ros_are_left_to_ros():
     given = ["a", "--ros-args", "-p", "x:=1", "--", "b", "--ros-args", "--log-level", "info"]
     assert without_ros_arguments(given) == ["a", "b"]
+
+
+def raising(error):
+    @command(failed=2)
+    def main(arguments=None):
+        raise error
+
+    return main
+
+
+def test_an_error_is_one_line_and_an_interrupt_none(capsys):
+    assert raising(OptionsError("x is 1; expected 2"))() == 2
+    assert capsys.readouterr().err == "error: x is 1; expected 2\n"
+    assert raising(OSError("disk full"))() == 2
+    assert capsys.readouterr().err == "error: disk full\n"
+    assert raising(KeyboardInterrupt())() == INTERRUPTED == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interrupt_in_the_import_is_none_either(monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line.importlib, "import_module", interrupted)
+    assert command_line.run_command("ros2_captioner.tools.caption") == INTERRUPTED
+
+
+_CHATTER = r"""
+import sys
+from ros2_captioner.command_line import command
+@command(failed=2)
+def main(arguments=None):
+    for _ in range(100_000):
+        print("gr\u00fcn gr\udcfcn")
+    return 0
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_reader_that_goes_away_is_no_error(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _CHATTER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    first = writer.stdout.readline()
+    writer.stdout.close()
+    assert writer.stderr.read() == b"" and writer.wait(60) == 0
+    shown = {"utf-8": "grün gr\\udcfcn\n".encode(), "ascii": b"gr\\xfcn gr\\udcfcn\n"}
+    assert first == shown[encoding]
+
+
+class Screen(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self):
+        return self._terminal
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_overwritten_in_place_and_silent_without_a_terminal(monkeypatch, terminal):
+    screen = Screen(terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "10")
+    progress = Progress()
+    for step in range(1000):
+        progress.show(f"{step} of many steps")
+    progress.clear()
+    shown = screen.getvalue()
+    assert "\n" not in shown and bool(shown) is terminal
+    assert all(len(text.removesuffix("\x1b[K")) < 10 for text in shown.split("\r"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -13,34 +14,41 @@ from typing import Any
 from ros2_captioner.backends.choice import BACKENDS, DEVICES
 from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
-from ros2_captioner.command_line import command_parser
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.errors import OptionsError
 
 
+@command(failed=2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parsed = _parser().parse_args(arguments)
-    try:
-        rows = measure_model(
-            parsed.model,
-            parsed.backends,
-            parsed.precisions or (),
-            parsed.device,
-            parsed.beam_widths,
-            parsed.cameras,
-            parsed.rounds,
-        )
-        tables = {"captions": rows}
-        print(_table(tables["captions"]))
-        if parsed.node_rates:
-            tables["node"] = _measure_nodes(parsed)
-            print(f"\n{_table(tables['node'])}")
-        if parsed.json:
-            parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
-    except (CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _check(parsed)
+    rows = measure_model(
+        parsed.model,
+        parsed.backends,
+        parsed.precisions or (),
+        parsed.device,
+        parsed.beam_widths,
+        parsed.cameras,
+        parsed.rounds,
+    )
+    tables = {"captions": rows}
+    print(_table(tables["captions"]))
+    if parsed.node_rates:
+        tables["node"] = _measure_nodes(parsed)
+        print(f"\n{_table(tables['node'])}")
+    if parsed.json:
+        parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    for name in ("beam_widths", "cameras", "rounds", "node_rates", "node_seconds"):
+        given = getattr(parsed, name)
+        values = given if isinstance(given, list) else [given]
+        if not all(0 < value < math.inf for value in values):
+            option = f"--{name.replace('_', '-')}"
+            raise OptionsError(f"{option} is {given}; expected more than zero")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
-from ros2_captioner.command_line import command_parser
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import Progress, command, command_parser
 
 _BAR = 30  # characters
 
 
+@command(failed=1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parser = command_parser(
@@ -26,19 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
     parser.add_argument("--engine-cache", default="", help="folder; your own cache if not given")
     parsed = parser.parse_args(arguments)
+    bundle, progress = load_bundle(parsed.model), Progress()
+
+    def show(phase: str, done: int, steps: int) -> None:
+        bar = "#" * (_BAR * done // steps)
+        progress.show(f"{phase} [{bar:{_BAR}}] {done}/{steps}")
+
     try:
-        bundle = load_bundle(parsed.model)
-        TensorRtBackend(bundle, parsed.precision, parsed.engine_cache, progress=_show)
-    except CaptionerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        TensorRtBackend(bundle, parsed.precision, parsed.engine_cache, progress=show)
+    finally:
+        progress.clear()
     print(f"the engines of {bundle.manifest['name']} are ready")
     return 0
-
-
-def _show(phase: str, done: int, steps: int) -> None:
-    bar = "#" * (_BAR * done // steps)
-    print(f"\r{phase} [{bar:{_BAR}}] {done}/{steps}", end="\n" if done == steps else "", flush=True)
 
 
 if __name__ == "__main__":

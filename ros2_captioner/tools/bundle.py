@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
-from ros2_captioner.command_line import command_parser
+from ros2_captioner.command_line import command, command_parser
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.signatures import check_signature, sign, signature_file
 
 _MIB = 2**20
 
 
+@command(failed=1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parsed = _parser().parse_args(arguments)
-    try:
-        return int(parsed.run(parsed) or 0)
-    except (CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return int(parsed.run(parsed) or 0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import command_parser
+from ros2_captioner.command_line import Progress, command, command_parser
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import read_image, write_image
@@ -33,22 +33,18 @@ _SEARCH = {
 }
 
 
+@command(failed=2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point.
 
     Returns:
-        0, 1 if some images could not be read, 2 if nothing could be done.
+        0, 1 if some images could not be captioned, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
-    try:
-        captioner = Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
-        options = dataclasses.replace(captioner.default_options(), **_changes(parsed))
-        return _caption_all(captioner, options, parsed)
-    except (CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output went away, as "| head" does
-        return 0
+    captioner = Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
+    defaults = captioner.default_options()
+    options = dataclasses.replace(defaults, **_changes(parsed, defaults.beam_width))
+    return _caption_all(captioner, options, parsed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,35 +84,35 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-def _changes(parsed: argparse.Namespace) -> dict[str, Any]:
+def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
     """Options that the user gave; asking for alternatives widens a default beam to hold them."""
     given = {
         declaration.name: getattr(parsed, declaration.name) for declaration in _SEARCH.values()
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if parsed.beam_width is None and parsed.num_alternatives:
-        changes["beam_width"] = max(DecodingOptions().beam_width, parsed.num_alternatives + 1)
+        changes["beam_width"] = max(beam_width, parsed.num_alternatives + 1)
     return changes
 
 
 def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace) -> int:
+    progress = Progress()
     # On a terminal the captions themselves show the progress.
-    show_progress = len(parsed.images) > _BATCH and not sys.stdout.isatty()
+    shows_progress = len(parsed.images) > _BATCH and not sys.stdout.isatty()
     figures: list[Frame] = []
     done = 0
     for first in range(0, len(parsed.images), _BATCH):
-        read = _read(parsed.images[first : first + _BATCH])
-        batch = captioner.caption([frame for _, frame in read], options) if read else None
-        for (path, frame), caption in zip(read, batch.captions if batch else (), strict=True):
+        for path, frame, caption in _captioned(
+            captioner, options, parsed.images[first : first + _BATCH], progress
+        ):
             _print(path, caption, parsed)
+            done += 1
             if parsed.explain:
                 figures.append(attention_figure(frame, caption))
-        done += len(read)
-        if show_progress:
+        if shows_progress:
             tried = min(first + _BATCH, len(parsed.images))
-            print(f"\r{tried}/{len(parsed.images)} images", end="", file=sys.stderr)
-    if show_progress:
-        print(file=sys.stderr)
+            progress.show(f"{tried}/{len(parsed.images)} images")
+    progress.clear()
     if figures:
         write_image(parsed.explain, stacked(figures))
     if not done:
@@ -124,36 +120,52 @@ def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argpars
     return 0 if done == len(parsed.images) else 1
 
 
-def _read(paths: Sequence[str]) -> list[tuple[str, Frame]]:
-    """The readable images among the paths; the others are named on stderr."""
+def _captioned(
+    captioner: Captioner, options: DecodingOptions, paths: Sequence[str], progress: Progress
+) -> list[tuple[str, Frame, Caption]]:
+    """Images with their captions; what cannot be captioned is named on stderr."""
     read = []
     for path in paths:
         try:
             read.append((path, read_image(path)))
         except FrameError as error:
-            print(f"error: {error}", file=sys.stderr)
-    return read
+            _complain(str(error), progress)
+    if not read:
+        return []
+    try:
+        captions = captioner.caption([frame for _, frame in read], options).captions
+    except CaptionerError as error:
+        _complain(f"{', '.join(path for path, _ in read)}: {error}", progress)
+        return []
+    return [(*pair, caption) for pair, caption in zip(read, captions, strict=True)]
+
+
+def _complain(message: str, progress: Progress) -> None:
+    progress.clear()
+    print(f"error: {message}", file=sys.stderr)
 
 
 def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
     if parsed.json:
-        print(json.dumps({"picture": path, **_fields(caption)}, ensure_ascii=False), flush=True)
+        # ASCII alone, so that it is JSON whatever the output can show.
+        print(json.dumps({"picture": path, **_fields(caption)}), flush=True)
         return
     prefix = f"{Path(path)}: " if len(parsed.images) > 1 else ""
     print(f"{prefix}{caption.text}", flush=True)
     for other in caption.alternatives:
-        print(f"{' ' * len(prefix)}{other.text} ({math.exp(other.score):.2f})", flush=True)
+        print(f"{' ' * len(prefix)}{other.text} (score {other.score:.2f})", flush=True)
 
 
 def _fields(caption: Caption) -> dict[str, object]:
     alternatives = [
-        {"caption": other.text, "score": round(other.score, 4)} for other in caption.alternatives
+        {"caption": other.text, "score": _score(other)} for other in caption.alternatives
     ]
-    return {
-        "caption": caption.text,
-        "score": round(caption.score, 4),
-        "alternatives": alternatives,
-    }
+    return {"caption": caption.text, "score": _score(caption), "alternatives": alternatives}
+
+
+def _score(caption: Caption) -> float | None:
+    """None, as JSON has no infinity, for a caption without words."""
+    return round(caption.score, 4) if math.isfinite(caption.score) else None
 
 
 if __name__ == "__main__":

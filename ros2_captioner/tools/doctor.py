@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ros2_captioner.command_line import command_parser
+from ros2_captioner.command_line import command, command_parser
 from ros2_captioner.version import VERSION
 
 OK, NOTE, FAULT = "ok", "note", "fault"  # a fault keeps the captioner from running
@@ -44,19 +44,17 @@ class Finding:
     remedy: str = ""
 
 
+@command(failed=1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0 if captions can be made here, else 1."""
     parsed = _parser().parse_args(arguments)
     findings = []
-    try:
-        for finding in _examination(parsed.model):
-            findings.append(finding)
-            if not parsed.json:
-                _show(finding)
-        if parsed.json:
-            print(json.dumps([asdict(finding) for finding in findings], indent=1))
-    except BrokenPipeError:  # the reader of our output went away, as "| head" does
-        return 0
+    for finding in _examination(parsed.model):
+        findings.append(finding)
+        if not parsed.json:
+            _show(finding)
+    if parsed.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
     return int(any(finding.state == FAULT for finding in findings))
 
 

@@ -31,7 +31,21 @@ def test_calls_take_turns_and_the_warm_up_is_left_out():
     assert "".join(order) == "abababab"
 
 
-@pytest.mark.parametrize("options", [["--precisions", "int3"], ["--model", "/nowhere"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--precisions", "int3"],
+        ["--model", "/nowhere"],
+        ["--rounds", "0"],
+        ["--cameras", "1", "0"],
+        ["--beam-widths", "0"],
+        ["--beam-widths", "99"],
+        ["--node-rates", "0"],
+        ["--node-seconds", "nan"],
+    ],
+)
 def test_errors_are_one_line_and_status_2(options, capsys):
     assert main(options) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ") and len(printed.splitlines()) == 1
+    assert "expected" in printed

@@ -1,11 +1,21 @@
 """The command line ``caption``."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import pytest
 
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.errors import BackendError
+from ros2_captioner.tools import caption as tool
 from ros2_captioner.tools.caption import main
+
+SCRIPT = Path(__file__).parents[2] / "scripts/caption"
 
 
 @pytest.fixture
@@ -75,3 +85,85 @@ def test_errors_are_one_line_and_status_2(pictures, capsys, arguments):
 
 def test_nothing_readable_is_status_2(capsys):
     assert main(["/nowhere.jpg"]) == 2
+
+
+def start(*arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+def test_head_ends_it_in_silence(pictures):
+    writer = start(*pictures * 20)
+    assert writer.stdout.readline()
+    writer.stdout.close()
+    assert writer.stderr.read() == b"" and writer.wait(60) == 0
+
+
+def test_an_interrupt_ends_it_without_a_traceback(pictures):
+    writer = start(*pictures * 200)
+    assert writer.stdout.readline()
+    writer.send_signal(signal.SIGINT)
+    writer.stdout.read()
+    assert writer.stderr.read() == b"" and writer.wait(60) == 130
+
+
+def test_no_name_and_no_output_loses_the_other_captions(pictures):
+    names = [os.fsencode(pictures[0]).replace(b"one", b"gr\xfcn"),
+             os.fsencode(pictures[0]).replace(b"one", "grün".encode())]  # fmt: skip
+    for name in names:
+        os.link(pictures[0], name)
+    for form in ([], ["--json"]):
+        reader = start(*pictures, *names, *form, PYTHONIOENCODING="ascii")
+        output, errors = reader.communicate(timeout=60)
+        assert reader.returncode == 0 and errors == b"", errors
+        lines = output.decode("ascii").splitlines()
+        assert len(lines) == 4
+        if form:
+            read = [json.loads(line)["picture"] for line in lines]
+            assert read == [*pictures, *map(os.fsdecode, names)]
+
+
+def test_a_batch_that_fails_loses_no_other(pictures, capsys, monkeypatch):
+    class Failing:
+        def caption(self, frames, options):
+            if next(turns) == 0:
+                raise BackendError("the device is lost")
+            return captioner.caption(frames, options)
+
+    captioner, turns = tool.Captioner.load(device="cpu"), iter(range(10))
+    Failing.default_options = lambda self: captioner.default_options()
+    monkeypatch.setattr(tool.Captioner, "load", lambda *given: Failing())
+    assert main(pictures * 5) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2 and "the device is lost" in printed.err
+
+
+def test_alternatives_widen_the_beam_of_the_bundle_and_never_narrow_it(pictures, monkeypatch):
+    searched = []
+
+    class Watching:
+        default_options = staticmethod(lambda: DecodingOptions(beam_width=8))
+
+        def caption(self, frames, options):
+            searched.append(options.beam_width)
+            raise BackendError("seen")
+
+    monkeypatch.setattr(tool.Captioner, "load", lambda *given: Watching())
+    for count in ("2", "9"):
+        main([pictures[0], "--alternatives", count])
+    main([pictures[0], "--alternatives", "2", "--beam-width", "4"])
+    assert searched == [8, 10, 4]
+
+
+def test_what_stands_in_brackets_is_named(pictures, capsys):
+    assert main([pictures[0], "--alternatives", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split("(")[1].startswith("score -")
+
+
+def test_progress_needs_a_terminal(pictures, capsys):
+    assert main(pictures * 5) == 0
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,30 @@
+"""What the commands without ROS start; each is imported late, when Ctrl-C is already handled."""
+
+from __future__ import annotations
+
+from ros2_captioner.command_line import run_command
+
+
+def caption() -> int:
+    """``caption``."""
+    return run_command("ros2_captioner.tools.caption")
+
+
+def captioner_bundle() -> int:
+    """``captioner_bundle``."""
+    return run_command("ros2_captioner.tools.bundle")
+
+
+def captioner_doctor() -> int:
+    """``captioner_doctor``."""
+    return run_command("ros2_captioner.tools.doctor")
+
+
+def captioner_build_engine() -> int:
+    """``captioner_build_engine``."""
+    return run_command("ros2_captioner.tools.build_engine")
+
+
+def captioner_benchmark() -> int:
+    """``captioner_benchmark``."""
+    return run_command("ros2_captioner.benchmark.command")
