@@ -4,6 +4,7 @@
 # make test-jazzy, make test-humble
 #              the run time's tests beside what apt has on Ubuntu 24.04 and 22.04
 # make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
+# make gpu     every runtime that loads on this machine's NVIDIA card, checked and timed; build/gpu
 # make soak    the long version of the robustness tests; build/soak/marks.json
 # make parameters   config/captioner.yaml and the README's table from ros2_captioner/settings.py
 # make clean   remove the virtual environments and what the targets wrote
@@ -45,6 +46,12 @@ bench: .venv-training/installed
 	$(LARGE_IMAGES) $(TRAINING)/captioner_benchmark --backends onnxruntime openvino \
 	  --node-rates 2 30 --json build/bench/table.json
 	$(LARGE_IMAGES) $(TRAINING)/python -m benchmarks.marks
+
+gpu: .venv-training/installed
+	@command -v nvidia-smi > /dev/null || { echo "found no nvidia-smi; make gpu needs an NVIDIA card and its driver"; exit 1; }
+	$(TRAINING)/pip uninstall --quiet --yes onnxruntime  # the same module as the next one has
+	$(TRAINING)/pip install --quiet --editable ".[$(ROS)rtx]" onnxruntime-gpu
+	$(LARGE_IMAGES) $(TRAINING)/python -m benchmarks.gpu --output build/gpu
 
 soak: .venv/installed-tests
 	mkdir -p build/soak

@@ -63,7 +63,7 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     """
     if output.exists():
         raise ConfigError(f"{output} exists; choose another --output, or delete it")
-    model = _model(bundle, config.model)
+    model = restored_model(bundle, config.model)
     output.mkdir(parents=True)
     training = bundle.manifest["training"]
     (output / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
@@ -72,7 +72,8 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     save_checkpoint(output / "best.safetensors", model, Progress(history=training["history"]))
 
 
-def _model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
+def restored_model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
+    """A model with the weights of the bundle's float variant; see `restore`."""
     found = [name for name in _PREFERRED if name in bundle.precisions]
     if not found:
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
@@ -62,6 +62,16 @@ def measure_model(
         for precision in precisions or bundle.precisions
     ]
     captioners = {(found.backend.name, found.backend.precision): found for found in loaded}
+    return measure_captioners(captioners, beam_widths, cameras, rounds)
+
+
+def measure_captioners(
+    captioners: Mapping[tuple[str, str], Captioner],
+    beam_widths: Sequence[int],
+    cameras: Sequence[int],
+    rounds: int,
+) -> list[dict[str, Any]]:
+    """Time loaded models, named by backend and precision; see `measure_model`."""
     settings = [
         Setting(*runtime, width, count)
         for runtime in captioners
@@ -70,11 +80,15 @@ def measure_model(
     ]
     frames = synthetic_frames(max(cameras))
     calls = {setting: _call(captioners[setting[:2]], setting, frames) for setting in settings}
-    metrics = bundle.manifest["metrics"]
     return [
-        {**_row(setting, runs), "CIDEr": metrics.get(setting.precision, {}).get("CIDEr", "")}
+        {**_row(setting, runs), "CIDEr": _cider(captioners[setting[:2]], setting.precision)}
         for setting, runs in interleaved(calls, rounds).items()
     ]
+
+
+def _cider(captioner: Captioner, precision: str) -> float | str:
+    found: float | str = captioner.bundle.manifest["metrics"].get(precision, {}).get("CIDEr", "")
+    return found
 
 
 def _call(

@@ -1,0 +1,1 @@
+"""``make gpu``: every runtime that loads on this machine's GPU, checked and timed."""
