@@ -40,7 +40,7 @@ setup(
     maintainer="ros2_captioner maintainers",
     maintainer_email="maintainers@ros2-captioner.example",
     packages=find_packages(include=[f"{NAME}*"]),
-    package_data={NAME: ["py.typed", "*.schema.json", "models/default/*"]},
+    package_data={NAME: ["py.typed", "bundle/*.schema.json", "models/default/*"]},
     python_requires=">=3.10",
     install_requires=[
         "jsonschema",

@@ -3,7 +3,10 @@
 import os
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 import ros2_captioner
 from ros2_captioner.bundle import load_bundle
@@ -42,3 +45,9 @@ def test_scripts_are_executable_and_name_real_entry_points():
         assert (
             f"{script.name} = {{NAME}}{module.removeprefix('ros2_captioner')}:{function}" in setup
         )
+
+
+@pytest.mark.parametrize("package", ["ros2_captioner", "training", "benchmarks", "test"])
+def test_a_folder_holds_at_most_15_source_files(package):
+    folders = Counter(file.parent for file in (ROOT / package).rglob("*.py"))
+    assert {folder: count for folder, count in folders.items() if count > 15} == {}

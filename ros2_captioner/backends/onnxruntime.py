@@ -10,8 +10,8 @@ import numpy as np
 
 from ros2_captioner.backends.host import Arrays, HostBackend, Run
 from ros2_captioner.bundle import Bundle, check_tensors
+from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError
-from ros2_captioner.manifest import REMEDY, Tensor
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ros2_captioner.backends.host import Arrays, HostBackend
 from ros2_captioner.bundle import Bundle, check_tensors
+from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError
-from ros2_captioner.manifest import REMEDY, Tensor
 
 # Where a processor multiplies bfloat16 in hardware OpenVINO would take that for float32 unasked.
 _SETTINGS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
+from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
 from ros2_captioner.command_line import command, command_parser
 from ros2_captioner.errors import CaptionerError
-from ros2_captioner.signatures import check_signature, sign, signature_file
 
 _MIB = 2**20
 

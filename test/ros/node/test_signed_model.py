@@ -3,7 +3,7 @@
 from keys import key_pair
 from ros_harness import Process
 
-from ros2_captioner.signatures import sign
+from ros2_captioner.bundle.signatures import sign
 
 
 def test_an_unsigned_model_is_refused_and_a_signed_one_loaded(bundle_copy, tmp_path):

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ros2_captioner.bundle.external_data import has_external_data
+from ros2_captioner.bundle.manifest import REMEDY, Tensor, alike, parse_manifest, tensors
+from ros2_captioner.bundle.signatures import check_signature
 from ros2_captioner.errors import BundleError
-from ros2_captioner.external_data import has_external_data
-from ros2_captioner.manifest import REMEDY, Tensor, alike, parse_manifest, tensors
-from ros2_captioner.signatures import check_signature
 from ros2_captioner.vocabulary import Vocabulary
 
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
-DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
+DEFAULT_BUNDLE = Path(__file__).parents[1] / "models" / "default"
 # What the captions of a search follow from; recording a metric does not make another model.
 _IDENTITY = ("preprocessing", "special_tokens", "graphs", "variants", "files", "evidence")
 
@@ -83,7 +83,7 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
     Args:
         path: the bundle's directory; the shipped model if empty.
         trusted_keys: a public key, or a folder of them, one of which must have signed the bundle,
-            see `ros2_captioner.signatures`; any bundle is loaded if empty.
+            see `ros2_captioner.bundle.signatures`; any bundle is loaded if empty.
 
     Returns:
         The bundle, all hashes and the vocabulary checked. Tensor names and shapes are checked

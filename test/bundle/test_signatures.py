@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from keys import key_pair
 
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
 from ros2_captioner.errors import BundleError
-from ros2_captioner.signatures import check_signature, sign, signature_file
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
+from ros2_captioner.bundle.manifest import parse_manifest
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
-from ros2_captioner.manifest import parse_manifest
 
 MANIFESTS = int(os.environ.get("FUZZ_MANIFESTS", "40"))
 SHIPPED = json.loads((DEFAULT_BUNDLE / "manifest.json").read_text())

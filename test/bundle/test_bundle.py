@@ -6,9 +6,9 @@ from hashlib import sha256
 import pytest
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, check_tensors, load_bundle
+from ros2_captioner.bundle.manifest import Tensor
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BackendError, BundleError
-from ros2_captioner.manifest import Tensor
 
 
 def edit(bundle, change):

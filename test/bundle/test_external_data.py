@@ -3,7 +3,12 @@
 import pytest
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE
-from ros2_captioner.external_data import DATA_LOCATION, EXTERNAL_DATA, FIELDS, has_external_data
+from ros2_captioner.bundle.external_data import (
+    DATA_LOCATION,
+    EXTERNAL_DATA,
+    FIELDS,
+    has_external_data,
+)
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
