@@ -6,6 +6,7 @@
 # make bench   the shipped model against plain PyTorch on this machine; build/bench/marks.json
 # make gpu     every runtime that loads on this machine's NVIDIA card, checked and timed; build/gpu
 # make soak    the long version of the robustness tests; build/soak/marks.json
+# make docs    the site of docs/ with every link checked; build/docs
 # make parameters   config/captioner.yaml and the README's table from ros2_captioner/settings.py
 # make clean   remove the virtual environments and what the targets wrote
 
@@ -74,6 +75,10 @@ soak: .venv/installed-tests
 	$(TRAINING)/pip install --quiet --editable ".[training,test]" types-PyYAML
 	touch $@
 
+docs: .venv/installed-tests
+	NO_MKDOCS_2_WARNING=1 $(RUNTIME)/mkdocs build --strict
+
+.PHONY: docs
 parameters: .venv/installed
 	$(RUNTIME)/python -m ros2_captioner.tools.parameter_files
 

@@ -21,6 +21,7 @@ TEST = [
     "mypy",
     "import-linter",
     "cryptography",
+    "mkdocs-material",
     "pyyaml",
     "rosbags",
     "openvino",
