@@ -74,8 +74,8 @@ class Captioner:
 
     @property
     def trouble(self) -> str:
-        """Which runtime failed and which one took over; empty while the best one runs."""
-        return self._failover.trouble
+        """Which runtime failed and which one took over, or what else is amiss; empty if nothing."""
+        return self._failover.trouble or self.backend.remark
 
     def default_options(self) -> DecodingOptions:
         """Decoding options that the bundle's metrics were measured with."""
@@ -107,6 +107,19 @@ class Captioner:
                 return self._run(frames, options)
 
     def _run(self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions) -> CaptionBatch:
+        """Caption any number of frames, as many together as the runtime takes."""
+        size = self.backend.max_batch
+        parts = [
+            self._run_together(frames[first : first + size], options)
+            for first in range(0, len(frames), size)
+        ]
+        captions = tuple(caption for part in parts for caption in part.captions)
+        times = zip(*(dataclasses.astuple(part.timing) for part in parts), strict=True)
+        return CaptionBatch(captions, Timing(*map(sum, times)))
+
+    def _run_together(
+        self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions
+    ) -> CaptionBatch:
         begun = time.perf_counter()
         inputs = preprocess_batch(frames, self.bundle.image_size)
         preprocessed = time.perf_counter()

@@ -30,6 +30,17 @@ def test_a_batch_gives_what_single_frames_give(captioner, photograph, second_pho
     assert [caption.text for caption in together] == [caption.text for caption in alone]
 
 
+def test_more_frames_than_the_runtime_takes_are_captioned_in_turn(
+    captioner, photograph, second_photograph, monkeypatch
+):
+    frames = [photograph, second_photograph, photograph[:200], photograph, second_photograph]
+    together = captioner.caption(frames).captions
+    monkeypatch.setattr(captioner.backend, "max_batch", 2)
+    batch = captioner.caption(frames)
+    assert [caption.text for caption in batch.captions] == [c.text for c in together]
+    assert min(batch.timing.preprocess_ms, batch.timing.encode_ms, batch.timing.decode_ms) > 0
+
+
 def test_float16_variant_runs(captioner, photograph):
     half = type(captioner).load(precision="float16", device="cpu")
     assert half.backend.precision == "float16"

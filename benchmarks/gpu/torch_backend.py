@@ -30,6 +30,7 @@ class TorchBackend:
 
     def __init__(self, bundle: Bundle, precision: str, device: str, *, compiled: bool) -> None:
         self.name = "torch compiled" if compiled else "torch eager"
+        self.max_batch, self.remark = 64, ""
         self.device, self.precision = device, precision
         architecture = bundle.manifest["architecture"]
         config = ModelConfig(

@@ -17,11 +17,15 @@ class Backend(Protocol):
         name: ``onnxruntime`` and so on.
         device: ``cpu`` or ``cuda``.
         precision: of the loaded variant.
+        max_batch: images that it encodes together at most.
+        remark: what the user should know although it works; empty most of the time.
     """
 
     name: str
     device: str
     precision: str
+    max_batch: int
+    remark: str
 
     def encode(self, frames: NDArray[np.uint8]) -> Any:
         """Encode frames ``[B, S, S, 3]``; the result is opaque and goes to `start`.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ros2_captioner.backends.base import Backend
 from ros2_captioner.backends.failover import Failover
 from ros2_captioner.bundle import Bundle
-from ros2_captioner.errors import BackendError
+from ros2_captioner.errors import BackendError, CaptionerError
 
 BACKENDS = ("auto", "tensorrt", "openvino", "onnxruntime")
 DEVICES = ("auto", "cpu", "cuda")
@@ -22,14 +22,16 @@ class Candidate(NamedTuple):
     Attributes:
         backend: one of `BACKENDS`.
         device: ``cpu`` or ``cuda``.
-        probe: raises `BackendError` where this machine lacks it.
+        probe: raises `CaptionerError` where this machine or the bundle lacks what it needs.
         load: loads the bundle.
+        build: loads it, and first makes whatever takes minutes; in the background.
     """
 
     backend: str
     device: str
     probe: Callable[[], object]
     load: Callable[[], Backend]
+    build: Callable[[], Backend]
 
 
 def choose(
@@ -71,7 +73,11 @@ def choose(
     if not wanted:
         raise BackendError(f"backend {backend} does not run on {device}; leave device at 'auto'")
     usable, reason = _usable(wanted)
-    return Failover([candidate.load for candidate in usable], reason)
+    return Failover(
+        [candidate.load for candidate in usable],
+        reason,
+        patient=[candidate.build for candidate in usable],
+    )
 
 
 def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
@@ -82,7 +88,7 @@ def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
         try:
             candidate.probe()
             usable.append(candidate)
-        except BackendError as error:
+        except CaptionerError as error:
             if not usable:
                 passed_over.append(f"no {candidate.backend} on {candidate.device}: {error}")
     reason = "; ".join(passed_over)
@@ -100,36 +106,35 @@ def _candidates(
 
     def onnxruntime(device: str) -> Candidate:
         load = partial(OnnxRuntimeBackend, bundle, precision, device)
-        return Candidate("onnxruntime", device, partial(check_device, device), load)
+        return Candidate("onnxruntime", device, partial(check_device, device), load, load)
 
-    tensorrt = _TensorRtLoader(bundle, precision, engine_cache, build_at_once=at_once)
+    tensorrt = partial(_tensorrt, bundle, precision, engine_cache)
     openvino = partial(OpenVinoBackend, bundle, precision)
     return [
-        Candidate("tensorrt", "cuda", tensorrt.probe, tensorrt),
+        Candidate(
+            "tensorrt",
+            "cuda",
+            partial(_check_tensorrt, bundle, precision),
+            partial(tensorrt, build=at_once),
+            partial(tensorrt, build=True),
+        ),
         onnxruntime("cuda"),
         onnxruntime("cpu"),
-        Candidate("openvino", "cpu", check_installed, openvino),
+        Candidate("openvino", "cpu", check_installed, openvino, openvino),
     ]
 
 
-class _TensorRtLoader:
-    """Loads engines from the cache at first, and builds what is missing when called again."""
+def _check_tensorrt(bundle: Bundle, precision: str) -> None:
+    from ros2_captioner.backends.tensorrt.cuda import check_driver, import_runtime
+    from ros2_captioner.backends.tensorrt.engines import choose_precision, import_tensorrt
 
-    def __init__(self, bundle: Bundle, precision: str, cache: str, *, build_at_once: bool) -> None:
-        self._bundle, self._precision, self._cache = bundle, precision, cache
-        self._build = build_at_once
+    check_driver()
+    import_tensorrt()
+    import_runtime()
+    choose_precision(bundle, precision)
 
-    def probe(self) -> None:
-        from ros2_captioner.backends.tensorrt.cuda import check_driver, import_runtime
-        from ros2_captioner.backends.tensorrt.engines import choose_precision, import_tensorrt
 
-        check_driver()
-        import_tensorrt()
-        import_runtime()
-        choose_precision(self._bundle, self._precision)
+def _tensorrt(bundle: Bundle, precision: str, cache: str, *, build: bool) -> Backend:
+    from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 
-    def __call__(self) -> Backend:
-        from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
-
-        build, self._build = self._build, True
-        return TensorRtBackend(self._bundle, self._precision, self._cache, build=build)
+    return TensorRtBackend(bundle, precision, cache, build=build)

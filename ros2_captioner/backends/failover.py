@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 
+from ros2_captioner.backends.background import Background
 from ros2_captioner.backends.base import Backend
 from ros2_captioner.errors import BackendError, CaptionerError
 
 RETRY_S = 30.0
+
+Loaders = Sequence[Callable[[], Backend]]
 
 
 class Failover:
     """The backend in use, and the fallback when it fails.
 
     Args:
-        loaders: best first; each loads a backend or raises `CaptionerError`.
+        loaders: best first; each loads a backend or raises.
         reason: why no better ones are among them.
         retry_s: seconds after a failure until a better backend is tried again, or the only one
-            is reloaded once more.
+            is reloaded once more; between further tries the pause doubles.
+        patient: what loads them in the background, where it may take minutes, as the building of
+            engines does; the loaders themselves if not given.
 
     Attributes:
         backend: in use.
@@ -32,67 +36,86 @@ class Failover:
 
     def __init__(
         self,
-        loaders: Sequence[Callable[[], Backend]],
+        loaders: Loaders,
         reason: str = "",
         retry_s: float = RETRY_S,
+        patient: Loaders | None = None,
     ) -> None:
         self.reason = reason
-        self._loaders, self._retry_s = loaders, retry_s
+        self._loaders, self._patient, self._retry_s = loaders, patient or loaders, retry_s
         self._failed_s = -retry_s
-        self._better: tuple[int, Backend] | None = None
-        self._search: threading.Thread | None = None
+        self._search: Background[tuple[int, Backend]] | None = None
+        self._last = False
         self.trouble = ""
-        self._place, self.backend = self._load(0)
-        if self._place > 0:
-            self.trouble = f"{self._first_error}; {self._in_use()} takes over"
+        place, self.backend, errors = _load(loaders)
+        self._use(place, self.backend)
+        if errors:
+            self._fall_back(str(errors[0]), first_try_s=0.0)
 
     def replace(self, error: BackendError) -> None:
-        """Fall back to the next backend after a failure; the last one is reloaded.
+        """Fall back to the next backend after a failure; the last that loads is reloaded.
 
         Raises:
             BackendError: the same error, when the last was reloaded only just before.
             CaptionerError: nothing loads.
         """
-        last = self._place + 1 == len(self._loaders)
         now_s = time.monotonic()
-        if last and now_s - self._failed_s < self._retry_s:
+        if self._last and now_s - self._failed_s < self._retry_s:
             raise error
         self._failed_s = now_s
-        failed = self._in_use()
-        self._place, self.backend = self._load(self._place if last else self._place + 1)
-        remedy = "reloaded" if last else f"{self._in_use()} takes over"
-        self.trouble = f"{failed} failed ({error}); {remedy}"
+        why = f"{self._in_use()} failed ({error})"
+        place = self._place
+        try:
+            below, backend, _ = _load(self._loaders[place + 1 :])
+        except CaptionerError:
+            self._last = True
+            self.backend = _load(self._loaders[place : place + 1])[1]
+            self.trouble = f"{why}; reloaded"
+        else:
+            self._use(place + 1 + below, backend)
+            self._fall_back(why, first_try_s=self._retry_s)
 
     def restore(self) -> None:
-        """Go back to a better backend once it loads again; it loads in a thread of its own."""
-        due = time.monotonic() - self._failed_s >= self._retry_s
-        if self._better is not None:
-            self._place, self.backend = self._better
-            self._better, self._search, self.trouble = None, None, ""
-        elif due and self._place == 0:
-            self.trouble = ""
-        elif due and (self._search is None or not self._search.is_alive()):
-            self._failed_s = time.monotonic()
-            self._search = threading.Thread(target=self._look_for_better, daemon=True)
-            self._search.start()
-
-    def _look_for_better(self) -> None:
-        try:
-            place, backend = self._load(0, self._place)
-        except CaptionerError:
+        """Go back to a better backend once it loads again; it loads in the background."""
+        if self._search is None:
+            if time.monotonic() - self._failed_s >= self._retry_s:
+                self.trouble = ""
             return
-        self._better = place, backend
+        found = self._search.poll()
+        if found is not None:
+            self._use(*found)
+        elif self._search.error:
+            self._tell(self._search.error)
+
+    def _use(self, place: int, backend: Backend) -> None:
+        self._place, self.backend = place, backend
+        self._last = place + 1 == len(self._loaders)
+        self._search, self.trouble = None, ""
+
+    def _fall_back(self, why: str, first_try_s: float) -> None:
+        better = self._patient[: self._place]
+        self._search = Background(lambda: _load(better)[:2], self._retry_s, first_try_s)
+        self._tell(why)
+
+    def _tell(self, why: str) -> None:
+        self.trouble = f"{why}; {self._in_use()} takes over"
 
     def _in_use(self) -> str:
         return f"{self.backend.name} on {self.backend.device}"
 
-    def _load(self, first: int, end: int | None = None) -> tuple[int, Backend]:
-        """The first backend that loads, of those from ``first`` up to ``end``, and its place."""
-        errors: list[CaptionerError] = []
-        for place, loader in list(enumerate(self._loaders))[first:end]:
-            try:
-                return place, loader()
-            except CaptionerError as error:
-                errors.append(error)
-                self._first_error = errors[0]
-        raise errors[0]
+
+def _load(loaders: Loaders) -> tuple[int, Backend, list[CaptionerError]]:
+    """The place of the first backend that loads, itself, and why those before it did not.
+
+    Raises:
+        CaptionerError: none loads; what the first one said.
+    """
+    errors: list[CaptionerError] = []
+    for place, loader in enumerate(loaders):
+        try:
+            return place, loader(), errors
+        except CaptionerError as error:
+            errors.append(error)
+        except Exception as error:  # a runtime's own, such as no memory
+            errors.append(BackendError(f"{type(error).__name__}: {error}"))
+    raise errors[0] if errors else BackendError("there is no other backend to fall back to")

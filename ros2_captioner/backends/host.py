@@ -37,6 +37,9 @@ class HostBackend:
         state: the step's state inputs, each with the output that follows it.
     """
 
+    max_batch = 64  # more would only take memory
+    remark = ""
+
     def __init__(self, encoder: Run, decoder: Run, state: Mapping[str, str]) -> None:
         self._encoder, self._decoder, self._state = encoder, decoder, dict(state)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ros2_captioner.backends.host import Arrays, HostBackend, Run
+from ros2_captioner.backends.tensorrt.cuda import check_driver
 from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError
@@ -131,10 +132,10 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
 
 
 def check_device(device: str) -> None:
-    """Look whether the installed ONNX Runtime was built for ``cpu`` or ``cuda``.
+    """Look whether the installed ONNX Runtime was built for ``cpu`` or ``cuda``, and for a GPU.
 
     Raises:
-        BackendError: it was not, or is not installed.
+        BackendError: it was not, is not installed, or there is no GPU.
     """
     try:
         import onnxruntime
@@ -147,6 +148,8 @@ def check_device(device: str) -> None:
             "this ONNX Runtime has no CUDA provider; type: pip install onnxruntime-gpu, or use "
             "device 'cpu'"
         )
+    if device == "cuda":
+        check_driver()
 
 
 def _choose_precision(bundle: Bundle, precision: str, device: str) -> str:

@@ -59,3 +59,16 @@ def test_openvino_that_is_not_installed_is_named(monkeypatch, bundle):
     monkeypatch.setattr(openvino_backend.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BackendError, match="pip install openvino"):
         choose(bundle, "openvino")
+
+
+def test_onnxruntime_for_gpus_without_a_gpu_is_passed_over_and_not_tried_again(monkeypatch, bundle):
+    def providers():
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    monkeypatch.setattr("onnxruntime.get_available_providers", providers)
+    monkeypatch.setattr("ctypes.CDLL", _no_library)
+    failover = choose(bundle)
+    assert (failover.backend.name, failover.backend.device) == ("onnxruntime", "cpu")
+    assert "no onnxruntime on cuda: found no NVIDIA driver" in failover.reason
+    failover.restore()
+    assert not failover.trouble and failover._search is None

@@ -76,3 +76,48 @@ def test_trouble_that_does_not_come_again_is_forgotten():
     failover.replace(LOST)
     failover.restore()
     assert not failover.trouble
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), MemoryError(), RuntimeError("builder")])
+def test_whatever_a_loader_raises_the_next_is_taken(error):
+    def failing():
+        raise error
+
+    failover = Failover([failing, Loader("b")])
+    assert failover.backend.name == "b" and type(error).__name__ in failover.trouble
+
+
+def test_what_takes_long_is_done_in_the_background_alone():
+    quick, slow = Loader("a", able=False), Loader("a")
+    failover = Failover([quick, Loader("b")], patient=[slow, Loader("b")])
+    assert failover.backend.name == "b" and slow.loads == 0
+    assert restored(failover) == "a" and (quick.loads, slow.loads) == (1, 1)
+
+
+def test_what_fails_in_the_background_is_told():
+    slow = Loader("engine", able=False)
+    failover = Failover([Loader("a", able=False), Loader("b")], retry_s=1000, patient=[slow])
+    assert restored(failover) == "b"
+    assert failover.trouble == "no engine; b on cpu takes over"
+    assert restored(failover) == "b" and slow.loads == 1
+
+
+def test_when_none_of_the_others_loads_the_failed_one_is_reloaded_but_not_each_time():
+    best, other = Loader("a"), Loader("b", able=False)
+    failover = Failover([best, other], retry_s=1000)
+    failover.replace(LOST)
+    assert failover.backend.name == "a" and "reloaded" in failover.trouble
+    with pytest.raises(BackendError, match="lost"):
+        failover.replace(LOST)
+    assert (best.loads, other.loads) == (2, 1)
+
+
+def test_a_fallback_that_fails_is_reloaded_and_the_better_one_still_looked_for():
+    best, other = Loader("a"), Loader("b")
+    failover = Failover([best, other], retry_s=0)
+    best.able = False
+    failover.replace(LOST)
+    failover.replace(LOST)
+    assert failover.backend.name == "b" and other.loads == 2
+    best.able = True
+    assert restored(failover) == "a"

@@ -5,6 +5,7 @@ shapes and state is run for real against the real model. It says nothing about s
 """
 
 import ctypes
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,10 @@ class _Failure(int):
     name = "cudaErrorStreamCaptureUnsupported"
 
 
+class _OutOfMemory(int):
+    name = "cudaErrorMemoryAllocation"
+
+
 _DTYPES = {
     "tensor(uint8)": "uint8",
     "tensor(int32)": "int32",
@@ -36,29 +41,35 @@ _DTYPES = {
 
 
 class Stream:
-    """What is queued runs at once, or is written down while the stream is recorded."""
+    """What is queued waits until somebody waits for it, or is written down while recorded."""
 
-    number = 7
-
-    def __init__(self):
-        self.recording = None
+    def __init__(self, number):
+        self.number, self.waiting, self.recording = number, [], None
+        self.recordable = True
 
     def __int__(self):
         return self.number
 
     def queue(self, work):
-        if self.recording is None:
-            work()
-        else:
-            self.recording.append(work)
+        (self.waiting if self.recording is None else self.recording).append(work)
         return _Code(0)
 
-
-STREAM = Stream()
+    def run(self):
+        while self.waiting:
+            self.waiting.pop(0)()
 
 
 class Runtime:
-    """As ``cuda.bindings.runtime``, each call returning its code first."""
+    """As ``cuda.bindings.runtime``, each call returning its code first.
+
+    Args:
+        records: whether work can be recorded.
+
+    Attributes:
+        failing: names of calls, of TensorRT's too, that fail: with a code, None or False.
+        memory, graphs, streams: what was allocated and not freed.
+        launches: of graphs.
+    """
 
     cudaMemcpyKind = SimpleNamespace(  # noqa: N815
         cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2, cudaMemcpyDeviceToDevice=3
@@ -67,7 +78,15 @@ class Runtime:
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)  # noqa: N815
 
     def __init__(self, records=True):
-        self.memory, self.graphs, self.launches, self._records = {}, set(), 0, records
+        self.failing = set()
+        self.memory, self.graphs, self.streams = {}, set(), {}
+        self.launches, self._records, self._numbers = 0, records, itertools.count(7)
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name.startswith("cuda") and name in super().__getattribute__("failing"):
+            return lambda *arguments: (_OutOfMemory(2), None)
+        return found
 
     def _allocate(self, size):
         block = ctypes.create_string_buffer(size)
@@ -75,15 +94,21 @@ class Runtime:
         return _Code(0), ctypes.addressof(block)
 
     def cudaStreamCreateWithFlags(self, flags):  # noqa: N802
-        return _Code(0), STREAM
+        stream = Stream(next(self._numbers))
+        self.streams[stream.number] = stream
+        return _Code(0), stream
+
+    def cudaStreamDestroy(self, stream):  # noqa: N802
+        del self.streams[stream.number]
+        return (_Code(0),)
 
     def cudaStreamBeginCapture(self, stream, mode):  # noqa: N802
-        stream.recording = []
+        stream.recording, stream.recordable = [], True
         return (_Code(0),)
 
     def cudaStreamEndCapture(self, stream):  # noqa: N802
         recording, stream.recording = tuple(stream.recording), None
-        if not self._records:
+        if not self._records or not stream.recordable:
             return _Failure(900), None
         self.graphs.add(recording)
         return _Code(0), recording
@@ -108,6 +133,7 @@ class Runtime:
         return (_Code(0),)
 
     def cudaStreamSynchronize(self, stream):  # noqa: N802
+        stream.run()
         return (_Code(0),)
 
     def cudaMalloc(self, size):  # noqa: N802
@@ -143,11 +169,12 @@ class Engine:
 
     _TYPES = {"uint8": "UINT8", "int32": "INT32", "float16": "HALF", "float32": "FLOAT"}  # noqa: RUF012
 
-    def __init__(self, plan):
-        self._context = Context(plan)
+    def __init__(self, plan, runtime):
+        self._context, self._runtime = Context(plan, runtime), runtime
 
     def create_execution_context(self):
-        return self._context
+        failing = "create_execution_context" in self._runtime.failing
+        return None if failing else self._context
 
     def get_tensor_dtype(self, name):
         return SimpleNamespace(name=self._TYPES[self._context.tensors[name][0]])
@@ -156,7 +183,8 @@ class Engine:
 class Context:
     """Its execution context."""
 
-    def __init__(self, plan):
+    def __init__(self, plan, runtime):
+        self._runtime, self._settled = runtime, None
         # Biases that ONNX Runtime quantises by itself underflow in float16.
         self._session = onnxruntime.InferenceSession(
             plan,
@@ -177,11 +205,17 @@ class Context:
         self._shapes[name] = shape
         return True
 
-    def execute_async_v3(self, stream):
-        assert stream == STREAM.number
+    def execute_async_v3(self, number):
+        if "execute_async_v3" in self._runtime.failing:
+            return False
+        stream = self._runtime.streams[number]
         # A recording keeps the shapes and addresses of its time.
         shapes, addresses = dict(self._shapes), dict(self._addresses)
-        STREAM.queue(lambda: self._execute(shapes, addresses))
+        if stream.recording is None:
+            self._settled = shapes
+        elif shapes != self._settled:  # TensorRT wants to run a new shape once before
+            stream.recordable = False
+        stream.queue(lambda: self._execute(shapes, addresses))
         return True
 
     def _execute(self, shapes, addresses):
@@ -200,7 +234,7 @@ class Context:
         return np.frombuffer(block, dtype).reshape(shape)
 
 
-def tensorrt():
+def tensorrt(runtime):
     """As the module ``tensorrt``, as far as the backend's run time goes."""
 
     class Logger:
@@ -214,7 +248,8 @@ def tensorrt():
             pass
 
         def deserialize_cuda_engine(self, plan):
-            return Engine(plan)
+            failing = "deserialize_cuda_engine" in runtime.failing
+            return None if failing else Engine(plan, runtime)
 
     return SimpleNamespace(
         __name__="tensorrt", __version__="10.3.0", Logger=Logger, Runtime=TrtRuntime

@@ -15,6 +15,7 @@ from ros2_captioner.backends.tensorrt.cuda import (
     DeviceBuffer,
     PinnedBuffer,
     aligned,
+    call,
     check_driver,
     import_runtime,
 )
@@ -55,6 +56,7 @@ class TensorRtBackend:
 
     name = "tensorrt"
     device = "cuda"
+    max_batch = LIMITS.cameras
 
     def __init__(
         self,
@@ -69,12 +71,10 @@ class TensorRtBackend:
         trt = import_tensorrt()
         self.precision = choose_precision(bundle, precision)
         runtime = import_runtime()
+        source = _Engines(trt, runtime, bundle, self.precision, EngineCache(cache), progress)
+        engines = {part: source.get(part, build=build) for part in PARTS}
+        self.remark = source.remark
         self._cuda = Cuda(runtime)
-        engines = {
-            part: _engine(trt, runtime, bundle, self.precision, part, EngineCache(cache), build,
-                          progress)
-            for part in PARTS
-        }  # fmt: skip
         self._logger = trt.Logger(trt.Logger.ERROR)
         self._trt_runtime = trt.Runtime(self._logger)
         self._graphs = bundle.manifest["graphs"]
@@ -86,8 +86,8 @@ class TensorRtBackend:
         engine = self._trt_runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise BackendError(
-                "TensorRT does not load the engine that it built; empty the engine cache and try "
-                "again"
+                "TensorRT does not load the engine that it built; is the GPU's memory full? Look "
+                "at nvidia-smi, or empty the engine cache"
             )
         return engine
 
@@ -178,6 +178,11 @@ class Executor:
 
     def __init__(self, cuda: Cuda, engine: Any, graph: Mapping[str, Any]) -> None:
         self._cuda, self._context = cuda, engine.create_execution_context()
+        if self._context is None:
+            raise BackendError(
+                "TensorRT makes no context for an engine; is the GPU's memory full? Look at "
+                "nvidia-smi"
+            )
         self._inputs = set(graph["inputs"])
         tensors = {**graph["inputs"], **graph["outputs"]}
         self._shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
@@ -232,7 +237,8 @@ class Executor:
             count = self._bytes(name, sizes)
             self._cuda.to_device(self.address(name), self._host[name].address, count)
         for name in self._inputs:
-            self._context.set_input_shape(name, self._shape(name, sizes))
+            if not self._context.set_input_shape(name, self._shape(name, sizes)):
+                raise BackendError(f"the engine takes no {name!r} of {dict(sizes)}")
         if not self._context.execute_async_v3(int(self._cuda.stream)):
             raise BackendError("TensorRT failed to run the model")
         for name in outputs:
@@ -249,36 +255,59 @@ class Executor:
         return int(np.prod(self._shape(name, sizes))) * np.dtype(self._dtypes[name]).itemsize
 
 
-def _engine(
-    trt: Any,
-    runtime: Any,
-    bundle: Bundle,
-    precision: str,
-    part: str,
-    cache: EngineCache,
-    build: bool,
-    progress: Progress | None,
-) -> bytes:
-    identity = engine_identity(trt, runtime, bundle, precision, part)
-    engine = cache.load(identity)
-    if engine is not None:
-        return engine
-    if not build:
-        raise BackendError(
-            f"no engine of this model for {identity['gpu']} yet; it is being built, or type: "
-            "ros2 run ros2_captioner captioner_build_engine"
+class _Engines:
+    """Engines from the cache, or built and kept there.
+
+    Attributes:
+        remark: why an engine could not be kept; empty if all were.
+    """
+
+    def __init__(
+        self,
+        trt: Any,
+        runtime: Any,
+        bundle: Bundle,
+        precision: str,
+        cache: EngineCache,
+        progress: Progress | None,
+    ) -> None:
+        self._trt, self._runtime, self._progress = trt, runtime, progress
+        self._bundle, self._precision, self._cache = bundle, precision, cache
+        self.remark = ""
+
+    def get(self, part: str, *, build: bool) -> bytes:
+        """The engine of a part.
+
+        Raises:
+            BackendError: the cache lacks it and it is not to be built, or cannot be.
+        """
+        identity = engine_identity(self._trt, self._runtime, self._bundle, self._precision, part)
+        engine = self._cache.load(identity)
+        if engine is not None:
+            return engine
+        if not build:
+            raise BackendError(
+                f"no engine of this model for {identity['gpu']} yet; it is being built, or type: "
+                "ros2 run ros2_captioner captioner_build_engine"
+            )
+        engine = build_engine(
+            self._trt, self._bundle, self._precision, part, LIMITS, self._progress
         )
-    engine = build_engine(trt, bundle, precision, part, LIMITS, progress)
-    cache.store(identity, engine)
-    return engine
+        try:
+            self._cache.store(identity, engine)
+        except OSError as error:  # the engine itself is good
+            self.remark = (
+                f"the {part}'s engine could not be kept ({error}) and will be built again at the "
+                "next start; make room, or name another folder with engine_cache"
+            )
+        return engine
 
 
 def engine_identity(
     trt: Any, runtime: Any, bundle: Bundle, precision: str, part: str
 ) -> dict[str, str]:
     """All that an engine depends on; another value of any needs another engine."""
-    call = Cuda(runtime).call
-    gpu = call("cudaGetDeviceProperties", 0)
+    gpu = call(runtime, "cudaGetDeviceProperties", 0)
     built_from = variant(precision, part)
     file = bundle.graph(built_from, part).name
     return {
@@ -289,5 +318,5 @@ def engine_identity(
         "tensorrt": f"{trt.__name__} {trt.__version__}",
         "gpu": gpu.name.decode() if isinstance(gpu.name, bytes) else str(gpu.name),
         "capability": f"{gpu.major}.{gpu.minor}",
-        "driver": str(call("cudaDriverGetVersion")),
+        "driver": str(call(runtime, "cudaDriverGetVersion")),
     }

@@ -49,8 +49,22 @@ def import_runtime() -> Any:
     return runtime
 
 
+def call(runtime: Any, function: str, *arguments: Any) -> Any:
+    """A function's result, of a runtime as of `import_runtime`.
+
+    Raises:
+        BackendError: it failed.
+    """
+    code, *results = getattr(runtime, function)(*arguments)
+    if int(code):
+        raise BackendError(f"{function} failed: {code.name}")
+    return results[0] if results else None
+
+
 class Cuda:
     """CUDA runtime calls that raise instead of returning codes, on a stream of their own.
+
+    The stream goes with the object.
 
     Args:
         runtime: see `import_runtime`.
@@ -64,15 +78,8 @@ class Cuda:
         self.stream = self.call("cudaStreamCreateWithFlags", runtime.cudaStreamNonBlocking)
 
     def call(self, function: str, *arguments: Any) -> Any:
-        """A runtime function's result.
-
-        Raises:
-            BackendError: it failed.
-        """
-        code, *results = getattr(self._runtime, function)(*arguments)
-        if int(code):
-            raise BackendError(f"{function} failed: {code.name}")
-        return results[0] if results else None
+        """See `call`."""
+        return call(self._runtime, function, *arguments)
 
     def to_device(self, target: int, source: int, count: int) -> None:
         """Queue a copy of ``count`` bytes from pinned memory."""
@@ -103,6 +110,10 @@ class Cuda:
     def wait(self) -> None:
         """Until all that was queued is done."""
         self.call("cudaStreamSynchronize", self.stream)
+
+    def __del__(self) -> None:
+        if hasattr(self, "stream"):
+            self.call("cudaStreamDestroy", self.stream)
 
 
 class DeviceBuffer:

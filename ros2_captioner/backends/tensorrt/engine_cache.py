@@ -6,12 +6,15 @@ what it was built for; whatever does not match is rebuilt.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import secrets
 import stat
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from ros2_captioner.errors import BackendError
 
 _KEY_FILE, _KEY_BYTES = "key", 32
 _MAC_BYTES = hashlib.sha256().digest_size
+_PARTIAL, _ABANDONED_S = "partial-", 3600.0
+MOST_ENGINES = 12  # three a model, precision and TensorRT version
 
 
 def default_folder() -> Path:
@@ -50,22 +55,61 @@ class EngineCache:
             ) from error
 
     def load(self, identity: Mapping[str, str]) -> bytes | None:
-        """The engine built for exactly this, or None: missing, stale, or not written here."""
+        """The engine built for exactly this, or None: missing, stale, or not written here.
+
+        Raises:
+            BackendError: it is a link, belongs to somebody else or cannot be read.
+        """
         file = self._file(identity)
         try:
             self._check(file, stat.S_ISREG)
             content = _read(file)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise BackendError(
+                f"engine cache: {error}; expected a file that you may read. Delete it: {file}"
+            ) from error
         mac, engine = content[:_MAC_BYTES], content[_MAC_BYTES:]
-        return engine if hmac.compare_digest(mac, self._mac(identity, engine)) else None
+        if not hmac.compare_digest(mac, self._mac(identity, engine)):
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(file)  # engines in use are the last to be deleted
+        return engine
 
     def store(self, identity: Mapping[str, str], engine: bytes) -> None:
-        """Keep an engine; a reader sees the old file or the new one, never a part."""
-        file = self._file(identity)
-        partial = file.with_suffix(f".{os.getpid()}")
-        _write(partial, self._mac(identity, engine) + engine)
-        os.replace(partial, file)
+        """Keep an engine; a reader sees the old file or the new one, never a part.
+
+        Of all engines the newest `MOST_ENGINES` stay.
+
+        Raises:
+            OSError: it cannot be written; nothing of it is left behind.
+        """
+        partial = self._written(self._mac(identity, engine) + engine)
+        os.replace(partial, self._file(identity))
+        self._prune()
+
+    def _prune(self) -> None:
+        engines = sorted(self._folder.glob("*.engine"), key=_used_s, reverse=True)
+        abandoned = [
+            file
+            for file in self._folder.glob(f"{_PARTIAL}*")
+            if time.time() - _used_s(file) > _ABANDONED_S
+        ]
+        for file in (*engines[MOST_ENGINES:], *abandoned):
+            with contextlib.suppress(OSError):  # another process may have been quicker
+                file.unlink()
+
+    def _written(self, content: bytes) -> Path:
+        """A new private file with this content, under a name of its own."""
+        handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=self._folder)
+        try:
+            with open(handle, "wb") as stream:
+                stream.write(content)
+        except BaseException:
+            os.unlink(name)
+            raise
+        return Path(name)
 
     def _file(self, identity: Mapping[str, str]) -> Path:
         digest = hashlib.sha256(_canonical(identity)).hexdigest()
@@ -78,10 +122,19 @@ class EngineCache:
 
     def _read_key(self) -> bytes:
         file = self._folder / _KEY_FILE
+        with contextlib.suppress(FileNotFoundError):
+            self._check(file, stat.S_ISREG)
+            key = _read(file)
+            if len(key) == _KEY_BYTES:
+                return key
+            file.unlink()  # cut by a full disk: what was kept with it is built again
+        made = self._written(secrets.token_bytes(_KEY_BYTES))
         try:
-            _write(file, secrets.token_bytes(_KEY_BYTES))
+            os.link(made, file)  # unlike a renaming, it fails where another process has one by now
         except FileExistsError:
             self._check(file, stat.S_ISREG)
+        finally:
+            made.unlink()
         return _read(file)
 
     def _check(self, path: Path, right_kind: object) -> None:
@@ -108,7 +161,8 @@ def _read(file: Path) -> bytes:
         return stream.read()
 
 
-def _write(file: Path, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with open(os.open(file, flags, mode=0o600), "wb") as stream:
-        stream.write(content)
+def _used_s(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,10 +1,15 @@
 """The engine cache trusts its own files alone."""
 
+import io
 import os
 
 import pytest
 
-from ros2_captioner.backends.tensorrt.engine_cache import EngineCache, default_folder
+from ros2_captioner.backends.tensorrt.engine_cache import (
+    MOST_ENGINES,
+    EngineCache,
+    default_folder,
+)
 from ros2_captioner.errors import BackendError
 
 IDENTITY = {"part": "encoder", "gpu": "Orin", "tensorrt": "10.3.0"}
@@ -84,3 +89,64 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", os.fspath(tmp_path))
     assert default_folder() == tmp_path / ".cache/ros2_captioner/engines"
+
+
+class FullDisk(io.BytesIO):
+    def write(self, content):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_nothing_behind_and_the_next_try_succeeds(folder, monkeypatch):
+    cache = EngineCache(folder)
+    before = sorted(folder.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", lambda *given, **options: FullDisk())
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                cache.store(IDENTITY, b"engine")
+    assert sorted(folder.iterdir()) == before and cache.load(IDENTITY) is None
+    cache.store(IDENTITY, b"engine")
+    assert cache.load(IDENTITY) == b"engine"
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
+def test_a_key_that_is_none_is_made_again(folder, content):
+    EngineCache(folder).store(IDENTITY, b"engine")
+    (folder / "key").write_bytes(content)
+    cache = EngineCache(folder)
+    assert len((folder / "key").read_bytes()) == 32 and cache.load(IDENTITY) is None
+    cache.store(IDENTITY, b"engine")
+    assert EngineCache(folder).load(IDENTITY) == b"engine"
+
+
+def test_two_processes_that_begin_together_share_a_key(folder, monkeypatch):
+    """The other one makes its key between our look and our own."""
+    real = os.link
+
+    def late(source, target):
+        (folder / "key").write_bytes(b"k" * 32)
+        (folder / "key").chmod(0o600)
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    EngineCache(folder).store(IDENTITY, b"engine")
+    monkeypatch.undo()
+    assert (folder / "key").read_bytes() == b"k" * 32
+    assert EngineCache(folder).load(IDENTITY) == b"engine"
+    assert {file.suffix for file in folder.iterdir()} == {"", ".engine"}
+
+
+def test_engines_that_were_not_used_for_long_are_deleted(folder):
+    cache = EngineCache(folder)
+    for age in range(MOST_ENGINES):
+        cache.store({**IDENTITY, "gpu": str(age)}, b"engine")
+        os.utime(cache._file({**IDENTITY, "gpu": str(age)}), (age, age))
+    assert cache.load({**IDENTITY, "gpu": "0"}) == b"engine"  # used now
+    (folder / "partial-old").touch()
+    os.utime(folder / "partial-old", (0, 0))
+    (folder / "partial-new").touch()
+    cache.store(IDENTITY, b"engine")
+    assert cache.load({**IDENTITY, "gpu": "0"}) == b"engine"
+    assert cache.load({**IDENTITY, "gpu": "1"}) is None
+    assert len(list(folder.glob("*.engine"))) == MOST_ENGINES
+    assert [file.name for file in folder.glob("partial-*")] == ["partial-new"]

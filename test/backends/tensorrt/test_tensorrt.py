@@ -61,7 +61,7 @@ def gpu(monkeypatch, tmp_path, runtime):
         for name, value in {
             "check_driver": lambda: None,
             "import_runtime": lambda: runtime,
-            "import_tensorrt": simulated_gpu.tensorrt,
+            "import_tensorrt": lambda: simulated_gpu.tensorrt(runtime),
             "build_engine": build,
         }.items():
             if hasattr(module, name):
@@ -71,6 +71,7 @@ def gpu(monkeypatch, tmp_path, runtime):
     gc.collect()
     assert not runtime.memory, "device memory was not freed"
     assert not runtime.graphs, "graphs were not freed"
+    assert not runtime.streams, "streams were not destroyed"
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +117,107 @@ def test_auto_captions_on_the_cpu_while_engines_are_built(gpu, photograph):
     assert captioner.backend.name == "tensorrt" and not captioner.trouble
 
 
-def test_too_many_pictures_are_left_to_another_backend(gpu, photograph):
+def test_a_build_that_fails_is_told_and_tried_again_later(gpu, photograph, monkeypatch):
+    attempts = []
+
+    def failing(*given):
+        attempts.append(given)
+        raise RuntimeError("builder: out of memory")
+
+    monkeypatch.setattr(tensorrt_backend, "build_engine", failing)
+    captioner = Captioner.load()
+    for _ in range(3):
+        assert captioner.caption([photograph]).captions[0].text
+        captioner._failover._search.join()
+    assert captioner.backend.name == "onnxruntime" and len(attempts) == 1
+    assert (
+        captioner.trouble == "RuntimeError: builder: out of memory; onnxruntime on cpu takes over"
+    )
+
+
+@pytest.mark.parametrize(
+    ("failing", "match"),
+    [
+        ("create_execution_context", "makes no context .*memory full"),
+        ("deserialize_cuda_engine", "does not load .*memory full"),
+        ("cudaMalloc", "cudaMalloc failed: cudaErrorMemoryAllocation"),
+        ("cudaHostAlloc", "cudaHostAlloc failed"),
+        ("cudaStreamCreateWithFlags", "cudaStreamCreateWithFlags failed"),
+        ("cudaGetDeviceProperties", "cudaGetDeviceProperties failed"),
+    ],
+)
+def test_a_full_gpu_is_named_and_another_backend_takes_over(gpu, runtime, failing, match):
+    Captioner.load(backend="tensorrt")
+    runtime.failing.add(failing)
+    with pytest.raises(BackendError, match=match):
+        Captioner.load(backend="tensorrt")
+    captioner = Captioner.load()
+    assert captioner.backend.name == "onnxruntime" and re.search(match, captioner.trouble)
+
+
+@pytest.mark.parametrize(
+    "failing", ["execute_async_v3", "cudaMemcpyAsync", "cudaStreamSynchronize"]
+)
+def test_a_device_that_fails_in_the_middle_is_replaced(gpu, runtime, photograph, failing):
+    Captioner.load(backend="tensorrt")
+    captioner = Captioner.load()
+    assert captioner.backend.name == "tensorrt"
+    expected = captioner.caption([photograph]).captions[0].text
+    runtime.failing.add(failing)
+    assert captioner.caption([photograph]).captions[0].text and expected
+    assert (
+        captioner.backend.name == "onnxruntime" and "tensorrt on cuda failed" in captioner.trouble
+    )
+
+
+def test_an_engine_that_cannot_be_kept_is_used_all_the_same(gpu, photograph, monkeypatch):
+    def full(self, identity, engine):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tensorrt_backend.EngineCache, "store", full)
+    captioner = Captioner.load(backend="tensorrt")
+    assert captioner.caption([photograph]).captions[0].text
+    assert "could not be kept ([Errno 28] No space left on device)" in captioner.trouble
+
+
+def test_more_pictures_than_the_engines_take_are_captioned_in_turn(gpu, reference, photograph):
     captioner = Captioner.load(backend="tensorrt")
     with pytest.raises(BackendError, match="at most 8"):
         captioner.backend.encode(np.zeros((9, 224, 224, 3), np.uint8))
+    frames = [np.roll(photograph, 40 * place, axis=1) for place in range(9)]
+    options = options_with(reference, 1)
+    found = captioner.caption(frames, options).captions
+    expected = [reference.caption([frame], options).captions[0].text for frame in frames]
+    assert [caption.text for caption in found] == expected
+    assert captioner.backend.name == "tensorrt" and not captioner.trouble
+
+
+def test_batches_of_changing_size_keep_their_graphs(gpu, runtime, photograph, reference):
+    captioner, options = Captioner.load(backend="tensorrt"), options_with(reference, 1)
+    for _ in range(2):
+        for batch in (1, 2, 1, 2):
+            captioner.caption([photograph] * batch, options)
+    launched, steps = runtime.launches, []
+    decoder = captioner.backend._decoder
+    plain = decoder._queue
+    decoder._queue = lambda *given: steps.append(given) or plain(*given)
+    for batch in (1, 2, 1, 2):
+        texts = {c.text for c in captioner.caption([photograph] * batch, options).captions}
+    assert texts == {reference.caption([photograph], options).captions[0].text}
+    assert not steps and runtime.launches > launched + 16
+
+
+def test_a_bundle_with_int8_alone_captions_on_the_cpu_of_a_gpu_machine(gpu, bundle_copy):
+    file = bundle_copy / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["variants"]["float16"]
+    file.unlink()
+    file.write_text(json.dumps(manifest))
+    captioner = Captioner.load(bundle_copy)
+    assert captioner.backend.name == "onnxruntime" and captioner.backend.precision == "int8"
+    assert "carries no precision 'float16'" in captioner.reason and not captioner.trouble
+    with pytest.raises(BackendError, match="carries no precision 'float16'"):
+        Captioner.load(bundle_copy, backend="tensorrt")
 
 
 def first_word(captioner, picture):

@@ -1,0 +1,66 @@
+"""Attempts in the background: one at a time, never unseen, never for ever in a row."""
+
+import itertools
+
+import pytest
+
+from ros2_captioner.backends import background
+from ros2_captioner.backends.background import LONGEST_PAUSE_S, Background
+
+
+class Clock:
+    """The time, as it is told."""
+
+    def __init__(self, monkeypatch):
+        self.now_s = 100.0
+        monkeypatch.setattr(background.time, "monotonic", lambda: self.now_s)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+def polled(task):
+    task.poll()
+    task.join()
+    return task.poll()
+
+
+def test_a_result_stays(clock):
+    task = Background(lambda: "found", 10, 0)
+    assert polled(task) == "found" and polled(task) == "found"
+
+
+def test_the_first_attempt_waits_until_it_is_due(clock):
+    task = Background(lambda: "found", 10, first_s=5)
+    assert polled(task) is None
+    clock.now_s += 5
+    assert polled(task) == "found"
+
+
+def test_the_pause_counts_from_the_end_of_an_attempt_and_doubles(clock):
+    begun = []
+
+    def fail():
+        begun.append(clock.now_s)
+        clock.now_s += 300  # a build of five minutes
+        raise OSError("disk full")
+
+    task = Background(fail, 30, 0)
+    for _ in range(1000):
+        polled(task)
+        clock.now_s += 10
+    pauses = [later - earlier - 300 for earlier, later in itertools.pairwise(begun)]
+    assert task.error == "disk full"
+    assert pauses[:4] == [30, 60, 120, 240] and max(pauses) <= LONGEST_PAUSE_S
+    assert len(begun) < 15
+
+
+@pytest.mark.parametrize("error", [OSError("full"), MemoryError(), SystemError("x"), KeyError("k")])
+def test_no_error_is_lost(clock, error):
+    def fail():
+        raise error
+
+    task = Background(fail, 10, 0)
+    assert polled(task) is None and task.error
