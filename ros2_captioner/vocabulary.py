@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,25 +13,66 @@ from ros2_captioner.errors import BundleError
 START, END, UNKNOWN = "<start>", "<end>", "<unk>"
 SPECIAL_TOKENS = (START, END, UNKNOWN)
 
-_CLITIC = re.compile(r"(?<=[a-z])(n't|'s|'re|'ve|'ll|'d|'m)\b")
-_TOKEN = re.compile(r"n't|'[a-z]+|[a-z0-9]+(?:-[a-z0-9]+)*")
+_LETTER, _WORD = r"[^\s\d'_-]", r"[^\s'_-]"  # of the text that _Characters leaves
+_CLITIC = re.compile(rf"(?<={_LETTER})(n't|'s|'re|'ve|'ll|'d|'m)(?![^\s'-])")
+_TOKEN = re.compile(rf"n't|'{_LETTER}+|{_WORD}+(?:-{_WORD}+)*")
+# Chinese and Japanese write no spaces: iteration and length marks, kana, ideographs.
+_UNSPACED = re.compile(
+    "[\u3005-\u3007\u3031-\u3035\u3040-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+
+
+class _Characters(dict[int, str]):
+    """What each character is to the tokeniser, for `str.translate`: itself, a space or nothing."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category[0] in "LMN" or character in "'-_":  # letters, their marks, numbers
+            self[code] = character
+        else:
+            self[code] = "" if category == "Cf" else " "  # joiners and soft hyphens leave no gap
+        return self[code]
+
+
+_CHARACTERS = _Characters(
+    {
+        **dict.fromkeys(map(ord, "\u2019\u02bc\uff07"), "'"),  # curly, modifier and wide apostrophe
+        **dict.fromkeys(map(ord, "\u2010\u2011"), "-"),  # hyphens that are not ASCII's
+        0x200B: " ",  # the zero width space parts words where no space is written
+    }
+)
 
 
 def tokenize(text: str) -> list[str]:
-    """Split a caption into lower-case words without punctuation.
+    """Split a caption into lower-case words without punctuation, in NFC.
 
     Contractions and possessives are split as the Penn Treebank does ("dog's" -> "dog", "'s"),
-    so that generated captions meet the metric's tokeniser unchanged.
+    so that generated captions meet the metric's tokeniser unchanged. Words are runs of letters,
+    marks and digits of any script; each Chinese or Japanese character is a word of its own, as is
+    usual where captions are scored in these languages. Other scripts without spaces, such as Thai,
+    need captions whose words are parted by spaces.
     """
-    return _TOKEN.findall(_CLITIC.sub(r" \1", text.lower()))
+    plain = unicodedata.normalize("NFC", text.lower()).translate(_CHARACTERS)
+    return _TOKEN.findall(_CLITIC.sub(r" \1", space_out(plain)))
+
+
+def space_out(text: str) -> str:
+    """Put spaces around each character of a script that is written without them."""
+    return _UNSPACED.sub(r" \g<0> ", text)
 
 
 def detokenize(words: Iterable[str]) -> str:
-    """Join words to a sentence, gluing clitics ("'s", "n't") to the word before them."""
+    """Join words to a sentence, gluing clitics ("'s", "n't") to the word before them.
+
+    Chinese and Japanese characters follow each other without a space.
+    """
     text = ""
     for word in words:
         glued = word.startswith("'") or word == "n't"
-        text += word if glued or not text else f" {word}"
+        unspaced = bool(text) and _UNSPACED.match(text[-1]) and _UNSPACED.match(word)
+        text += word if glued or unspaced or not text else f" {word}"
     return text
 
 

@@ -1,6 +1,11 @@
 """Words, ids and sentences."""
 
+import re
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ros2_captioner.errors import BundleError
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, detokenize, tokenize
@@ -12,6 +17,59 @@ def test_tokenize_drops_punctuation_and_splits_clitics_as_the_treebank_does():
     text = "The dog's T-shirt isn't \"red\", it's BLUE ."
     expected = ["the", "dog", "'s", "t-shirt", "is", "n't", "red", "it", "'s", "blue"]
     assert tokenize(text) == expected
+
+
+ASCII_CLITIC = re.compile(r"(?<=[a-z])(n't|'s|'re|'ve|'ll|'d|'m)\b")
+ASCII_TOKEN = re.compile(r"n't|'[a-z]+|[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+@given(
+    st.text(st.characters(max_codepoint=127), max_size=40)
+    | st.text(st.sampled_from("nta's- drevl_m1N."), max_size=20)
+)
+def test_ascii_keeps_the_words_that_trained_models_know(text):
+    """Vocabularies of models trained before other scripts were read hold these words."""
+    assert tokenize(text) == ASCII_TOKEN.findall(ASCII_CLITIC.sub(r" \1", text.lower()))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Ein Hund läuft über die Straße.", "ein hund läuft über die straße"),
+        ("Cafe\u0301 and caf\u00e9", "café and café"),
+        ("L\u2019homme n\u2019est pas là", "l 'homme n 'est pas là"),
+        (
+            "the dog\u2019s bone isn\u2019t \u2018red\u2019 or \u201cblue\u201d",
+            "the dog 's bone is n't red or blue",
+        ),
+        ("ein T\u2011Shirt, ein Dampf\u00adschiff", "ein t-shirt ein dampfschiff"),
+        ("Собака бежит по траве", "собака бежит по траве"),
+        ("हिन्दी शब्द।", "हिन्दी शब्द"),
+        ("개가 달린다", "개가 달린다"),
+        ("一只狗在草地上跑。", "一 只 狗 在 草 地 上 跑"),
+        ("犬がボールで遊ぶ", "犬 が ボ ー ル で 遊 ぶ"),
+        ("2匹の犬、iPhoneを見る", "2 匹 の 犬 iphone を 見 る"),
+        ("कुत्ता\u200bदौड़", "कुत्ता दौड़"),
+        ("🐕 — … \u2028", ""),
+    ],
+)
+def test_words_of_any_script(text, words):
+    expected = unicodedata.normalize("NFC", words).split()
+    assert tokenize(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一只狗在草地上跑",
+        "犬がボールで遊ぶ",
+        "ein hund läuft",
+        "l'homme n'est pas là",
+        "a man's dog",
+    ],
+)
+def test_sentences_come_back(text):
+    assert detokenize(tokenize(text)) == text
 
 
 def test_detokenize_glues_clitics():

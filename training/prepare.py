@@ -21,7 +21,7 @@ import numpy as np
 
 from training.config.arguments import at_least_one
 from training.config.settings import ConfigError, DataConfig
-from training.data.captions import CaptionedPicture, build_vocabulary, listed, without_words
+from training.data.captions import CaptionedPicture, frequent_words, listed, without_words
 from training.data.picture_check import Inspected, inspect, same_pictures
 
 _SHOWN = 5  # names of each fault that are printed
@@ -92,12 +92,12 @@ def _prepare(parsed: argparse.Namespace) -> int:
         _unpack(archive, parsed.images)
     findings, splits = Findings(), {}
     for split, file in (("train", parsed.train), ("val", parsed.val)):
-        pictures, listing = listed(file, parsed.images, split)
-        for caption in listing.orphans:
+        pictures, orphans = listed(file, parsed.images, split)
+        for caption in orphans:
             findings.add("caption without a picture", f"{caption!r} in {file.name}")
-        for name in listing.repeated:
-            findings.add("picture listed twice", f"{name} ({split})")
-        splits[split] = _inspected(split, pictures, parsed.min_side, findings)
+        splits[split] = _inspected(
+            split, _joined(split, pictures, findings), parsed.min_side, findings
+        )
     _compare(splits["train"], splits["val"], findings)
     left = {
         split: [_with_words(p) for p, _ in found if (split, p.path) not in findings.unusable]
@@ -141,6 +141,20 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
         raise ConfigError(f"{where}: {error}") from error
     except (zlib.error, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{where}: {error or 'cut short'}; download it again") from error
+
+
+def _joined(
+    split: str, pictures: Sequence[CaptionedPicture], findings: Findings
+) -> list[CaptionedPicture]:
+    """Each picture once, with all that its entries say of it."""
+    joined: dict[Path, CaptionedPicture] = {}
+    for picture in pictures:
+        first = joined.setdefault(picture.path, picture)
+        if first is not picture:
+            findings.add("picture listed twice", f"{picture.path.name} ({split})")
+            more = tuple(text for text in picture.captions if text not in first.captions)
+            joined[picture.path] = dataclasses.replace(first, captions=first.captions + more)
+    return list(joined.values())
 
 
 InspectedSplit = list[tuple[CaptionedPicture, Inspected]]
@@ -192,7 +206,7 @@ def _report(
             f"{captions} captions, shorter side {sides[0]}-{sides[-1]} pixels"
             if sides else f"{split}: {len(splits[split])} pictures listed, none usable"
         )  # fmt: skip
-    words = len(build_vocabulary(left["train"], DataConfig.min_word_count))
+    words = len(frequent_words(left["train"], DataConfig.min_word_count))
     print(f"vocabulary: {words} words that occur {DataConfig.min_word_count} times or more")
     for kind, names in findings.faults.items():
         print(f"{kind}: {len(names)}")

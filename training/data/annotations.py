@@ -20,21 +20,13 @@ class Listing:
     """What a file lists of a split.
 
     Attributes:
-        captions: of each picture, by its path below the folder of pictures, in file order.
+        pictures: path below the folder of pictures, and captions, of each entry in file order;
+            two entries may name one picture.
         orphans: captions of pictures that are not listed.
-        repeated: paths listed more than once; their captions are joined.
     """
 
-    captions: dict[str, list[str]] = field(default_factory=dict)
+    pictures: list[tuple[str, list[str]]] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-
-    def add(self, name: str, captions: list[str]) -> None:
-        """List a picture; of one that is listed already, only further captions are new."""
-        if name in self.captions:
-            self.repeated.append(name)
-        known = self.captions.setdefault(name, [])
-        known += [text for text in captions if text not in known or name not in self.repeated]
 
 
 def read_listing(file: Path, split: str) -> Listing:
@@ -75,7 +67,7 @@ def _from_coco(tree: dict[str, Any], file: Path) -> Listing:
         identifier, name = entry.identifier("id"), entry.file_name("file_name")
         if names.setdefault(identifier, name) != name:
             entry.fault("id", identifier, f"an id of its own, this is that of {names[identifier]}")
-        listing.add(name, captions.get(identifier, []))
+        listing.pictures.append((name, captions.get(identifier, [])))
     listing.orphans = [
         text for identifier, texts in captions.items() if identifier not in names for text in texts
     ]
@@ -96,7 +88,7 @@ def _from_karpathy(tree: dict[str, Any], file: Path, split: str) -> Listing:
             for number, sentence in enumerate(sentences)
         ]
         if _SPLITS[of] == split:
-            listing.add(name, texts)
+            listing.pictures.append((name, texts))
     return listing
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, tokenize
 from training.config.settings import ConfigError, DataConfig
-from training.data.annotations import Listing, read_listing
+from training.data.annotations import read_listing
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read_split(config: DataConfig, split: str) -> list[CaptionedPicture]:
     return pictures
 
 
-def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture], Listing]:
+def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture], list[str]]:
     """What a file lists, whether or not the pictures are there.
 
     Args:
@@ -47,16 +47,14 @@ def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture]
         split: ``train``, ``val``, or ``test`` where the file knows it.
 
     Returns:
-        The pictures in file order, and the listing that they come from.
+        The pictures in file order, and the captions that belong to none of them.
 
     Raises:
         ConfigError: the file is of neither format.
     """
     listing = read_listing(file, split)
-    pictures = [
-        CaptionedPicture(folder / name, tuple(texts)) for name, texts in listing.captions.items()
-    ]
-    return pictures, listing
+    pictures = [CaptionedPicture(folder / name, tuple(texts)) for name, texts in listing.pictures]
+    return pictures, listing.orphans
 
 
 def without_words(captions: Iterable[str]) -> list[str]:
@@ -84,11 +82,25 @@ def _check(pictures: list[CaptionedPicture], file: Path, folder: Path) -> None:
         )
 
 
-def build_vocabulary(pictures: Iterable[CaptionedPicture], min_count: int) -> Vocabulary:
+def frequent_words(pictures: Iterable[CaptionedPicture], min_count: int) -> list[str]:
     """Words that occur at least ``min_count`` times, most frequent first."""
     counts = Counter(
         word for picture in pictures for text in picture.captions for word in tokenize(text)
     )
     kept = [word for word, count in counts.items() if count >= min_count]
-    kept.sort(key=lambda word: (-counts[word], word))
-    return Vocabulary([*SPECIAL_TOKENS, *kept])
+    return sorted(kept, key=lambda word: (-counts[word], word))
+
+
+def build_vocabulary(pictures: Iterable[CaptionedPicture], min_count: int) -> Vocabulary:
+    """The words of captions that occur at least ``min_count`` times, most frequent first.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    words = frequent_words(pictures, min_count)
+    if not words:
+        raise ConfigError(
+            f"no word occurs {min_count} times or more in the training captions; expected words "
+            "to learn: lower data.min_word_count"
+        )
+    return Vocabulary([*SPECIAL_TOKENS, *words])

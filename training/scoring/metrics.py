@@ -14,7 +14,7 @@ from statistics import stdev
 from typing import NamedTuple
 
 from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.vocabulary import tokenize
+from ros2_captioner.vocabulary import space_out, tokenize
 from training.scoring.java import MetricsError, has_java, java_lines, require_java
 
 Tokens = dict[str, list[str]]
@@ -46,12 +46,14 @@ def one_line(text: str) -> str:
 def ptb_tokens(captions: Sequence[Sequence[str]]) -> Tokens:
     """Tokenise with the Penn Treebank tokeniser of pycocoevalcap, which leaves punctuation out.
 
+    Chinese and Japanese characters are words, as in `tokenize`: it would take a sentence for one.
+
     Raises:
         MetricsError: Java is missing or fails, or the tokeniser loses count of the captions.
     """
     from pycocoevalcap.tokenizer import ptbtokenizer
 
-    lines = [one_line(text) for texts in captions for text in texts]
+    lines = [one_line(space_out(text)) for texts in captions for text in texts]
     tokenised = java_lines(
         ["-cp", ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR,
          "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"],

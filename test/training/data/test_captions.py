@@ -61,3 +61,5 @@ def test_vocabulary_keeps_frequent_words_most_frequent_first(tmp_path):
     pictures = read_split(write(tmp_path, COCO), "train")
     assert build_vocabulary(pictures, 1).words[3:] == ("two", "one")
     assert build_vocabulary(pictures, 2).words[3:] == ("two",)
+    with pytest.raises(ConfigError, match="no word occurs 3 times"):
+        build_vocabulary(pictures, 3)
