@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from training.optimisation.run import EPOCH_FILES, load_run
+from training.optimisation.run import COMMIT, CONFIG, EPOCH_FILES, VOCABULARY, load_run
 
 
 def main() -> int:
@@ -66,7 +66,7 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         load_checkpoint(file, run.model)
         averaged.update_parameters(run.model)
     output.mkdir(parents=True)
-    for name in ("config.json", "vocabulary.json", "commit.txt"):
+    for name in (CONFIG, VOCABULARY, COMMIT):
         shutil.copy(folder / name, output / name)
     longest = max(map(read_progress, files), key=lambda progress: len(progress.history))
     save_checkpoint(output / "best.safetensors", averaged.module, longest)

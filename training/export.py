@@ -8,22 +8,26 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
+import json
 import shutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.bundle import VOCABULARY
+from ros2_captioner.bundle import MANIFEST, VOCABULARY
+from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import CaptionerError
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
+from training.bundle.model_card import CARD
 from training.bundle.quantise import quantise_decoder, quantise_encoder
 from training.config.arguments import at_least_one
 from training.config.settings import ConfigError
@@ -96,12 +100,49 @@ def export(
     """Write the bundle beside ``output``, prove it, then put it in place.
 
     Raises:
-        ConfigError: no run, or the float32 graphs do not caption as torch does.
+        ConfigError: ``output`` holds something else than a bundle, there is no run, or the float32
+            graphs do not caption as torch does.
     """
+    refuse_to_replace(output)
     run = load_run(run_folder)
-    work = output.with_name(output.name + ".partial")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
+        work = Path(temporary) / output.name
+        work.mkdir()
+        _write_bundle(run, work, precisions, calibration, proof)
+        if output.exists():
+            shutil.rmtree(output)
+        work.rename(output)
+    size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
+    print(f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output}")
+
+
+def refuse_to_replace(output: Path) -> None:
+    """Only an old bundle, with nothing else in it, or an empty folder may be replaced.
+
+    Raises:
+        ConfigError: ``output`` is anything else.
+    """
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    try:
+        manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
+        expected = {MANIFEST, signature_file(output / MANIFEST).name, CARD, *manifest["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        expected = set()
+    found = {path.name for path in output.iterdir()} if output.is_dir() else {output.name}
+    others = sorted(found - expected)
+    if others:
+        raise ConfigError(
+            f"{output} is no bundle alone: found {others[0]!r} there; expected a new folder, or a "
+            "bundle to replace: choose another --output"
+        )
+
+
+def _write_bundle(
+    run: Run, work: Path, precisions: Sequence[str], calibration: int, proof: int
+) -> None:
+    """Write and prove a bundle in an empty folder."""
     (work / VOCABULARY).write_text(run.vocabulary.to_json(), encoding="utf-8")
     decoding = run.config.validation.decoding
     # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
@@ -117,10 +158,6 @@ def export(
             (work / file).unlink()
             del manifest["files"][file]
         write_manifest(work, manifest)
-    shutil.rmtree(output, ignore_errors=True)
-    work.rename(output)
-    size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
-    print(f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output}")
 
 
 def _file_names(precision: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel
 from training.optimisation.checkpoint import Progress, save_checkpoint
-from training.optimisation.run import COMMIT, blank_model
+from training.optimisation.run import COMMIT, CONFIG, VOCABULARY, blank_model, write_config
 
 _PREFERRED = ("float32", "float16")
 
@@ -66,8 +65,11 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     model = restored_model(bundle, config.model)
     output.mkdir(parents=True)
     training = bundle.manifest["training"]
-    (output / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
-    (output / "vocabulary.json").write_text(bundle.vocabulary.to_json(), encoding="utf-8")
+    # Which weights the bundle's encoder started from, its config cannot know.
+    start = training.get("encoder_weights", config.model.encoder_weights)
+    own = dataclasses.replace(config.model, encoder_weights=start)
+    write_config(output / CONFIG, dataclasses.replace(config, model=own))
+    (output / VOCABULARY).write_text(bundle.vocabulary.to_json(), encoding="utf-8")
     (output / COMMIT).write_text(training["commit"], encoding="utf-8")
     save_checkpoint(output / "best.safetensors", model, Progress(history=training["history"]))
 

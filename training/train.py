@@ -6,8 +6,6 @@ python -m training.train --config training/configs/flickr8k.yaml --output runs/f
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,8 @@ from tqdm import tqdm
 
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import load_config
 from training.config.settings import ConfigError, TrainConfig
 from training.data.captions import build_vocabulary, read_split
@@ -30,7 +30,19 @@ from training.optimisation.checkpoint import (
     save_checkpoint,
 )
 from training.optimisation.logbook import Logbook
-from training.optimisation.run import COMMIT, EPOCH_FILES, current_commit, epoch_file, load_run
+from training.optimisation.run import (
+    COMMIT,
+    CONFIG,
+    EPOCH_FILES,
+    VOCABULARY,
+    current_commit,
+    differences,
+    epoch_file,
+    inherited,
+    load_run,
+    read_config,
+    write_config,
+)
 from training.optimisation.stages import STAGES, Splits, Stage
 from training.scoring.decode import search_batches
 from training.scoring.metrics import plain_tokens, score_tokens
@@ -45,7 +57,7 @@ def main() -> int:
         config = load_config(arguments.config, arguments.set)
         with distributed.processes(arguments.device) as device:
             train(config, arguments.output, device)
-    except ConfigError as error:
+    except (ConfigError, CaptionerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -91,12 +103,15 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
         The final progress, with one entry of metrics an epoch.
 
     Raises:
-        ConfigError: bad data or weights, or the folder holds a run with another config.
+        ConfigError: bad data or weights, or the folder holds a run with another config; it is
+            this run's when the first epoch begins, not before.
+        CaptionerError: a picture cannot be read.
     """
-    with distributed.first_before_others():
-        _claim(output, config)
     train_pictures = read_split(config.data, "train")
     earlier = load_run(Path(config.start_from)) if config.start_from else None
+    if earlier:
+        config = inherited(config, earlier.config)
+    _refuse_another_run(output, config)
     vocabulary = (
         earlier.vocabulary
         if earlier
@@ -104,14 +119,17 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     )
     splits = Splits(train_pictures, read_split(config.data, "val"), vocabulary)
     torch.manual_seed(config.seed)
-    model = earlier.model if earlier else build_model(config.model, len(vocabulary))
+    model = (
+        build_model(config.model, len(vocabulary))
+        if earlier is None
+        else earlier.model_for(config.model)
+    )
     model.to(device)
 
     last = output / "last.safetensors"
     before = earlier.progress.history if earlier else []
     progress = read_progress(last) if last.is_file() else Progress(history=before)
     if distributed.rank() == 0:
-        (output / "vocabulary.json").write_text(vocabulary.to_json(), encoding="utf-8")
         print(
             f"{len(splits.train)} training and {len(splits.val)} validation pictures, "
             f"{len(vocabulary)} words"
@@ -129,6 +147,8 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
             stage = Stage(name, config, model, splits, output.parent / "cache")
             if stage_epoch:
                 load_training_state(last, stage.state)
+        if distributed.rank() == 0:
+            _claim(output, config, vocabulary)
         progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
         if distributed.rank() == 0:
             if progress.history[-1]["CIDEr"] >= progress.best_cider:
@@ -164,18 +184,27 @@ def _plan(config: TrainConfig) -> list[tuple[str, int]]:
     return [(name, epoch) for name in STAGES for epoch in range(getattr(config, name).epochs)]
 
 
-def _claim(output: Path, config: TrainConfig) -> None:
-    """Write the run's config, or refuse to mix two configs in one folder."""
-    output.mkdir(parents=True, exist_ok=True)
-    file = output / "config.json"
-    text = json.dumps(dataclasses.asdict(config), indent=2)
-    if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{output} holds a run with another config; choose another --output, or delete it"
-        )
+def _refuse_another_run(output: Path, config: TrainConfig) -> None:
+    """Refuse to mix two configs in one folder."""
+    file = output / CONFIG
     if not file.is_file():
-        (output / COMMIT).write_text(current_commit(), encoding="utf-8")
-    file.write_text(text, encoding="utf-8")
+        return
+    different = differences(read_config(file), config)
+    if different:
+        raise ConfigError(
+            f"{output} holds a run with another config ({'; '.join(different[:3])}); choose "
+            "another --output, or delete it"
+        )
+
+
+def _claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
+    """Make the folder this run's, unless it is already."""
+    if (output / CONFIG).is_file():
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    (output / COMMIT).write_text(current_commit(), encoding="utf-8")
+    (output / VOCABULARY).write_text(vocabulary.to_json(), encoding="utf-8")
+    write_config(output / CONFIG, config)
 
 
 def _epoch(
@@ -186,6 +215,7 @@ def _epoch(
     entry = {
         "epoch": len(progress.history) + 1,
         "stage": stage.name,
+        "encoder_stages": stage.settings.encoder_stages,
         stage.objective.name: shown,
         **scores,
     }

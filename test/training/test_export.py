@@ -10,8 +10,9 @@ from tiny import FLICKR8K, ROOT
 from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BundleError
+from training.config.settings import ConfigError
 from training.data.captions import read_split
-from training.export import export
+from training.export import export, refuse_to_replace
 from training.scoring.bundle_captions import caption_pictures
 from training.train import train
 
@@ -86,3 +87,33 @@ def test_the_run_time_refuses_weights_in_another_file(tmp_path):
         bundle.graph("int8", "decoder")
     onnx.save_model(onnx.load(DEFAULT_BUNDLE / "decoder.int8.onnx"), file)
     assert bundle.graph("int8", "decoder") == file
+
+
+@pytest.fixture
+def old_bundle(tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for name in ("encoder.onnx", "README.md"):
+        (folder / name).touch()
+    (folder / "manifest.json").write_text(json.dumps({"files": {"encoder.onnx": {}}}))
+    return folder
+
+
+def test_a_bundle_an_empty_folder_and_a_new_name_may_be_replaced(old_bundle, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (old_bundle, tmp_path / "empty", tmp_path / "new"):
+        refuse_to_replace(folder)
+
+
+def test_nothing_else_is_ever_deleted(old_bundle, tmp_path):
+    (old_bundle / "notes.txt").touch()
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").touch()
+    (home / "manifest.json").write_text("{}")
+    for target, found in (
+        (old_bundle, "notes.txt"), (home, "manifest.json"), (home / "thesis.tex", "thesis.tex")
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=f"is no bundle alone: found '{found}'"):
+            export(tmp_path / "run", target, ["float32"], 1, 1)
+        assert target.exists()

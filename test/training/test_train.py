@@ -19,8 +19,11 @@ from tiny import COLOURS, captions_of
 from torch.amp.grad_scaler import GradScaler
 
 from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.images.files import read_image
 from training.config.settings import ConfigError
 from training.data.captions import read_split
+from training.export import export
 from training.optimisation.checkpoint import read_progress
 from training.optimisation.run import load_run
 from training.scoring.decode import decode_batches, prepared_pictures
@@ -53,9 +56,43 @@ def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
         assert text in captions_of(colour)
 
 
+COLOURS_ELSEWHERE = {
+    "red": ("Ein rotes Quadrat läuft über die Straße.", "赤い四角がある。"),
+    "green": ("Ein grünes Quadrat hört auf.", "緑の四角がある。"),
+    "blue": ("Ein blaues Quadrat fällt.", "青い四角がある。"),
+    "white": ("Ein weißes Quadrat schläft.", "白い四角がある。"),
+}
+
+
+@pytest.mark.parametrize("language", [0, 1], ids=["german", "japanese"])
+def test_other_languages_are_learnt_and_spoken_by_the_run_time(
+    tiny_config, tiny_data, tmp_path, language
+):
+    captions = {colour: texts[language] for colour, texts in COLOURS_ELSEWHERE.items()}
+    tree = {
+        "images": [{"id": i, "file_name": f"{name}.png"} for i, name in enumerate(captions)],
+        "annotations": [{"image_id": i, "caption": t} for i, t in enumerate(captions.values())],
+    }
+    file = tmp_path / "captions.json"
+    file.write_text(json.dumps(tree, ensure_ascii=False), "utf-16")
+    config = tiny_config(
+        frozen={"epochs": 4, "decoder_lr": 5e-3},
+        finetune={"epochs": 0},
+        optim={"label_smoothing": 0.0},
+    )
+    often = repeated(file, 20, tmp_path / "often.json")
+    data = dataclasses.replace(config.data, captions_train=str(often), captions_val=str(file))
+    train(dataclasses.replace(config, data=data), tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
+    captioner = Captioner.load(tmp_path / "bundle", device="cpu")
+    frames = [read_image(tiny_data / f"{colour}.png") for colour in captions]
+    spoken = [caption.text for caption in captioner.caption(frames).captions]
+    assert spoken == [text.lower().rstrip(".。") for text in captions.values()]
+
+
 def repeated(captions, times, file):
     """Write COCO captions in which every picture comes so many times, under another id each."""
-    data = json.loads(captions.read_text())
+    data = json.loads(captions.read_bytes())
     count = len(data["images"])
     file.write_text(
         json.dumps(
@@ -212,13 +249,16 @@ def test_seed_reproduces_and_another_seed_differs(tiny_config, tmp_path):
 
 def test_a_folder_keeps_one_config(tiny_config, tmp_path):
     train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
-    with pytest.raises(ConfigError, match="another config"):
+    with pytest.raises(ConfigError, match=r"another config \(finetune.batch: 2 there, 1 here\)"):
         train(tiny_config(finetune={"epochs": 0, "batch": 1}), tmp_path / "run")
 
 
-def test_missing_run_says_what_to_type(tmp_path):
-    with pytest.raises(ConfigError, match=r"training\.train"):
-        load_run(tmp_path)
+def test_a_run_that_never_began_leaves_its_folder_free(tiny_config, tmp_path):
+    config = tiny_config(finetune={"epochs": 0})
+    wrong = dataclasses.replace(config.data, captions_train="/nowhere/captions.json")
+    with pytest.raises(ConfigError, match="nowhere"):
+        train(dataclasses.replace(config, data=wrong), tmp_path / "run")
+    assert train(config, tmp_path / "run").history[0]["encoder_stages"] == 0
 
 
 @pytest.mark.parametrize("tool", ["train", "evaluate", "export", "average"])

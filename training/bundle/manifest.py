@@ -88,6 +88,7 @@ def _training_record(run: Run) -> dict[str, Any]:
         "commit": run.commit,
         "seed": config.seed,
         "start_from": config.start_from,
+        "encoder_weights": Path(config.model.encoder_weights).name,
         "stages": {name: settings for name, settings in stages.items() if settings["epochs"]},
         "optim": dataclasses.asdict(config.optim),
         "history": run.progress.history,

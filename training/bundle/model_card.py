@@ -24,7 +24,7 @@ Input: one RGB picture, squashed to {side}x{side}. Output: one English sentence.
 
 ## Data and licence
 Trained on the training split of {training["data"]}: {training["licence"]}.
-The encoder started from weights trained on ImageNet. Check that these terms suit your use.
+{_start(training)} Check that these terms suit your use.
 
 ## Training
 With `training.train` at commit {training["commit"][:12]} and seed {training["seed"]}:
@@ -49,23 +49,47 @@ _DECODERS = {
     "soft_attention_lstm": "a soft attention LSTM decoder (Xu et al. 2015)",
 }
 _WHAT = {
-    "frozen": "of the decoder with cross-entropy",
-    "finetune": "of encoder and decoder with cross-entropy",
-    "self_critical": "of self-critical training on CIDEr-D",
+    "frozen": "{} with cross-entropy",
+    "finetune": "{} with cross-entropy",
+    "self_critical": " of self-critical training{} on CIDEr-D",
 }
+_ALL = 4  # stages of a ResNet
+
+
+def _start(training: Mapping[str, Any]) -> str:
+    weights = training.get("encoder_weights", "weights trained on ImageNet")
+    named = {"random": "random weights", "torchvision": "torchvision's ImageNet weights"}
+    return f"The encoder started from {named.get(weights, weights)}."
 
 
 def _encoder_training(history: Sequence[Mapping[str, Any]]) -> str:
-    tuned = any(entry["stage"] == "finetune" for entry in history)
+    tuned = any(_encoder_stages(entry) for entry in history)
     return "fine-tuned" if tuned else "as its start weights left it"
+
+
+def _encoder_stages(entry: Mapping[str, Any]) -> int | None:
+    """How many of the encoder's four stages an epoch trained; None if its run did not tell."""
+    assumed = {"frozen": 0, "finetune": _ALL}.get(entry["stage"])
+    told: int | None = entry.get("encoder_stages", assumed)
+    return told
 
 
 def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
     """The stages of all epochs that led to the model, in words."""
-    stages = Counter(entry["stage"] for entry in history)
+    stages = Counter((entry["stage"], _encoder_stages(entry)) for entry in history)
     return ",\nthen ".join(
-        f"{count} epoch{'s' if count > 1 else ''} {_WHAT[stage]}" for stage, count in stages.items()
+        f"{count} epoch{'s' if count > 1 else ''}{_WHAT[stage].format(_trained(encoder))}"
+        for (stage, encoder), count in stages.items()
     )
+
+
+def _trained(encoder_stages: int | None) -> str:
+    if encoder_stages is None:
+        return ""
+    if encoder_stages in (0, _ALL):
+        return " of encoder and decoder" if encoder_stages else " of the decoder"
+    last = "last stage" if encoder_stages == 1 else f"last {encoder_stages} stages"
+    return f" of the decoder and the encoder's {last}"
 
 
 def _failures(failures: Sequence[Mapping[str, str]]) -> str:

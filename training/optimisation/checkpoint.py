@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
@@ -125,9 +125,14 @@ def read_progress(path: Path) -> Progress:
 
 
 def _read_header(path: Path) -> dict[str, str]:
-    with safe_open(path, framework="pt") as file:
-        header: dict[str, str] = file.metadata()
-        return header
+    try:
+        with safe_open(path, framework="pt") as file:
+            header: dict[str, str] | None = file.metadata()
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"cannot read {path}: {error}; expected a whole checkpoint") from error
+    if header is None or "progress" not in header:
+        raise ConfigError(f"{path} is no checkpoint; expected a file that training.train wrote")
+    return header
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

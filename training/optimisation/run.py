@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ros2_captioner.errors import BundleError
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import config_from_dict
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel, build_model
 from training.optimisation.checkpoint import Progress, load_checkpoint
 
-COMMIT = "commit.txt"
+CONFIG, VOCABULARY, COMMIT = "config.json", "vocabulary.json", "commit.txt"
 EPOCH_FILES = "epoch-*.safetensors"
 
 
@@ -41,6 +44,12 @@ class Run:
     progress: Progress
     commit: str
 
+    def model_for(self, config: ModelConfig) -> CaptionModel:
+        """The model with the dropout of another config, see `inherited`."""
+        model = blank_model(config, self.vocabulary)
+        model.load_state_dict(self.model.state_dict())
+        return model
+
 
 def load_run(folder: Path) -> Run:
     """Load the best checkpoint of a run.
@@ -48,18 +57,77 @@ def load_run(folder: Path) -> Run:
     Raises:
         ConfigError: the folder holds no finished epoch.
     """
-    file = folder / "config.json"
+    file = folder / CONFIG
     if not file.is_file():
         raise ConfigError(
             f"no run in {folder}: {file.name} is missing; expected a folder that "
             "python -m training.train --output wrote"
         )
-    config = config_from_dict(json.loads(file.read_text(encoding="utf-8")))
-    vocabulary = Vocabulary.read(folder / "vocabulary.json")
+    config = read_config(file)
+    try:
+        vocabulary = Vocabulary.read(folder / VOCABULARY)
+        commit = (folder / COMMIT).read_text(encoding="utf-8")
+    except (BundleError, OSError, ValueError) as error:
+        raise ConfigError(f"no whole run in {folder}: {error}") from error
     model = blank_model(config.model, vocabulary)
     progress = load_checkpoint(folder / "best.safetensors", model)
-    commit = (folder / COMMIT).read_text(encoding="utf-8")
     return Run(config, vocabulary, model.eval(), progress, commit)
+
+
+def read_config(file: Path) -> TrainConfig:
+    """A run's config.
+
+    Raises:
+        ConfigError: the file is no config of this version.
+    """
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+    try:
+        return config_from_dict(tree)
+    except ConfigError as error:
+        raise ConfigError(f"{file} is no config of this version: {error}") from error
+
+
+def write_config(file: Path, config: TrainConfig) -> None:
+    """Write a run's config, whole or not at all."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(dataclasses.asdict(config), indent=2), encoding="utf-8")
+    os.replace(partial, file)
+
+
+def inherited(config: TrainConfig, earlier: TrainConfig) -> TrainConfig:
+    """The config of a run that starts from an earlier one, with that one's start weights.
+
+    Raises:
+        ConfigError: the two are of different architectures.
+    """
+    own, its = config.model, earlier.model
+    found = [
+        fault
+        for fault in differences(its, own, "model.")
+        if not fault.split(":")[0].endswith(("dropout", "encoder_weights"))
+    ]
+    if found:
+        raise ConfigError(
+            f"{config.start_from} is of another architecture ({'; '.join(found)}); expected the "
+            "model section of its config"
+        )
+    model = dataclasses.replace(own, encoder_weights=its.encoder_weights)
+    return dataclasses.replace(config, model=model)
+
+
+def differences(one: Any, other: Any, where: str = "") -> list[str]:
+    """The values in which two configs, or sections of them, differ."""
+    found = []
+    for item in dataclasses.fields(one):
+        pair = getattr(one, item.name), getattr(other, item.name)
+        if dataclasses.is_dataclass(pair[0]):
+            found += differences(*pair, f"{where}{item.name}.")
+        elif pair[0] != pair[1]:
+            found.append(f"{where}{item.name}: {pair[0]!r} there, {pair[1]!r} here")
+    return found
 
 
 def blank_model(config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:

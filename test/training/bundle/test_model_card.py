@@ -25,6 +25,36 @@ def test_a_frozen_encoder_is_not_called_fine_tuned(manifest):
     assert "1 epoch of the decoder with cross-entropy." in card
 
 
+@pytest.mark.parametrize(
+    ("stage", "encoder_stages", "said"),
+    [
+        ("finetune", 0, "2 epochs of the decoder with cross-entropy"),
+        ("finetune", 1, "2 epochs of the decoder and the encoder's last stage with cross-entropy"),
+        ("finetune", 4, "2 epochs of encoder and decoder with cross-entropy"),
+        ("self_critical", 0, "2 epochs of self-critical training of the decoder on CIDEr-D"),
+        ("self_critical", 3, "training of the decoder and the encoder's last 3 stages on CIDEr-D"),
+    ],
+)
+def test_what_a_stage_trained_is_said_as_the_history_has_it(manifest, stage, encoder_stages, said):
+    manifest["training"]["history"] = 2 * [{"stage": stage, "encoder_stages": encoder_stages}]
+    card = model_card(manifest)
+    assert said in card
+    assert ("encoder, fine-tuned, and" in card) == (encoder_stages > 0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("random", "random weights"),
+        ("torchvision", "torchvision's ImageNet weights"),
+        ("resnet50_v1.safetensors", "resnet50_v1.safetensors"),
+    ],
+)
+def test_start_weights_are_named(manifest, weights, said):
+    manifest["training"]["encoder_weights"] = weights
+    assert f"The encoder started from {said}." in model_card(manifest)
+
+
 def test_scores_are_said_to_be_missing_until_they_are_measured(manifest):
     card = model_card(manifest | {"metrics": {}, "failures": []})
     assert "Not measured yet; type: python -m training.evaluate" in card

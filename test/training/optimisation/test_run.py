@@ -1,0 +1,91 @@
+"""Run folders: what they hold, what a run that starts from another takes over."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
+from training.config.settings import ConfigError
+from training.optimisation.checkpoint import Progress, save_checkpoint
+from training.optimisation.run import (
+    COMMIT,
+    CONFIG,
+    VOCABULARY,
+    blank_model,
+    differences,
+    inherited,
+    load_run,
+    read_config,
+    write_config,
+)
+
+
+@pytest.fixture
+def folder(tiny_config, tmp_path):
+    """A run folder with a model that learnt nothing."""
+    config, vocabulary = tiny_config(), Vocabulary([*SPECIAL_TOKENS, "a"])
+    write_config(tmp_path / CONFIG, config)
+    (tmp_path / VOCABULARY).write_text(vocabulary.to_json())
+    (tmp_path / COMMIT).write_text("unknown")
+    save_checkpoint(
+        tmp_path / "best.safetensors", blank_model(config.model, vocabulary), Progress(3)
+    )
+    return tmp_path
+
+
+def with_model(config, **changes):
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, **changes))
+
+
+def test_a_config_comes_back(tiny_config, tmp_path):
+    config = tiny_config()
+    write_config(tmp_path / CONFIG, config)
+    assert read_config(tmp_path / CONFIG) == config
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x", "speed": 1}'])
+def test_what_is_no_config_is_named(tmp_path, text):
+    (tmp_path / CONFIG).write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        read_config(tmp_path / CONFIG)
+
+
+def test_no_run_says_what_to_type(tmp_path):
+    with pytest.raises(ConfigError, match=r"training\.train"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("file", [VOCABULARY, COMMIT, "best.safetensors"])
+def test_a_run_of_which_a_file_is_missing_or_cut_is_named(folder, file):
+    assert load_run(folder).progress.epochs_done == 3
+    whole = (folder / file).read_bytes()
+    if file != COMMIT:
+        (folder / file).write_bytes(whole[:6])
+        with pytest.raises(ConfigError, match=file):
+            load_run(folder)
+    (folder / file).unlink()
+    with pytest.raises(ConfigError, match=file):
+        load_run(folder)
+
+
+def test_differences_name_the_section_and_both_values(tiny_config):
+    one, other = tiny_config(), tiny_config(optim={"samples": 7})
+    assert differences(one, one) == []
+    assert differences(one, other) == ["optim.samples: 5 there, 7 here"]
+
+
+def test_start_weights_are_those_of_the_first_run(tiny_config):
+    earlier = with_model(tiny_config(), encoder_weights="weights.safetensors")
+    assert inherited(tiny_config(), earlier).model.encoder_weights == "weights.safetensors"
+
+
+def test_another_architecture_is_refused_and_another_dropout_taken(tiny_config, folder):
+    earlier = load_run(folder)
+    with pytest.raises(ConfigError, match=r"architecture \(model.hidden: 48 there, 64 here\)"):
+        inherited(with_model(tiny_config(), hidden=64), earlier.config)
+    config = inherited(with_model(tiny_config(), dropout=0.3), earlier.config)
+    model = earlier.model_for(config.model)
+    assert model.decoder.dropout.p == 0.3
+    for name, tensor in earlier.model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor)
