@@ -85,6 +85,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"caption = {NAME}.tools.commands:caption",
+            f"caption_bag = {NAME}.tools.commands:caption_bag",
             f"captioner_node = {NAME}.ros.executables:captioner_node",
             f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
             f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +36,11 @@ class ImageBag:
         topics: to be read; empty reads all image topics.
 
     Attributes:
+        path: of the folder, as given.
         types: ROS type by topic.
+        messages_total: of the topics.
+        start_ns: time of the recording's first message, nanoseconds.
+        end_ns: of its last.
 
     Raises:
         OptionsError: rosbags is not installed, the folder is no bag, or it lacks a topic.
@@ -43,22 +48,25 @@ class ImageBag:
 
     def __init__(self, folder: str, topics: Sequence[str] = ()) -> None:
         try:
-            from rosbags.rosbag2 import Reader, ReaderError
+            from rosbags.rosbag2 import Reader
         except ImportError as error:
             raise OptionsError(
                 "bags are read with rosbags, which is not installed; type: pip install rosbags"
             ) from error
+        self.path = folder
         self._open: Callable[[], Any] = lambda: Reader(Path(folder))
         try:
             with self._open() as reader:
-                found = {
-                    (connection.topic, connection.msgtype) for connection in reader.connections
-                }
-        except (ReaderError, OSError) as error:
+                counts: Counter[tuple[str, str]] = Counter()
+                for each in reader.connections:
+                    counts[each.topic, each.msgtype] += each.msgcount
+                self.start_ns, self.end_ns = reader.start_time, reader.end_time - 1
+        except Exception as error:  # of any kind, for a file that is cut or encrypted
             raise OptionsError(
                 f"bag is {folder!r}: {error}; expected a rosbag2 folder with metadata.yaml and its "
                 "mcap or sqlite3 files"
             ) from error
+        found = set(counts)
         images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
         missing = sorted(set(topics) - set(images))
         if missing or not images:
@@ -69,12 +77,26 @@ class ImageBag:
         self.types = {
             topic: kind for topic, kind in images.items() if not topics or topic in topics
         }
+        self.messages_total = sum(counts[item] for item in self.types.items())
 
     def messages(self) -> Iterator[Recorded]:
-        """All messages of the topics in the order of their recording."""
+        """All messages of the topics in the order of their recording.
+
+        Raises:
+            OptionsError: the bag cannot be read to its end.
+        """
         with self._open() as reader:
             wanted = [c for c in reader.connections if c.topic in self.types]
-            for connection, time_ns, cdr in reader.messages(wanted):
+            messages = reader.messages(wanted)
+            while True:
+                try:
+                    connection, time_ns, cdr = next(messages)
+                except StopIteration:
+                    return
+                except Exception as error:  # of any kind, where a file is damaged inside
+                    raise OptionsError(
+                        f"{self.path} is damaged and cannot be read to its end: {error}"
+                    ) from error
                 yield Recorded(connection.topic, time_ns, bytes(cdr))
 
 

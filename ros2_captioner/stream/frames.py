@@ -46,3 +46,9 @@ class CaptionedFrame:
     timing: Timing
     settings: NodeSettings
     frame_age_s: float
+
+
+def camera_namespace(topic: str) -> str:
+    """The namespace of an image topic: ``/front/image_raw/compressed`` is of ``/front``."""
+    parts = topic.removesuffix("/compressed").rsplit("/", 1)
+    return parts[0] or topic

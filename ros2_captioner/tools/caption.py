@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
@@ -23,6 +22,7 @@ from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import read_image, write_image
 from ros2_captioner.options import declarations
+from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
 
 Frame = NDArray[np.uint8]
 _BATCH = 8
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 1 if some images could not be captioned, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
-    captioner = Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
+    captioner = load_captioner(parsed)
     defaults = captioner.default_options()
     options = dataclasses.replace(defaults, **_changes(parsed, defaults.beam_width))
     return _caption_all(captioner, options, parsed)
@@ -60,10 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--explain", metavar="OUT.png", help="draw the attention of every word of every image"
     )
-    parser.add_argument("--model", default="", help="bundle directory (default: shipped model)")
-    parser.add_argument("--backend", default="auto", choices=BACKENDS)
-    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
-    parser.add_argument("--device", default="auto", choices=DEVICES)
+    add_model_arguments(parser)
     return parser
 
 

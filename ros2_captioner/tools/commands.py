@@ -10,6 +10,11 @@ def caption() -> int:
     return run_command("ros2_captioner.tools.caption")
 
 
+def caption_bag() -> int:
+    """``caption_bag``."""
+    return run_command("ros2_captioner.tools.caption_bag")
+
+
 def captioner_bundle() -> int:
     """``captioner_bundle``."""
     return run_command("ros2_captioner.tools.bundle")

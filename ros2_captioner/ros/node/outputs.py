@@ -18,7 +18,7 @@ from ros2_captioner.overlay import draw_caption
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
 from ros2_captioner.ros.node.qos import overriding_options
 from ros2_captioner.stream.detail import detail_json
-from ros2_captioner.stream.frames import CaptionedFrame
+from ros2_captioner.stream.frames import CaptionedFrame, camera_namespace
 
 
 class Outputs:
@@ -79,12 +79,6 @@ class Outputs:
         )
         self._publishers.append(publisher)
         return publisher
-
-
-def camera_namespace(topic: str) -> str:
-    """The namespace of an image topic: ``/front/image_raw/compressed`` is of ``/front``."""
-    parts = topic.removesuffix("/compressed").rsplit("/", 1)
-    return parts[0] or topic
 
 
 def _overlay(picture: NDArray[np.uint8], caption: Caption, attention: bool) -> NDArray[np.uint8]:

@@ -1,0 +1,138 @@
+"""A new bag: the recording as it is, and the captions beside it."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.journal import Moment
+from ros2_captioner.stream.frames import camera_namespace
+
+_STRING = "std_msgs/msg/String"
+_UNKNOWN_DIGEST = f"RIHS01_{'0' * 64}"  # old bags have none, and rosbags wants one
+_Message = tuple[int, Any, Any]  # time in nanoseconds, connection of the new bag, CDR bytes
+
+
+def caption_topics(camera: str) -> tuple[str, str]:
+    """The topics of the sentence and of the detail of an image topic."""
+    sentence = f"{camera_namespace(camera)}/scene_caption"
+    return sentence, f"{sentence}/detail"
+
+
+class CaptionedBag:
+    """Copies a recording and adds captions at the times of their frames.
+
+    Messages keep their bytes and times, topics their QoS and type, the bag its storage format and
+    compression.
+
+    Args:
+        source: folder of the bag, or one of its files.
+        cameras: whose captions are added.
+
+    Raises:
+        OptionsError: the bag already has a topic of that name.
+    """
+
+    def __init__(self, source: Path, cameras: Sequence[str]) -> None:
+        from rosbags.rosbag2 import Reader
+        from rosbags.typesys import Stores, get_typestore
+
+        self._reader = Reader(source)
+        self._store = get_typestore(Stores.LATEST)
+        self._topics = {camera: caption_topics(camera) for camera in cameras}
+        with self._reader as reader:
+            there = {connection.topic for connection in reader.connections}
+        if taken := sorted(there & {topic for pair in self._topics.values() for topic in pair}):
+            raise OptionsError(
+                f"{source} already has captions on {taken}; caption the recording that it was "
+                "made from, other --topics, or add --format jsonl"
+            )
+
+    def write(self, target: Path, moments: Iterable[Moment]) -> None:
+        """Write the new bag.
+
+        Args:
+            target: a folder that is not there yet.
+            moments: in the order of their times.
+
+        Raises:
+            OptionsError: the recording cannot be read to its end.
+        """
+        from rosbags.rosbag2 import CompressionFormat, ReaderError, Writer
+
+        with self._reader as reader:
+            storage, compression = _kept_format(reader)
+            writer = Writer(target, version=9, storage_plugin=storage)
+            writer.set_compression(compression, CompressionFormat.ZSTD)
+            try:
+                with writer:
+                    originals = self._originals(reader, writer)
+                    captions = self._captions(writer, moments)
+                    for time_ns, connection, cdr in heapq.merge(originals, captions, key=_time):
+                        writer.write(connection, time_ns, cdr)
+            except ReaderError as error:
+                raise OptionsError(
+                    f"{reader.path} cannot be copied to its end: {error}; add --format jsonl for "
+                    "the captions alone"
+                ) from error
+
+    def _originals(self, reader: Any, writer: Any) -> Iterator[_Message]:
+        copies: dict[str, Any] = {}
+        connections = list(reader.connections)
+        for each in connections:
+            if (key := _key(each)) not in copies:
+                text, digest = self._definition(each)
+                copies[key] = writer.add_connection(
+                    each.topic,
+                    each.msgtype,
+                    msgdef=text,
+                    rihs01=digest,
+                    serialization_format=each.ext.serialization_format,
+                    offered_qos_profiles=each.ext.offered_qos_profiles,
+                )
+        by_id = {each.id: copies[_key(each)] for each in connections}
+        for connection, time_ns, cdr in reader.messages(connections):
+            yield time_ns, by_id[connection.id], cdr
+
+    def _definition(self, connection: Any) -> tuple[str, str]:
+        """A topic's message definition and hash; old bags lack them."""
+        text, digest = connection.msgdef.data, connection.digest
+        if connection.msgtype in self._store.types:
+            text = text or self._store.generate_msgdef(connection.msgtype, ros_version=2)[0]
+            digest = digest or self._store.hash_rihs01(connection.msgtype)
+        return text, digest or _UNKNOWN_DIGEST
+
+    def _captions(self, writer: Any, moments: Iterable[Moment]) -> Iterator[_Message]:
+        names = dict.fromkeys(topic for pair in self._topics.values() for topic in pair)
+        outputs = {
+            name: writer.add_connection(name, _STRING, typestore=self._store) for name in names
+        }
+        string = self._store.types[_STRING]
+        for moment in moments:
+            texts = (moment.detail["caption"], json.dumps(moment.detail, ensure_ascii=False))
+            for topic, text in zip(self._topics[moment.camera], texts, strict=True):
+                cdr = self._store.serialize_cdr(string(data=text), _STRING)
+                yield moment.time_ns, outputs[topic], cdr
+
+
+def _time(message: _Message) -> int:
+    return message[0]
+
+
+def _key(connection: Any) -> str:
+    return repr((connection.topic, connection.msgtype, connection.ext))
+
+
+def _kept_format(reader: Any) -> tuple[Any, Any]:
+    """Storage plugin and compression mode of an open reader, for a writer."""
+    from rosbags.rosbag2 import CompressionMode, StoragePlugin
+
+    storage = getattr(reader.storage, "storages", [reader.storage])[0]
+    plugin = StoragePlugin.MCAP if hasattr(storage, "chunks") else StoragePlugin.SQLITE3
+    if any(chunk.compression for chunk in getattr(storage, "chunks", ())):
+        return plugin, CompressionMode.STORAGE
+    return plugin, CompressionMode[(reader.compression_mode or "none").upper()]

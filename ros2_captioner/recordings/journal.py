@@ -1,0 +1,87 @@
+"""Captions on disk while a recording is worked on, so that a run that was killed goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ros2_captioner.errors import OptionsError
+
+
+class Moment(NamedTuple):
+    """One captioned frame.
+
+    Attributes:
+        time_ns: of its recording, nanoseconds.
+        detail: the JSON object of ``scene_caption/detail``.
+    """
+
+    time_ns: int
+    detail: dict[str, Any]
+
+    @property
+    def camera(self) -> str:
+        """Topic of the frame."""
+        return str(self.detail["camera"])
+
+
+class Journal:
+    """A file with one batch of captions a line, behind a line that says whose they are.
+
+    What a kill left of a line is dropped, so a batch is either whole or done again.
+
+    Args:
+        path: created if it is not there.
+        run: recording, model and options; a journal of another run is refused.
+
+    Attributes:
+        path: as given.
+
+    Raises:
+        OptionsError: the file belongs to another run.
+    """
+
+    def __init__(self, path: Path, run: dict[str, Any]) -> None:
+        self.path = path
+        self._head = json.dumps(run, sort_keys=True)
+        _drop_torn_line(path)
+        with open(path, "a+", encoding="utf-8") as stream:
+            stream.seek(0)
+            found = stream.readline().rstrip("\n")
+            if not found:
+                stream.write(f"{self._head}\n")
+            elif found != self._head:
+                raise OptionsError(
+                    f"{path} holds captions of an interrupted run with {found}; this one has "
+                    f"{self._head}. Repeat that command to go on with it, or delete the file"
+                )
+
+    def batches(self) -> Iterator[list[Moment]]:
+        """The batches so far, in their order."""
+        with open(self.path, encoding="utf-8") as stream:
+            next(stream)
+            for line in stream:
+                yield [Moment(*moment) for moment in json.loads(line)]
+
+    def moments(self) -> Iterator[Moment]:
+        """The moments of all batches."""
+        for batch in self.batches():
+            yield from batch
+
+    def append(self, batch: Sequence[Moment]) -> None:
+        """Add a batch."""
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps(batch)}\n")
+
+
+def _drop_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with open(path, "r+b") as stream:
+        whole = 0
+        for line in stream:
+            if line.endswith(b"\n"):
+                whole += len(line)
+        stream.truncate(whole)

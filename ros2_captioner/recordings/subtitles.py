@@ -1,0 +1,78 @@
+"""Captions as subtitles: WebVTT and SubRip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Cue(NamedTuple):
+    """A sentence and when it shows.
+
+    Attributes:
+        start_s: from the start of the recording.
+        end_s: likewise.
+        text: the sentence.
+        speaker: camera that it is of; empty where there is only one.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    speaker: str = ""
+
+
+def joined(
+    captions: Iterable[tuple[float, str, str]], end_s: float, *, name_speakers: bool = False
+) -> list[Cue]:
+    """Cues of captions by their start, neighbouring equal captions of a camera as one.
+
+    A cue lasts until its camera's next one, the last until the end.
+
+    Args:
+        captions: start in seconds, camera and sentence, in the order of time.
+        end_s: of the recording.
+        name_speakers: put the camera into the cues.
+    """
+    ended: list[Cue] = []
+    shown: dict[str, Cue] = {}
+    for start_s, camera, text in captions:
+        before = shown.get(camera)
+        if before and before.text == text:
+            continue
+        if before:
+            ended.append(before._replace(end_s=start_s))
+        shown[camera] = Cue(start_s, start_s, text, camera if name_speakers else "")
+    last = [cue._replace(end_s=max(end_s, cue.start_s)) for cue in shown.values()]
+    return sorted([*ended, *last])
+
+
+def write_vtt(target: Path, cues: Iterable[Cue]) -> None:
+    """Write WebVTT; a camera is the cue's voice."""
+    with open(target, "w", encoding="utf-8") as stream:
+        stream.write("WEBVTT\n")
+        for cue in cues:
+            voice = f"<v {_escaped(cue.speaker)}>" if cue.speaker else ""
+            times = f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}"
+            stream.write(f"\n{times}\n{voice}{_escaped(cue.text)}\n")
+
+
+def write_srt(target: Path, cues: Iterable[Cue]) -> None:
+    """Write SubRip."""
+    with open(target, "w", encoding="utf-8") as stream:
+        for number, cue in enumerate(cues, 1):
+            speaker = f"{cue.speaker}: " if cue.speaker else ""
+            times = f"{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}"
+            stream.write(f"{number}\n{times}\n{speaker}{cue.text}\n\n")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(seconds: float, point: str) -> str:
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:02d}:{minute:02d}:{second:02d}{point}{milliseconds:03d}"

@@ -1,0 +1,148 @@
+"""``caption_bag``: caption the cameras of a recording; needs no ROS."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from ros2_captioner.command_line import Progress, command, command_parser
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.recordings.bag_captions import BagCaptions
+from ros2_captioner.recordings.bag_copy import CaptionedBag
+from ros2_captioner.recordings.journal import Journal
+from ros2_captioner.recordings.sampling import Sampling
+from ros2_captioner.recordings.subtitles import joined, write_vtt
+from ros2_captioner.recordings.tables import write_csv, write_jsonl
+from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
+
+_SUFFIXES = {"bag": "_captioned", "jsonl": ".jsonl", "csv": ".csv", "vtt": ".vtt"}
+
+
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point.
+
+    Returns:
+        0, 1 if some messages were passed over, 2 if nothing could be done.
+    """
+    parsed = _parser().parse_args(arguments)
+    source = Path(parsed.bag)
+    output = Path(parsed.output or f"{source.resolve()}{_SUFFIXES[parsed.format]}")
+    if output.exists():
+        raise OptionsError(f"{output} is already there; delete it or give another --output")
+    sampling = Sampling(0.0 if parsed.all else parsed.every, parsed.changed)
+    bag = ImageBag(parsed.bag, parsed.topics)
+    copy = CaptionedBag(source, list(bag.types)) if parsed.format == "bag" else None
+    report = _Report(bag.messages_total)
+    captions = BagCaptions(bag, load_captioner(parsed), sampling, report.refused, report.advanced)
+    work = output.with_name(f".{output.name}.partial")
+    work.mkdir(exist_ok=True)
+    journal = captions.journal(work / "journal.jsonl")
+    captions.write(journal)
+    partial = _cleared(work / output.name)
+    if copy:
+        copy.write(partial, journal.moments())
+    else:
+        _write_table(parsed.format, partial, bag, journal)
+    os.replace(partial, output)
+    report.end(sum(1 for _ in journal.moments()), output)
+    shutil.rmtree(work)
+    return 1 if report.faults else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "caption_bag",
+        "Caption the image topics of a rosbag2 recording. What was interrupted goes on when the "
+        "command is repeated. Messages that are no images are named on stderr and passed over.",
+    )
+    parser.add_argument("bag", metavar="BAG", help="folder of the recording, or its one file")
+    parser.add_argument(
+        "--output", default="", metavar="NEW", help="what is written (default: beside the bag)"
+    )
+    parser.add_argument(
+        "--topics", nargs="+", default=[], metavar="TOPIC", help="default: all image topics"
+    )
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument(
+        "--every",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="from one captioned frame of a camera to the next (default: 1)",
+    )
+    rate.add_argument("--all", action="store_true", help="caption every frame")
+    parser.add_argument(
+        "--changed",
+        type=float,
+        default=0.0,
+        metavar="THRESHOLD",
+        help="caption only what looks new: change of brightness, 0-1 (default: 0, everything)",
+    )
+    parser.add_argument(
+        "--format",
+        default="bag",
+        choices=_SUFFIXES,
+        help="the recording with captions (default), a table, or subtitles",
+    )
+    add_model_arguments(parser)
+    return parser
+
+
+def _cleared(partial: Path) -> Path:
+    """The path, without what a kill left there."""
+    if partial.is_dir():
+        shutil.rmtree(partial)
+    partial.unlink(missing_ok=True)
+    return partial
+
+
+def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> None:
+    name = Path(bag.path).name
+    if form == "jsonl":
+        write_jsonl(target, name, journal.moments())
+    elif form == "csv":
+        write_csv(target, name, journal.moments())
+    else:
+        seconds = (
+            ((m.time_ns - bag.start_ns) * 1e-9, m.camera, m.detail["caption"])
+            for m in journal.moments()
+        )
+        end_s = (bag.end_ns - bag.start_ns) * 1e-9
+        write_vtt(target, joined(seconds, end_s, name_speakers=len(bag.types) > 1))
+
+
+class _Report:
+    """What the user sees: faults, and on a terminal how far it is."""
+
+    def __init__(self, total: int) -> None:
+        self.faults = 0
+        self._total = total
+        self._begun_s = time.monotonic()
+        self._progress = Progress()
+
+    def refused(self, message: str) -> None:
+        self.faults += 1
+        self._progress.clear()
+        print(f"passed over: {message}", file=sys.stderr)
+
+    def advanced(self, count: int) -> None:
+        spent_s = time.monotonic() - self._begun_s
+        left = timedelta(seconds=round(spent_s / count * max(0, self._total - count)))
+        self._progress.show(f"{count}/{self._total} messages, {left} left")
+
+    def end(self, captions: int, output: Path) -> None:
+        self._progress.clear()
+        faults = f", {self.faults} broken messages passed over" if self.faults else ""
+        print(f"{output}: {captions} captions{faults}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""The arguments of commands that run the model."""
+
+from __future__ import annotations
+
+import argparse
+
+from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
+from ros2_captioner.captioner import Captioner
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which model runs, and how."""
+    parser.add_argument("--model", default="", help="bundle directory (default: shipped model)")
+    parser.add_argument("--backend", default="auto", choices=BACKENDS)
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
+    parser.add_argument("--device", default="auto", choices=DEVICES)
+
+
+def load_captioner(parsed: argparse.Namespace) -> Captioner:
+    """Load the model that the arguments name; errors as of `Captioner.load`."""
+    return Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)

@@ -1,0 +1,196 @@
+"""The command line ``caption_bag``, on bags of every storage format."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rosbags")
+from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
+
+from ros2_captioner.tools.caption_bag import main
+
+FRONT, REAR = "/front/image_raw", "/rear/image_raw/compressed"
+SCRIPT = Path(__file__).parents[2] / "scripts/caption_bag"
+
+
+@pytest.fixture
+def messages(photograph, second_photograph):
+    """Two cameras at 2 Hz for 3 s, and chatter."""
+    found = [("/chatter", 100.0, text("hello"))]
+    for turn in range(6):
+        second = 100 + turn / 2
+        one, other = (photograph, second_photograph)[:: 1 if turn < 3 else -1]
+        found.append((FRONT, second, raw(one[::2, ::2], second - 0.1)))
+        found.append((REAR, second + 0.05, jpeg(other, second)))
+    return found
+
+
+@pytest.fixture
+def bag(tmp_path, messages):
+    return write_bag(tmp_path / "drive", messages)
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def captions_of(output):
+    found = read_bag(output)
+    return [message for message in found if "scene_caption" in message[0]], [
+        message for message in found if "scene_caption" not in message[0]
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_new_bag_holds_the_recording_and_the_captions(
+    form, tmp_path, messages, capsys, captioner, photograph
+):
+    source = write_bag(tmp_path / "drive", messages, form)
+    assert main([str(source)]) == 0
+    captions, originals = captions_of(tmp_path / "drive_captioned")
+    assert originals == read_bag(source)
+    sentence, detail = captions[0], captions[1]
+    assert (sentence[0], detail[0]) == ("/front/scene_caption", "/front/scene_caption/detail")
+    assert sentence[1] == detail[1] == 100 * 10**9
+    words = STORE.deserialize_cdr(sentence[3], STRING).data
+    assert words == captioner.caption([photograph[::2, ::2]]).captions[0].text
+    told = json.loads(STORE.deserialize_cdr(detail[3], STRING).data)
+    assert (told["camera"], told["caption"], told["frame_id"]) == (FRONT, words, "camera")
+    assert told["stamp"] == {"sec": 99, "nanosec": 900_000_000}
+    assert told["frame_age_s"] == pytest.approx(0.1)
+    assert len(captions) == 2 * 2 * 3  # two topics, two cameras, one a second
+    assert "drive_captioned: 6 captions\n" in capsys.readouterr().out
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_all_every_and_changed_choose_frames(bag, tmp_path):
+    chosen = {}
+    for name, given in {
+        "all": ["--all"], "every": ["--every", "1.5"], "changed": ["--all", "--changed", "0.05"],
+        "topic": ["--topics", REAR],
+    }.items():  # fmt: skip
+        output = tmp_path / f"{name}.jsonl"
+        assert main([str(bag), *given, "--format", "jsonl", "--output", str(output)]) == 0
+        chosen[name] = [(row["camera"], row["time_ns"] // 10**8) for row in rows(output)]
+    assert len(chosen["all"]) == 12
+    assert [time for camera, time in chosen["every"] if camera == FRONT] == [1000, 1015]
+    front = [time for camera, time in chosen["changed"] if camera == FRONT]
+    assert front[0] == 1000 and 1015 in front and len(front) < 6
+    assert {camera for camera, _ in chosen["topic"]} == {REAR}
+
+
+def test_tables_and_subtitles_say_the_same(bag, tmp_path):
+    for form in ("jsonl", "csv", "vtt"):
+        assert main([str(bag), "--format", form]) == 0
+    told = rows(tmp_path / "drive.jsonl")
+    assert {row["recording"] for row in told} == {"drive"}
+    with open(tmp_path / "drive.csv", newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["caption"] for row in table] == [row["caption"] for row in told]
+    subtitles = (tmp_path / "drive.vtt").read_text()
+    assert subtitles.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:0")
+    assert f"<v {FRONT}>{told[0]['caption']}\n" in subtitles
+
+
+def test_broken_messages_are_named_counted_and_passed_over(tmp_path, messages, photograph, capsys):
+    kind, cdr = raw(photograph, 1.0)
+    broken = [
+        (FRONT, 99.0, (kind, cdr[:1000])),
+        (FRONT, 99.1, (kind, b"")),
+        (FRONT, 99.2, text("a")),
+    ]
+    source = write_bag(tmp_path / "drive", [(t, s, (kind, c[1])) for t, s, c in broken] + messages)
+    output = tmp_path / "out.jsonl"
+    assert main([str(source), "--format", "jsonl", "--output", str(output)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count(f"passed over: {FRONT} at 99.") == 3
+    assert "3 broken messages" in printed.out
+    assert len(rows(output)) == 6
+
+
+@pytest.mark.parametrize("form", ["jsonl", "bag"])
+def test_a_killed_run_goes_on_to_the_same_output(form, tmp_path, messages):
+    source = write_bag(tmp_path / "drive", messages)
+    given = ["--all", "--format", form]
+    whole, output = tmp_path / "whole", tmp_path / "output"
+    assert main([str(source), *given, "--output", str(whole)]) == 0
+    command = [sys.executable, str(SCRIPT), str(source), *given, "--output", str(output)]
+    code = (
+        "import os, signal, sys\n"
+        "from ros2_captioner.recordings.journal import Journal\n"
+        "append = Journal.append\n"
+        "def torn(self, batch):\n"
+        "    if len(list(self.batches())) == 1:\n"
+        "        with open(self.path, 'a') as stream: stream.write('[[1000, {')\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    append(self, batch)\n"
+        "Journal.append = torn\n"
+        "from ros2_captioner.tools.caption_bag import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    killed = subprocess.run([sys.executable, "-c", code, *command[2:]], env=environment)
+    assert killed.returncode == -signal.SIGKILL and not output.exists()
+    (left,) = tmp_path.glob(".*.partial")
+    assert (left / "journal.jsonl").read_text().endswith("[[1000, {")
+    (left / "output").mkdir()  # as after a kill while the output was written
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if form == "bag":
+        assert read_bag(output) == read_bag(whole)
+    else:
+        assert output.read_bytes() == whole.read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_another_run_does_not_take_over_what_was_left(bag, tmp_path, capsys):
+    left = tmp_path / ".drive.jsonl.partial"
+    left.mkdir()
+    (left / "journal.jsonl").write_text('{"bag": "other"}\n')
+    assert main([str(bag), "--format", "jsonl"]) == 2
+    assert "delete the file" in capsys.readouterr().err
+
+
+def test_a_second_run_overwrites_nothing(bag, tmp_path, capsys):
+    assert main([str(bag)]) == 0
+    assert main([str(bag)]) == 2
+    assert main([str(tmp_path / "drive_captioned")]) == 2
+    said = capsys.readouterr().err
+    assert "already there" in said and "already has captions on ['/front/scene_caption'" in said
+
+
+@pytest.mark.parametrize("form", ["mcap-zstd", "sqlite3"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_cut_bag_is_named(form, share, tmp_path, messages, capsys):
+    source = write_bag(tmp_path / "drive", messages, form)
+    (file,) = (path for path in source.iterdir() if path.suffix != ".yaml")
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+    assert main([str(source)]) == 2
+    printed = capsys.readouterr()
+    assert "drive" in printed.err and "Traceback" not in printed.err
+    assert not (tmp_path / "drive_captioned").exists()
+
+
+def test_an_encrypted_bag_is_named(bag, capsys):
+    (file,) = bag.glob("*.mcap")
+    file.write_bytes(os.urandom(file.stat().st_size))
+    assert main([str(bag)]) == 2
+    assert "expected a rosbag2 folder" in capsys.readouterr().err
+
+
+def test_a_bag_without_messages_gives_a_bag_without_captions(tmp_path, messages, capsys):
+    assert main([str(write_bag(tmp_path / "drive", [])), "--format", "jsonl"]) == 2
+    assert "no images on any topic" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["--every", "-1"], ["--changed", "2"], ["--topics", "/none"]])
+def test_what_cannot_be_done_is_one_line(given, bag, capsys):
+    assert main([str(bag), *given]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
