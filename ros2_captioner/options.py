@@ -69,6 +69,14 @@ class Declaration:
             return tuple(value or ())
         return value
 
+    def typed(self, value: Any) -> Any:
+        """What somebody meant who typed it: ``source:=0`` is a name, ``topics:=/x`` a list."""
+        if self.kind is str and type(value) in (int, float):
+            return str(value)
+        if self.kind is tuple and isinstance(value, str):
+            return [value]
+        return value
+
     def check(self, value: Any) -> None:
         """Refuse a value of the wrong type, out of range or not among the choices.
 

@@ -43,6 +43,16 @@ def test_values_of_files_become_those_of_the_options():
     assert make_options(Kitchen, {"pots": None}).pots == ()
 
 
+@pytest.mark.parametrize(("typed", "name"), [(0, "0"), (2.5, "2.5"), ("gas", "gas"), (True, True)])
+def test_a_number_where_a_name_is_wanted_is_its_text(typed, name):
+    assert declarations(Kitchen)[2].typed(typed) == name
+
+
+@pytest.mark.parametrize(("typed", "names"), [("pan", ["pan"]), (["pan"], ["pan"]), (7, 7)])
+def test_a_name_where_names_are_wanted_is_a_list_of_one(typed, names):
+    assert declarations(Kitchen)[3].typed(typed) == names
+
+
 def test_unknown_names_are_refused_with_the_known():
     with pytest.raises(OptionsError, match=r"\['hob'\].*'hobs'"):
         make_options(Kitchen, {"hob": 3})

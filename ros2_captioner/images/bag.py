@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.errors import FrameError, OptionsError
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
+_SHORTEST = _STAMP + 8
 
 
 class Recorded(NamedTuple):
@@ -43,7 +44,8 @@ class ImageBag:
         end_ns: of its last.
 
     Raises:
-        OptionsError: rosbags is not installed, the folder is no bag, or it lacks a topic.
+        OptionsError: rosbags is not installed, the folder is no bag, it lacks a topic, or it holds
+            no message of any.
     """
 
     def __init__(self, folder: str, topics: Sequence[str] = ()) -> None:
@@ -63,8 +65,8 @@ class ImageBag:
                 self.start_ns, self.end_ns = reader.start_time, reader.end_time - 1
         except Exception as error:  # of any kind, for a file that is cut or encrypted
             raise OptionsError(
-                f"bag is {folder!r}: {error}; expected a rosbag2 folder with metadata.yaml and its "
-                "mcap or sqlite3 files"
+                f"bag is {folder!r}: {_said(error)}; expected a rosbag2 folder with metadata.yaml "
+                "and its mcap or sqlite3 files"
             ) from error
         found = set(counts)
         images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
@@ -78,30 +80,45 @@ class ImageBag:
             topic: kind for topic, kind in images.items() if not topics or topic in topics
         }
         self.messages_total = sum(counts[item] for item in self.types.items())
+        if not self.messages_total:
+            raise OptionsError(
+                f"{folder} holds no message on {sorted(self.types)}; expected a recording of images"
+            )
 
     def messages(self) -> Iterator[Recorded]:
         """All messages of the topics in the order of their recording.
 
         Raises:
-            OptionsError: the bag cannot be read to its end.
+            OptionsError: the bag cannot be read to its end, or holds no message.
         """
-        with self._open() as reader:
-            wanted = [c for c in reader.connections if c.topic in self.types]
-            messages = reader.messages(wanted)
-            while True:
-                try:
-                    connection, time_ns, cdr = next(messages)
-                except StopIteration:
-                    return
-                except Exception as error:  # of any kind, where a file is damaged inside
-                    raise OptionsError(
-                        f"{self.path} is damaged and cannot be read to its end: {error}"
-                    ) from error
-                yield Recorded(connection.topic, time_ns, bytes(cdr))
+        read = 0
+        try:
+            with self._open() as reader:
+                wanted = [c for c in reader.connections if c.topic in self.types]
+                for connection, time_ns, cdr in reader.messages(wanted):
+                    read += 1
+                    yield Recorded(connection.topic, time_ns, bytes(cdr))
+        except Exception as error:  # of any kind, where a file is damaged inside
+            raise OptionsError(
+                f"{self.path} is damaged and cannot be read to its end: {_said(error)} after "
+                f"{read} messages; expected a whole recording"
+            ) from error
+        if not read:
+            raise OptionsError(f"{self.path}: found no message; expected a whole recording")
+
+
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def restamped(cdr: bytes, sec: int, nanosec: int) -> bytes:
-    """A serialised image message with another time in its header."""
+    """A serialised image message with another time in its header.
+
+    Raises:
+        FrameError: it is too short to have a header.
+    """
+    if len(cdr) < _SHORTEST:
+        raise FrameError("short_data", f"found {len(cdr)} bytes; expected a serialised message")
     order = "<" if cdr[1] & 1 else ">"
     stamp = struct.pack(f"{order}iI", sec, nanosec)
     return cdr[:_STAMP] + stamp + cdr[_STAMP + len(stamp) :]

@@ -29,8 +29,8 @@ def frames_from(
     """
     path = Path(source)
     if source.isdecimal() or source.startswith("/dev/"):
-        return _video(source, loop=False)
-    if path.is_dir():
+        return _webcam(source)
+    if source and path.is_dir():
         return _images(images_in(path), loop, passed_over)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _images([path], loop, passed_over)
@@ -93,6 +93,13 @@ def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
             )
         if not loop:
             return
+
+
+def _webcam(source: str) -> Iterator[NDArray[np.uint8]]:
+    yield from _video(source, loop=False)
+    raise FrameError(
+        "no_source", f"{source} gives no more frames; expected a webcam that stays plugged in"
+    )
 
 
 def _opened(source: str) -> cv2.VideoCapture:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from ros2_captioner.errors import FrameError
 from ros2_captioner.images.bag import ImageBag, Recorded, restamped
 from ros2_captioner.ros.messages.images import IMAGE_TYPES
+from ros2_captioner.ros.players.publisher import image_publisher
 from ros2_captioner.ros.process.parameters import declare_parameters
 from ros2_captioner.ros.process.spinning import end_after_delivery
 from ros2_captioner.settings import BagPlayerSettings
 
 _WAIT_S = 0.1  # for the first subscriber
+_SHORTEST_PASS_S = 0.1  # so that a single message does not loop as fast as it can
 
 
 class BagPlayer(Node):
@@ -25,7 +28,7 @@ class BagPlayer(Node):
     all frames.
 
     Raises:
-        OptionsError: a parameter is out of range, or the bag cannot be read.
+        OptionsError: a parameter is out of range, or the bag cannot be read; also while playing.
     """
 
     def __init__(self) -> None:
@@ -33,11 +36,8 @@ class BagPlayer(Node):
         settings = declare_parameters(self, BagPlayerSettings)
         self._settings = settings
         self._bag = ImageBag(settings.bag, settings.topics)
-        qos = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE
-        )
         self._outputs = {
-            topic: self.create_publisher(IMAGE_TYPES[kind], topic, qos)
+            topic: image_publisher(self, IMAGE_TYPES[kind], topic)
             for topic, kind in self._bag.types.items()
         }
         self._schedule = self._scheduled()
@@ -48,8 +48,9 @@ class BagPlayer(Node):
 
     def _scheduled(self) -> Iterator[tuple[float, Recorded]]:
         """Every message with the monotonic time, in seconds, at which it is due."""
+        begun_s = -math.inf
         while True:
-            begun_s, first_ns = time.monotonic(), 0
+            begun_s, first_ns = max(time.monotonic(), begun_s + _SHORTEST_PASS_S), 0
             for message in self._bag.messages():
                 first_ns = first_ns or message.time_ns
                 yield begun_s + (message.time_ns - first_ns) * 1e-9 / self._settings.rate, message
@@ -74,6 +75,10 @@ class BagPlayer(Node):
 
     def _publish(self, message: Recorded) -> None:
         cdr = message.cdr
-        if self._settings.restamp:
-            cdr = restamped(cdr, *self.get_clock().now().seconds_nanoseconds())
+        try:
+            if self._settings.restamp:
+                cdr = restamped(cdr, *self.get_clock().now().seconds_nanoseconds())
+        except FrameError as error:
+            self.get_logger().warning(f"{message.topic}: passed over a message: {error}")
+            return
         self._outputs[message.topic].publish(cdr)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from ros2_captioner.errors import FrameError
 from ros2_captioner.images.sources import frames_from, shrink
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
+from ros2_captioner.ros.players.publisher import image_publisher
 from ros2_captioner.ros.process.parameters import declare_parameters
 from ros2_captioner.ros.process.spinning import end_after_delivery
 from ros2_captioner.settings import ImagePlayerSettings
@@ -23,7 +22,7 @@ class ImagePlayer(Node):
 
     Raises:
         OptionsError: a parameter is out of range.
-        FrameError: the source does not exist.
+        FrameError: the source does not exist, or while playing, gives no frame any more.
     """
 
     def __init__(self) -> None:
@@ -31,25 +30,23 @@ class ImagePlayer(Node):
         settings = declare_parameters(self, ImagePlayerSettings)
         self._settings = settings
         self._jpeg = settings.format == "jpeg"
-        self._frames = frames_from(settings.source, settings.loop)
+        self._frames = frames_from(settings.source, settings.loop, self._pass_over)
+        self._passed_over: set[str] = set()
         topic = settings.topic + ("/compressed" if self._jpeg else "")
-        qos = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE
-        )
-        self._publisher = self.create_publisher(
-            CompressedImage if self._jpeg else Image, topic, qos
-        )
+        self._publisher = image_publisher(self, CompressedImage if self._jpeg else Image, topic)
         self.create_timer(1 / settings.rate_hz, self._play)
         self.get_logger().info(f"playing {settings.source} on {self._publisher.topic_name}")
+
+    def _pass_over(self, message: str) -> None:
+        """Say once of each image that it cannot be read."""
+        if message not in self._passed_over:
+            self._passed_over.add(message)
+            self.get_logger().warning(f"passed over: {message}")
 
     def _play(self) -> None:
         if not self._settings.loop and self._publisher.get_subscription_count() == 0:
             return
-        try:
-            frame = next(self._frames, None)
-        except FrameError as error:
-            self.get_logger().error(str(error))
-            frame = None
+        frame = next(self._frames, None)
         if frame is None:
             end_after_delivery(self, [self._publisher])
             return

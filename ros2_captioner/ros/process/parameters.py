@@ -34,7 +34,8 @@ def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
             raise OptionsError(
                 f"parameter {declaration.name}: {error}; {declaration.expectation}"
             ) from error
-    return make_options(kind, {each.name: node.get_parameter(each.name).value for each in declared})
+    given = {each.name: each.typed(node.get_parameter(each.name).value) for each in declared}
+    return make_options(kind, given)
 
 
 def _message_value(default: Any) -> Any:
@@ -47,9 +48,9 @@ def _descriptor(declaration: Declaration) -> ParameterDescriptor:
         additional_constraints=(
             f"one of {', '.join(declaration.choices)}" if declaration.choices else ""
         ),
-        # So that 1 is taken for 1.0, and "[]", which carries no type and arrives as "not set",
-        # for an empty list; the settings check the type themselves.
-        dynamic_typing=declaration.kind is float or declaration.default == (),
+        # So that 1 is taken for 1.0, 0 for a webcam's name, a name for a list of one, and "[]",
+        # which carries no type, for an empty list; the settings check the type themselves.
+        dynamic_typing=declaration.kind in (float, str, tuple),
     )
     if declaration.low is None or declaration.high is None:
         return descriptor

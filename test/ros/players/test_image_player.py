@@ -9,6 +9,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
 
 GREEN = (0, 255, 0)
+PLAYER = "captioner_image_player"
 
 
 @pytest.fixture
@@ -57,3 +58,42 @@ def test_bad_arguments_end_with_one_clear_line(tmp_path, folder, parameters):
     )
     assert process.exit_status() == 1
     assert "expected" in process.log and "Traceback" not in process.log
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"source": 0}, "cannot read a frame from 0; expected a video"),
+        ({"source": ""}, "found nothing at ''; expected a folder"),
+        ({"max_side": -5}, "max_side"),
+        ({"rate_hz": "fast"}, "rate_hz is 'fast'; expected double"),
+        ({"topic": "camera image"}, "topic is 'camera image'"),
+        ({"topic": 7}, "topic is '7'"),
+        ({"source": "/dev/null"}, "cannot read a frame from /dev/null"),
+    ],
+)
+def test_a_bad_parameter_is_one_line_and_status_1(tmp_path, folder, parameters, match):
+    process = Process(PLAYER, tmp_path / "log", **{"source": str(folder), **parameters})
+    assert process.exit_status() == 1
+    lines = [line for line in process.log.splitlines() if "[INFO]" not in line]
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == 1 and match in errors[0] and "expected" in errors[0], process.log
+    assert "Traceback" not in process.log
+
+
+def test_integers_for_doubles_and_unreadable_images_do_not_stop_it(tmp_path, client, folder):
+    (folder / "aa.png").write_bytes(b"no image")
+    (folder / ".hidden.png").write_bytes(b"no image")
+    messages = client.receive(Image, "/camera/image_raw")
+    process = Process(PLAYER, tmp_path / "log", source=str(folder), rate_hz=20, max_side=50)
+    assert client.spin_until(lambda: len(messages) >= 6), process.log
+    assert process.stop() == 0
+    assert process.log.count("passed over") == 1 and "aa.png" in process.log
+
+
+def test_a_folder_whose_images_are_all_unreadable_ends_with_an_error(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.png").write_bytes(b"no image")
+    process = Process(PLAYER, tmp_path / "log", source=str(tmp_path / "images"))
+    assert process.exit_status() == 1
+    assert "error: " in process.log and "Traceback" not in process.log
