@@ -39,7 +39,7 @@ test-runtime: .venv/installed-tests
 
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks
-	$(TRAINING)/pytest test/training
+	RUNTIME_PYTHON=$(CURDIR)/$(RUNTIME)/python $(TRAINING)/pytest test/training
 
 bench: .venv-training/installed
 	mkdir -p build/bench

@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
     parser.add_argument(
+        "--val-images", type=Path, help="folder of the validation pictures; default: --images"
+    )
+    parser.add_argument(
         "--unzip", type=Path, nargs="+", default=[], metavar="ZIP",
         help="archives, such as COCO's train2014.zip, that are unpacked into --images first",
     )  # fmt: skip
@@ -90,9 +93,10 @@ def _parser() -> argparse.ArgumentParser:
 def _prepare(parsed: argparse.Namespace) -> int:
     for archive in parsed.unzip:
         _unpack(archive, parsed.images)
+    folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}
     findings, splits = Findings(), {}
     for split, file in (("train", parsed.train), ("val", parsed.val)):
-        pictures, orphans = listed(file, parsed.images, split)
+        pictures, orphans = listed(file, folders[split], split)
         for caption in orphans:
             findings.add("caption without a picture", f"{caption!r} in {file.name}")
         splits[split] = _inspected(
@@ -108,7 +112,7 @@ def _prepare(parsed: argparse.Namespace) -> int:
     if empty:
         raise ConfigError(f"no picture is left in {' and '.join(empty)}; expected at least one")
     if parsed.skip_to:
-        _write(left, parsed.images, parsed.skip_to)
+        _write(left, folders, parsed.skip_to)
         return 0
     return 1 if findings.faults else 0
 
@@ -216,8 +220,10 @@ def _report(
             print(f"    and {len(names) - _SHOWN} more")
 
 
-def _write(left: dict[str, list[CaptionedPicture]], images: Path, target: Path) -> None:
-    entries = [entry for split, found in left.items() for entry in _entries(split, found, images)]
+def _write(left: dict[str, list[CaptionedPicture]], folders: dict[str, Path], target: Path) -> None:
+    entries = [
+        entry for split, found in left.items() for entry in _entries(split, found, folders[split])
+    ]
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
     partial.write_text(json.dumps({"images": entries}), encoding="utf-8")
