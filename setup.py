@@ -69,6 +69,7 @@ setup(
             "pycocoevalcap",
             "pyyaml",
             "safetensors",
+            "scikit-learn",
             "tensorboard",
             "tqdm",
         ],

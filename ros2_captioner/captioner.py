@@ -19,6 +19,8 @@ from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.captions import Caption, CaptionBatch, Timing
 from ros2_captioner.errors import BackendError
+from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
+from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.options import make_options
 from ros2_captioner.preprocess import preprocess_batch
@@ -36,6 +38,9 @@ class Captioner:
     def __init__(self, bundle: Bundle, failover: Failover) -> None:
         self.bundle = bundle
         self._failover = failover
+        self._objects = ObjectWords.of_manifest(bundle.manifest, bundle.vocabulary)
+        self._visible = ObjectWords.and_scene(bundle.manifest, bundle.vocabulary)
+        self._confidence = ConfidenceModel.of_manifest(bundle.manifest)
         self._lock = threading.Lock()
 
     @classmethod
@@ -125,17 +130,22 @@ class Captioner:
         preprocessed = time.perf_counter()
         encoding = self.backend.encode(inputs)
         encoded = time.perf_counter()
-        found = self._search(encoding, len(frames), options)
+        found = self.search(encoding, len(frames), options)
         decoded = time.perf_counter()
-        captions = tuple(self._caption(hypotheses, options) for hypotheses in found)
+        evidence = self.backend.evidence(encoding)
+        captions = tuple(
+            self._caption(hypotheses, options, None if evidence is None else evidence[place])
+            for place, hypotheses in enumerate(found)
+        )
         timing = Timing(
             1e3 * (preprocessed - begun), 1e3 * (encoded - preprocessed), 1e3 * (decoded - encoded)
         )
         return CaptionBatch(captions, timing)
 
-    def _search(
+    def search(
         self, encoding: object, batch: int, options: DecodingOptions
     ) -> list[list[Hypothesis]]:
+        """All hypotheses for each of ``batch`` images that the backend encoded, best first."""
         vocabulary = self.bundle.vocabulary
         banned = vocabulary.known_ids(word.lower() for word in options.banned_words)
         return beam_search(
@@ -147,13 +157,30 @@ class Captioner:
             vetoed=[vocabulary.start, vocabulary.unknown, *banned],
         )
 
-    def _caption(self, hypotheses: Sequence[Hypothesis], options: DecodingOptions) -> Caption:
-        best, *others = (self._worded(hypothesis) for hypothesis in hypotheses)
-        alternatives = tuple(others[: options.num_alternatives])
-        return dataclasses.replace(best, alternatives=alternatives)
+    def _caption(
+        self,
+        hypotheses: Sequence[Hypothesis],
+        options: DecodingOptions,
+        evidence: NDArray[np.float32] | None,
+    ) -> Caption:
+        best, *others = (worded(found, self.bundle.vocabulary) for found in hypotheses)
+        best = dataclasses.replace(best, alternatives=tuple(others[: options.num_alternatives]))
+        if evidence is None:
+            return best
+        return dataclasses.replace(
+            best,
+            objects=self._visible.seen(evidence),
+            confidence=self._confidence_of(hypotheses, evidence),
+        )
 
-    def _worded(self, hypothesis: Hypothesis) -> Caption:
-        return worded(hypothesis, self.bundle.vocabulary)
+    def _confidence_of(
+        self, hypotheses: Sequence[Hypothesis], evidence: NDArray[np.float32]
+    ) -> float | None:
+        if self._confidence is None:
+            return None
+        return self._confidence.probability(
+            confidence_features(hypotheses, evidence, self._objects)
+        )
 
 
 def worded(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Caption:

@@ -20,6 +20,10 @@ class Caption:
         attention: float32 ``[len(words), side, side]``, the weight of each cell of the image
             for each word; what a word's cells lack to a sum of one it took from memory.
         alternatives: further captions, best first.
+        objects: words for what the model sees, with their probabilities, likeliest first; found
+            before the sentence, so not all of them need be in it. Empty if the model tells none.
+        confidence: probability, 0 to 1, that the caption names nothing that is absent; None if
+            the model was not calibrated for it.
     """
 
     text: str
@@ -28,6 +32,8 @@ class Caption:
     log_probs: tuple[float, ...]
     attention: NDArray[np.float32]
     alternatives: tuple[Caption, ...] = ()
+    objects: tuple[tuple[str, float], ...] = ()
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,3 +51,11 @@ class CaptionBatch:
 
     captions: tuple[Caption, ...]
     timing: Timing
+
+
+def objects_json(caption: Caption) -> list[dict[str, str | float]]:
+    """The objects of a caption as they go into JSON."""
+    return [
+        {"word": word, "probability": round(probability, 4)}
+        for word, probability in caption.objects
+    ]

@@ -25,7 +25,8 @@ def attention_figure(image: Image, caption: Caption) -> Image:
 
     After the figures of Xu et al. 2015: attention is enlarged smoothly and shown as light on a
     darkened image, scaled to the word's own maximum. The percentage beside a word is the share
-    of attention that went to the image; the rest went to the decoder's memory.
+    of attention that went to the image; the rest went to the decoder's memory. Below the caption
+    stand its confidence and the objects that the model sees, where it tells them.
 
     Args:
         image: uint8 ``[height, width, 3]`` RGB.
@@ -40,7 +41,8 @@ def attention_figure(image: Image, caption: Caption) -> Image:
     blank = np.full_like(panels[0], 255)
     panels += [blank] * (-len(panels) % _COLUMNS)
     rows = [np.hstack(panels[i : i + _COLUMNS]) for i in range(0, len(panels), _COLUMNS)]
-    return np.vstack([_title(caption.text, rows[0].shape[1]), *rows])
+    lines = [caption.text, *([_judged(caption)] if caption.objects else [])]
+    return np.vstack([*(_title(line, rows[0].shape[1]) for line in lines), *rows])
 
 
 def stacked(figures: Sequence[Image]) -> Image:
@@ -72,6 +74,13 @@ def _labelled(panel: Image, label: str) -> Image:
     box[:_PANEL, :_PANEL] = panel
     cv2.putText(box, label, (2, _PANEL + 18), _FONT, _SCALE, _INK, 1, cv2.LINE_AA)
     return box
+
+
+def _judged(caption: Caption) -> str:
+    """The caption's confidence and the objects that the model sees."""
+    seen = ", ".join(f"{word} {probability:.0%}" for word, probability in caption.objects)
+    sure = "" if caption.confidence is None else f"confidence {caption.confidence:.0%}; "
+    return f"{sure}sees {seen}"
 
 
 def _title(text: str, width: int) -> Image:

@@ -10,36 +10,38 @@ import dataclasses
 import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
-from ros2_captioner.captioner import Captioner
+from ros2_captioner.captioner import Captioner, worded
+from ros2_captioner.captions import Caption
 from ros2_captioner.errors import CaptionerError
 from training.bundle.manifest import write_manifest
 from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedPicture, read_split
+from training.data.captions import CaptionedPicture
 from training.data.corruptions import CORRUPTIONS
+from training.data.sources import read_scored
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_pictures
-from training.scoring.decode import decode_batches, prepared_pictures
+from training.scoring.decode import prepared_pictures, search_batches
 from training.scoring.java import MetricsError, has_java, require_java
 from training.scoring.metrics import (
-    Scores,
     caption_statistics,
     cider_each,
     cider_error,
     score_captions,
     signature,
 )
+from training.scoring.truth import calibration_values, truth_values, worst_first
 
 _SEARCH_OPTIONS = {"beam_width": int, "length_penalty": float, "no_repeat_ngram": int}
 _FAILURES = 8  # in the model card
@@ -90,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         "--spice", action="store_true", help="SPICE too: fetches 400 MB once, needs Java 8 to 11"
     )
     parser.add_argument(
-        "--limit", type=at_least_one, metavar="N", help="score only the first N pictures"
+        "--limit",
+        type=at_least_one,
+        metavar="N",
+        help="score only the first N pictures of each source",
     )
     parser.add_argument(
         "--captions",
@@ -107,39 +112,63 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
-    pictures = read_split(config.data, arguments.split)[: arguments.limit]
-    references = [picture.captions for picture in pictures]
+    sources = {
+        name: pictures[: arguments.limit]
+        for name, pictures in read_scored(config.data, arguments.split).items()
+    }
     # Said now, not after all pictures have been captioned.
     _check_alone(arguments)
     _check_java(arguments)
-    written: list[dict[str, Any]] = []
-    collected: dict[str, list[dict[str, float]]] = {}
+    scored: list[_Scored] = []
     for folder in arguments.run or [None]:
         subject = _run(folder) if folder else _bundle(arguments)
         for options in _searches(subject.default, arguments):
-            texts = subject.captions(pictures, options)
-            scores = score_captions(texts, references, with_spice=arguments.spice)
-            mark = signature(
-                _split_name(config.name, arguments),
-                len(pictures),
-                options,
-                scores.tokeniser,
-            )
-            error = {"CIDEr error": cider_error(texts, references)}
-            values = scores.values | error | caption_statistics(texts)
-            collected.setdefault(mark, []).append(values)
-            _show(values)
-            print(f"signature: {mark}, {subject.runtime}")
-            named = {str(p.path): text for p, text in zip(pictures, texts, strict=True)}
-            written.append({"signature": f"{mark}, {subject.runtime}", "captions": named})
+            for name, pictures in sources.items():
+                captions = subject.captions(pictures, options)
+                one = _score(name, pictures, captions, options, arguments)
+                _show(one.values)
+                print(f"signature: {one.signature}, {subject.runtime}")
+                scored.append(one)
     if arguments.captions:
+        written = [{"signature": one.signature, "captions": one.captions} for one in scored]
         text = json.dumps(written, indent=1, ensure_ascii=False)
         arguments.captions.write_text(text, encoding="utf-8")
     if arguments.record:
-        _record(arguments.bundle, subject.precision, scores, mark, options, worst(pictures, texts))
+        _record(arguments.bundle, subject.precision, scored, options, sources)
     if len(arguments.run or []) > 1:
-        for mark, values_each in collected.items():
-            _show_spread(values_each, mark)
+        for mark in dict.fromkeys(one.signature for one in scored):
+            _show_spread([one.values for one in scored if one.signature == mark], mark)
+
+
+class _Scored(NamedTuple):
+    """A source's captions and scores."""
+
+    source: str
+    values: dict[str, float]
+    signature: str
+    captions: dict[str, str]
+
+
+def _score(
+    source: str,
+    pictures: Sequence[CaptionedPicture],
+    captions: Sequence[Caption],
+    options: DecodingOptions,
+    arguments: argparse.Namespace,
+) -> _Scored:
+    """Scores and truth; the truth alone of pictures whose objects are known and no captions."""
+    values, tokeniser = {}, "no"
+    texts = [caption.text for caption in captions]
+    if pictures[0].captions:
+        references = [picture.captions for picture in pictures]
+        scores = score_captions(texts, references, with_spice=arguments.spice)
+        values = scores.values | {"CIDEr error": cider_error(texts, references)}
+        values |= calibration_values(captions, references)
+        tokeniser = scores.tokeniser
+    values |= truth_values(pictures, texts) | caption_statistics(texts)
+    split = _split_name(source, arguments)
+    named = {str(picture.path): text for picture, text in zip(pictures, texts, strict=True)}
+    return _Scored(source, values, signature(split, len(pictures), options, tokeniser), named)
 
 
 def _check_alone(arguments: argparse.Namespace) -> None:
@@ -186,7 +215,7 @@ def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
 class _Subject(NamedTuple):
     """What is evaluated: a bundle or a run."""
 
-    captions: Callable[[Sequence[CaptionedPicture], DecodingOptions], list[str]]
+    captions: Callable[[Sequence[CaptionedPicture], DecodingOptions], list[Caption]]
     default: DecodingOptions
     runtime: str
     precision: str
@@ -224,18 +253,19 @@ def _searches(default: DecodingOptions, arguments: argparse.Namespace) -> list[D
 
 def _torch_captions(
     run: Run, pictures: Sequence[CaptionedPicture], options: DecodingOptions
-) -> list[str]:
+) -> list[Caption]:
     prepared = prepared_pictures(run.model, pictures, run.config)
     bar = tqdm(prepared, total=-(-len(pictures) // run.config.validation.batch), desc="captions")
-    return decode_batches(run.model.decoder, bar, run.vocabulary, options)
+    found = search_batches(run.model.decoder, bar, run.vocabulary, options)
+    return [worded(hypothesis, run.vocabulary) for hypothesis in found]
 
 
 def worst(
     pictures: Sequence[CaptionedPicture], texts: Sequence[str], count: int = _FAILURES
 ) -> list[dict[str, str]]:
-    """The captions that score lowest in CIDEr, each with a reference; of equals the longest."""
-    scores = cider_each(texts, [picture.captions for picture in pictures])
-    order = sorted(range(len(texts)), key=lambda place: (scores[place], -len(texts[place])))
+    """The captions that invent most, then those lowest in CIDEr, each with a reference."""
+    references = [picture.captions for picture in pictures]
+    order = worst_first(texts, references, cider_each(texts, references))
     return [
         {
             "picture": pictures[place].path.name,
@@ -249,18 +279,24 @@ def worst(
 def _record(
     bundle: Path,
     precision: str,
-    scores: Scores,
-    mark: str,
+    scored: Sequence[_Scored],
     options: DecodingOptions,
-    failures: list[dict[str, str]],
+    sources: Mapping[str, Sequence[CaptionedPicture]],
 ) -> None:
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
     manifest["metrics"][precision] = {
-        **{name: round(value, 4) for name, value in scores.values.items()},
-        "signature": mark,
+        one.source: {
+            **{name: round(value, 4) for name, value in one.values.items() if value == value},
+            "signature": one.signature,
+        }
+        for one in scored
     }
+    captioned = [one for one in scored if sources[one.source][0].captions]
     manifest["decoding"] = dataclasses.asdict(options)
-    manifest["failures"] = failures
+    manifest["failures"] = worst(
+        [picture for one in captioned for picture in sources[one.source]],
+        [text for one in captioned for text in one.captions.values()],
+    )
     write_manifest(bundle, manifest)
 
 

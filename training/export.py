@@ -31,8 +31,8 @@ from training.bundle.model_card import CARD
 from training.bundle.quantise import quantise_decoder, quantise_encoder
 from training.config.arguments import at_least_one
 from training.config.settings import ConfigError
-from training.data.captions import read_split
 from training.data.frames import read_frames
+from training.data.sources import read_training, read_validation
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.decode import decode_batches, prepared_pictures
@@ -183,7 +183,7 @@ def _write_variant(
 
 def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
     """Frames spread evenly over the training split, eight at a time."""
-    pictures = read_split(run.config.data, "train")
+    pictures = read_training(run.config.data).pictures
     chosen = pictures[:: max(1, len(pictures) // count)][:count]
     size = run.config.model.image_size
     return [
@@ -195,7 +195,10 @@ def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
 def _prove(
     run: Run, bundle: Path, options: DecodingOptions, precisions: Sequence[str], count: int
 ) -> None:
-    pictures = read_split(run.config.data, "val")[:count]
+    sources = read_validation(run.config.data).values()
+    # As many of each source, so that no kind of picture goes without proof.
+    each = -(-count // len(sources))
+    pictures = [picture for source in sources for picture in source[:each]]
     prepared = list(prepared_pictures(run.model, pictures, run.config))
     searches = [dataclasses.replace(options, beam_width=width) for width in _PROOF_BEAMS]
     expected = [
@@ -205,14 +208,14 @@ def _prove(
         captioner = Captioner.load(bundle, backend, precision, "cpu")
         for search, texts in zip(searches, expected, strict=True):
             found = caption_pictures(captioner, pictures, search)
-            same = [one == other for one, other in zip(texts, found, strict=True)]
+            same = [one == other.text for one, other in zip(texts, found, strict=True)]
             equal = f"{sum(same)} of {len(same)} captions equal torch's word for word"
             print(f"{precision} on {backend}, beam {search.beam_width}: {equal}")
             if precision == "float32" and not all(same):
                 place = same.index(False)
                 raise ConfigError(
                     f"the float32 graphs on {backend} differ from torch on "
-                    f"{pictures[place].path.name}: found {found[place]!r}, expected "
+                    f"{pictures[place].path.name}: found {found[place].text!r}, expected "
                     f"{texts[place]!r}; nothing was written to the output"
                 )
 

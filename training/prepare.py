@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--skip-to", type=Path, metavar="JSON",
         help="write what is left when all faults are skipped, as a Karpathy split JSON for both "
-        "captions_train and captions_val; without it any fault is an error",
+        "sources, of training and validation; without it any fault is an error",
     )  # fmt: skip
     return parser
 
@@ -210,7 +210,8 @@ def _report(
             f"{captions} captions, shorter side {sides[0]}-{sides[-1]} pixels"
             if sides else f"{split}: {len(splits[split])} pictures listed, none usable"
         )  # fmt: skip
-    words = len(frequent_words(left["train"], DataConfig.min_word_count))
+    trained_on = [picture.captions for picture in left["train"]]
+    words = len(frequent_words(trained_on, DataConfig.min_word_count))
     print(f"vocabulary: {words} words that occur {DataConfig.min_word_count} times or more")
     for kind, names in findings.faults.items():
         print(f"{kind}: {len(names)}")
@@ -228,7 +229,7 @@ def _write(left: dict[str, list[CaptionedPicture]], folders: dict[str, Path], ta
     partial = target.with_name(f"{target.name}.partial")
     partial.write_text(json.dumps({"images": entries}), encoding="utf-8")
     os.replace(partial, target)
-    print(f"wrote {target}; set data.captions_train and data.captions_val to it")
+    print(f"wrote {target}; name it as 'captions' of the sources under data.train and data.val")
 
 
 def _entries(

@@ -17,15 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.captions import Caption
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.files import read_image
 from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedPicture, read_split
+from training.data.captions import CaptionedPicture
+from training.data.sources import read_scored
 from training.scoring.bundle_captions import caption_pictures
+from training.scoring.calibration import calibration_error, reliability
 from training.scoring.metrics import cider_each
+from training.scoring.truth import invented, worst_first
 
 _STYLE = """
 body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; color: #222 }
@@ -39,7 +43,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         config = load_config(arguments.config, arguments.set)
-        pictures = read_split(config.data, arguments.split)[: arguments.limit]
+        sources = read_scored(config.data, arguments.split)
+        captioned = [source for source in sources.values() if source[0].captions]
+        pictures = [picture for source in captioned for picture in source[: arguments.limit]]
         captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
         page = report(captioner, pictures, arguments.count, f"{config.name} {arguments.split}")
         arguments.output.write_text(page, encoding="utf-8")
@@ -54,14 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.report",
         description="Write an HTML page, complete in itself, with the captions of a split that "
-        "score best and worst in CIDEr.",
+        "score best in CIDEr, of those that invent most, and a reliability diagram.",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
     parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
     parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE")
     parser.add_argument("--split", choices=("val", "train"), default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
-    parser.add_argument("--limit", type=at_least_one, help="only the first N pictures")
+    parser.add_argument("--limit", type=at_least_one, help="only the first N of each source")
     parser.add_argument("--count", type=at_least_one, default=15, help="of best and of worst each")
     parser.add_argument("--output", type=Path, required=True, help="file to write")
     return parser
@@ -70,17 +76,43 @@ def _parser() -> argparse.ArgumentParser:
 def report(
     captioner: Captioner, pictures: Sequence[CaptionedPicture], count: int, title: str
 ) -> str:
-    """The page: ``count`` best captions by CIDEr, then as many worst, worst first."""
-    texts = caption_pictures(captioner, pictures, captioner.default_options())
-    scores = cider_each(texts, [picture.captions for picture in pictures])
-    order = np.argsort(scores)
-    best, worst = order[::-1][:count], order[:count]
+    """The page: ``count`` best captions by CIDEr, then as many worst, most inventions first."""
+    captions = caption_pictures(captioner, pictures, captioner.default_options())
+    texts = [caption.text for caption in captions]
+    references = [picture.captions for picture in pictures]
+    scores = cider_each(texts, references)
+    best = np.argsort(scores)[::-1][:count]
+    worst = worst_first(texts, references, scores)[:count]
     parts = [f"<h1>{html.escape(title)}: mean CIDEr {np.mean(scores):.3f}</h1>"]
-    for heading, places in (("Best", best), ("Worst", worst)):
+    parts.append(_reliability(captions, references))
+    for heading, places in (("Best", best), ("Worst: inventions first", worst)):
         parts.append(f"<h2>{heading}</h2>")
         parts += [_section(captioner, pictures[i], scores[i]) for i in places]
     body = "\n".join(parts)
     return f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style>\n{body}\n"
+
+
+def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]]) -> str:
+    """A diagram: for each span of confidence the share of captions that name nothing absent."""
+    confidences = [caption.confidence for caption in captions if caption.confidence is not None]
+    if len(confidences) < len(captions):
+        return ""
+    true = [
+        not invented(caption.text, known)
+        for caption, known in zip(captions, references, strict=True)
+    ]
+    bins = reliability(confidences, true)
+    bars = "".join(
+        f"<rect x='{one.confidence * 300 - 8:.0f}' y='{300 - one.true * 300:.0f}' width='16' "
+        f"height='{one.true * 300:.0f}' fill='#69c'><title>{one.captions} captions</title></rect>"
+        for one in bins
+    )
+    return (
+        f"<h2>Reliability: calibration error {calibration_error(bins):.3f}</h2><p>Across: "
+        "confidence from 0 to 1. Up: share of the captions that name nothing absent. On the line "
+        "the two agree.</p><svg width=320 height=300 style='border:1px solid #ccc'>"
+        f"{bars}<line x1=0 y1=300 x2=300 y2=0 stroke='#c33'/></svg>"
+    )
 
 
 def _section(captioner: Captioner, picture: CaptionedPicture, score: float) -> str:

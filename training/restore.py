@@ -24,6 +24,7 @@ from training.optimisation.checkpoint import Progress, save_checkpoint
 from training.optimisation.run import COMMIT, CONFIG, VOCABULARY, blank_model, write_config
 
 _PREFERRED = ("float32", "float16")
+_IDS, _PLACES = "decoder.evidence.ids", "decoder.evidence.places"
 
 
 def main() -> int:
@@ -86,6 +87,9 @@ def restored_model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
         **_weights(bundle.graph(found[0], "encoder"), "model."),
         **_weights(bundle.graph(found[0], "decoder"), ""),
     }
+    if _PLACES in weights:
+        # A word without evidence has the place after the last.
+        weights[_IDS] = weights[_PLACES].argsort()[: config.evidence_words]
     missing = sorted(set(model.state_dict()) - set(weights))
     if missing:
         raise ConfigError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import load_config
-from training.config.settings import ConfigError, TrainConfig
-from training.data.captions import build_vocabulary, read_split
-from training.model.captioning import build_model, device_of
+from training.config.settings import ConfigError, ModelConfig, TrainConfig
+from training.data.captions import build_vocabulary
+from training.data.concepts import choose_concepts
+from training.data.sources import read_training, read_validation
+from training.model.captioning import CaptionModel, build_model, device_of
 from training.optimisation import distributed
 from training.optimisation.checkpoint import (
     Progress,
@@ -45,9 +48,10 @@ from training.optimisation.run import (
 )
 from training.optimisation.stages import STAGES, Splits, Stage
 from training.scoring.decode import search_batches
-from training.scoring.metrics import plain_tokens, score_tokens
+from training.scoring.validation import validation_scores
 
 SHOWN = 4  # validation pictures in the log
+# What a model keeps of the run that it starts from.
 
 
 def main() -> int:
@@ -107,23 +111,18 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
             this run's when the first epoch begins, not before.
         CaptionerError: a picture cannot be read.
     """
-    train_pictures = read_split(config.data, "train")
     earlier = load_run(Path(config.start_from)) if config.start_from else None
     if earlier:
         config = inherited(config, earlier.config)
     _refuse_another_run(output, config)
-    vocabulary = (
-        earlier.vocabulary
-        if earlier
-        else build_vocabulary(train_pictures, config.data.min_word_count)
-    )
-    splits = Splits(train_pictures, read_split(config.data, "val"), vocabulary)
+    data = read_training(config.data)
     torch.manual_seed(config.seed)
-    model = (
-        build_model(config.model, len(vocabulary))
-        if earlier is None
-        else earlier.model_for(config.model)
-    )
+    if earlier:
+        vocabulary, model = earlier.vocabulary, earlier.model_for(config.model)
+    else:
+        vocabulary = build_vocabulary(data.captions, config.data.min_word_count)
+        model = _begin(config.model, vocabulary, data.captions)
+    splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
 
     last = output / "last.safetensors"
@@ -131,10 +130,10 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     progress = read_progress(last) if last.is_file() else Progress(history=before)
     if distributed.rank() == 0:
         print(
-            f"{len(splits.train)} training and {len(splits.val)} validation pictures, "
-            f"{len(vocabulary)} words"
+            f"{len(splits.train.pictures)} training and {len(splits.validation_pictures)} "
+            f"validation pictures, {len(vocabulary)} words"
         )
-    logbook = Logbook(output / "tensorboard", splits.val[:SHOWN])
+    logbook = Logbook(output / "tensorboard", splits.validation_pictures[:SHOWN])
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):
         own = progress.history[len(before) :]
@@ -159,6 +158,17 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")
     return progress
+
+
+def _begin(
+    config: ModelConfig, vocabulary: Vocabulary, captions: Sequence[Sequence[str]]
+) -> CaptionModel:
+    """A model that has learnt nothing yet but its encoder's start weights."""
+    model = build_model(config, len(vocabulary))
+    if model.decoder.evidence is not None:
+        concepts = choose_concepts(captions, vocabulary, config.evidence_words)
+        model.decoder.evidence.choose_words(concepts.ids, concepts.prior)
+    return model
 
 
 def _keep_best(output: Path, stage: Stage, progress: Progress) -> None:
@@ -237,25 +247,29 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
     summed, count = 0.0, 0
     silent = distributed.rank() > 0
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
-    for index, batch in enumerate(bar):
-        loss = stage.step(batch.to(device), stage_epoch * len(batches) + index, steps)
+    for index, (batch, sentences) in enumerate(bar):
+        loss = stage.step(
+            batch.to(device),
+            stage_epoch * len(batches) + index,
+            steps,
+            sentences.to(device) if sentences is not None else None,
+        )
         summed, count = summed + loss.shown * loss.shown_over, count + loss.shown_over
-        bar.set_postfix({stage.objective.name: f"{summed / count:.3f}"})
-    return distributed.total(summed, device) / distributed.total(count, device)
+        bar.set_postfix({stage.objective.name: f"{summed / max(1, count):.3f}"})
+    return distributed.total(summed, device) / max(1.0, distributed.total(count, device))
 
 
 def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:
-    """Beam-searched captions of the validation split: scores, x1, tokenised without Java.
+    """Beam-searched captions of the validation sources, see `validation_scores`.
 
     Returns:
         The scores, and the captions of the first pictures, for people to look at.
     """
     options = stage.config.validation.decoding
-    vocabulary, pictures = stage.splits.vocabulary, stage.splits.val
+    vocabulary = stage.splits.vocabulary
     found = search_batches(stage.averaged.decoder, stage.validation(), vocabulary, options)
     captions = [worded(hypothesis, vocabulary) for hypothesis in found]
-    references = plain_tokens([picture.captions for picture in pictures])
-    scores = score_tokens(plain_tokens([[caption.text] for caption in captions]), references)
+    scores = validation_scores(stage.splits.val, [caption.text for caption in captions])
     return scores, captions[:SHOWN]
 
 

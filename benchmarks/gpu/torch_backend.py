@@ -40,6 +40,7 @@ class TorchBackend:
             image_size=bundle.image_size,
             width=architecture["width"],
             hidden=architecture["hidden"],
+            evidence_words=architecture.get("evidence_words", 0),
             stride_in_1x1=_strides_in_1x1(bundle) > _SHORTCUTS,
         )
         model = restored_model(bundle, config).eval().to(device, _DTYPES[precision])
@@ -55,6 +56,12 @@ class TorchBackend:
         if self.device == "cuda":
             torch.cuda.synchronize()
         return prepared
+
+    def evidence(self, encoding: Prepared) -> NDArray[np.float32] | None:
+        """See `ros2_captioner.backends.base.Backend.evidence`."""
+        if encoding.evidence is None:
+            return None
+        return encoding.evidence.float().cpu().numpy()
 
     def start(self, encoding: Prepared, beam_width: int) -> InferenceStepper:
         """Begin a decode with ``beam_width`` rows a picture."""

@@ -35,6 +35,10 @@ class Backend(Protocol):
         """
         ...
 
+    def evidence(self, encoding: Any) -> NDArray[np.float32] | None:
+        """Evidence for words ``[B, V]`` of the encoded pictures; None if the model has none."""
+        ...
+
     def start(self, encoding: Any, beam_width: int) -> Stepper:
         """Begin a decode of the encoded images with ``beam_width`` rows each."""
         ...

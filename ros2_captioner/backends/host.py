@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import StepOutput
+from ros2_captioner.evidence.objects import TENSOR
 
 Arrays = Mapping[str, Any]  # numpy arrays, or what a runtime keeps on its device in their place
 Run = Callable[[Arrays], dict[str, Any]]
@@ -48,6 +49,14 @@ class HostBackend:
         found = self._encoder({"frames": frames})
         state = {name: found.pop(f"{name}0") for name in self._state}
         return Encoding(found, state)
+
+    def evidence(self, encoding: Encoding) -> NDArray[np.float32] | None:
+        """See `ros2_captioner.backends.base.Backend.evidence`."""
+        found = encoding.constants.get(TENSOR)
+        if found is None:
+            return None
+        host = found if isinstance(found, np.ndarray) else found.numpy()
+        return np.asarray(host, np.float32)
 
     def start(self, encoding: Encoding, beam_width: int) -> HostStepper:
         """A stepper whose rows all begin from the images' initial state."""

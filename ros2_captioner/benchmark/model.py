@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.benchmark.timing import STEPS, fixed_length, interleaved, synthetic_frames
-from ros2_captioner.bundle import load_bundle
+from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Timing
 
@@ -81,14 +81,14 @@ def measure_captioners(
     frames = synthetic_frames(max(cameras))
     calls = {setting: _call(captioners[setting[:2]], setting, frames) for setting in settings}
     return [
-        {**_row(setting, runs), "CIDEr": _cider(captioners[setting[:2]], setting.precision)}
+        {**_row(setting, runs), "CIDEr": _cider(captioners[setting[:2]].bundle, setting.precision)}
         for setting, runs in interleaved(calls, rounds).items()
     ]
 
 
-def _cider(captioner: Captioner, precision: str) -> float | str:
-    found: float | str = captioner.bundle.manifest["metrics"].get(precision, {}).get("CIDEr", "")
-    return found
+def _cider(bundle: Bundle, precision: str) -> float | str:
+    found = bundle.cider(precision)
+    return "" if found is None else found
 
 
 def _call(

@@ -1,4 +1,4 @@
-"""Read and verify a model bundle (schema 1): manifest, vocabulary and single-file ONNX graphs."""
+"""Read and verify a model bundle: manifest, vocabulary and single-file ONNX graphs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from ros2_captioner.bundle.external_data import has_external_data
@@ -44,6 +45,19 @@ class Bundle:
     def precisions(self) -> tuple[str, ...]:
         """The precisions it carries, the CPU default first."""
         return tuple(sorted(self.manifest["variants"], key=lambda name: name != "int8"))
+
+    def scores(self, precision: str) -> dict[str, Mapping[str, Any]]:
+        """What training measured of a variant, by data set; of schema 1 without their names."""
+        found = self.manifest["metrics"].get(precision, {})
+        if found and not all(isinstance(scores, dict) for scores in found.values()):
+            return {"": found}
+        return dict(found)
+
+    def cider(self, precision: str) -> float | None:
+        """CIDEr as training measured it, x1, the mean over its data sets; None if it did not."""
+        scored = self.scores(precision).values()
+        found = [scores["CIDEr"] for scores in scored if "CIDEr" in scores]
+        return mean(found) if found else None
 
     def graph(self, precision: str, part: str) -> Path:
         """Path of the ``encoder`` or ``decoder`` graph of a precision, to be opened at once.
@@ -155,6 +169,14 @@ def _read_vocabulary(folder: Path, manifest: Mapping[str, Any]) -> Vocabulary:
         raise BundleError(
             f"{folder / VOCABULARY}: found {len(vocabulary)} words, but the model predicts "
             f"{expected}; {REMEDY}"
+        )
+    groups = manifest.get("evidence", {}).values()
+    words = [word for objects in groups for named in objects.values() for word in named]
+    strange = [word for word in words if not vocabulary.known_ids([word])]
+    if strange:
+        raise BundleError(
+            f"{folder / MANIFEST}: evidence names {strange[:3]}; expected words of "
+            f"{VOCABULARY}. {REMEDY}"
         )
     return vocabulary
 

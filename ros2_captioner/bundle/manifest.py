@@ -11,10 +11,12 @@ from typing import Any
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import BundleError, OptionsError
+from ros2_captioner.evidence.objects import TENSOR
 from ros2_captioner.options import make_options
 
-SCHEMA = 1  # that training writes
-SCHEMAS = (1,)  # that this version reads
+SCHEMA = 1
+SCHEMA_WITH_EVIDENCE = 2  # one more output of the encoder and input of the decoder
+SCHEMAS = (SCHEMA, SCHEMA_WITH_EVIDENCE)  # that this version reads
 REMEDY = "export it again with: python -m training.export --run RUN --output BUNDLE"
 _SCHEMA_FILE = Path(__file__).with_name("manifest.schema.json")
 _SHOWN = 60  # characters of a value in a message
@@ -136,6 +138,10 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     read = {name: inputs[name] for name in inputs if name not in ("tokens", "reorder", *state)}
     initial = {f"{name}0": _without_beams(inputs[name]) for name in state}
     yield from _unlike("encoder.outputs", encoded, read | initial)
+    if "evidence" in manifest:
+        words = manifest["architecture"]["vocabulary_size"]
+        given = {TENSOR: encoded[TENSOR]} if TENSOR in encoded else {}
+        yield from _unlike("encoder.outputs", given, {TENSOR: Tensor("float32", ("B", words))})
     rows = {name: _with_beams(encoded[f"{name}0"]) for name in state}
     fixed = {"tokens": Tensor("int32", ("B", "K")), "reorder": Tensor("float32", ("B", "K", "K"))}
     yield from _unlike("decoder.inputs", inputs, fixed | rows | read)

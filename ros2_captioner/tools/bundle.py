@@ -67,9 +67,12 @@ def _description(bundle: Bundle) -> Iterator[tuple[str, str]]:
     for variant, parts in manifest["variants"].items():
         size = sum(manifest["files"][file]["bytes"] for file in parts.values())
         yield variant, f"{size / _MIB:.1f} MiB: {', '.join(parts.values())}"
-    for variant, scores in manifest["metrics"].items():
-        yield f"{variant} scores", _pairs(scores)
+    for variant in manifest["metrics"]:
+        for source, scores in bundle.scores(variant).items():
+            yield f"{variant} scores", f"{source and f'of {source}: '}{_pairs(scores)}"
     yield "training", _pairs(manifest["training"])
+    for source in manifest["training"].get("sources", ()):
+        yield "data", _pairs(source)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
@@ -101,8 +104,8 @@ def _list(parsed: argparse.Namespace) -> int:
 
 def _line(bundle: Bundle) -> str:
     size = sum(file["bytes"] for file in bundle.manifest["files"].values())
-    scores = bundle.manifest["metrics"].get(bundle.precisions[0], {})
-    cider = f"CIDEr {scores['CIDEr']:.3f}" if "CIDEr" in scores else "not scored"
+    found = bundle.cider(bundle.precisions[0])
+    cider = "not scored" if found is None else f"CIDEr {found:.3f}"
     signed = "signed" if signature_file(bundle.path / MANIFEST).exists() else "unsigned"
     what = f"{bundle.manifest['name']} {bundle.digest}  {'+'.join(bundle.precisions)}"
     return f"{bundle.path}  {what}  {size / _MIB:.0f} MiB  {cider}  {signed}"

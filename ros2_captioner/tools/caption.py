@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption
+from ros2_captioner.captions import Caption, objects_json
 from ros2_captioner.command_line import Progress, command, command_parser
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
@@ -157,7 +157,13 @@ def _fields(caption: Caption) -> dict[str, object]:
     alternatives = [
         {"caption": other.text, "score": _score(other)} for other in caption.alternatives
     ]
-    return {"caption": caption.text, "score": _score(caption), "alternatives": alternatives}
+    return {
+        "caption": caption.text,
+        "score": _score(caption),
+        "confidence": None if caption.confidence is None else round(caption.confidence, 4),
+        "objects": objects_json(caption),
+        "alternatives": alternatives,
+    }
 
 
 def _score(caption: Caption) -> float | None:

@@ -15,7 +15,7 @@ def test_every_combination_has_a_row(tmp_path, capsys):
     assert main([*options, "--rounds", "2", "--json", str(file)]) == 0
     rows = json.loads(file.read_text())["captions"]
     assert [(row["beam_width"], row["cameras"]) for row in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert {row["CIDEr"] for row in rows} == {load_bundle().manifest["metrics"]["int8"]["CIDEr"]}
+    assert {row["CIDEr"] for row in rows} == {load_bundle().cider("int8")}
     for row in rows:
         parts = row["preprocess_ms"] + row["encode_ms"] + 16 * row["step_ms"]
         assert row["encode_ms"] > 0 and parts == pytest.approx(row["whole_ms"], rel=0.5)

@@ -1,5 +1,6 @@
 """The shipped bundle, and every way in which a bundle can be wrong."""
 
+import hashlib
 import json
 from hashlib import sha256
 
@@ -31,8 +32,17 @@ def test_shipped_bundle_is_whole_and_small():
     assert bundle.precisions[0] == "int8" and "float16" in bundle.precisions
     assert sum(file.stat().st_size for file in DEFAULT_BUNDLE.iterdir()) <= 100 * 2**20
     for precision in bundle.precisions:
-        metrics = bundle.manifest["metrics"][precision]
-        assert {"CIDEr", "BLEU-4", "METEOR", "signature"} <= set(metrics)
+        scored = bundle.scores(precision)
+        for source in ("coco", "flickr8k"):
+            assert {"CIDEr", "BLEU-4", "METEOR", "CHAIR_i", "signature"} <= set(scored[source])
+        assert "people invented" in scored["ade20k"]
+
+
+def test_scores_of_schema_1_have_no_data_set(bundle_copy):
+    edit(bundle_copy, lambda manifest: manifest.update(metrics={"int8": {"CIDEr": 0.6}}))
+    bundle = load_bundle(bundle_copy)
+    assert bundle.scores("int8") == {"": {"CIDEr": 0.6}} and bundle.cider("int8") == 0.6
+    assert bundle.cider("float16") is None
 
 
 def test_shipped_bundle_lists_no_foreign_file():
@@ -68,10 +78,13 @@ def test_missing_file(bundle_copy):
 
 
 def test_vocabulary_of_the_wrong_length(bundle_copy):
-    def shrink(manifest):
-        manifest["architecture"]["vocabulary_size"] -= 1
-
-    edit(bundle_copy, shrink)
+    file = bundle_copy / "vocabulary.json"
+    words = json.loads(file.read_text())["words"]
+    content = json.dumps({"words": words[:-1]}).encode()
+    file.unlink()  # the copy is a link to the shipped file
+    file.write_bytes(content)
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    edit(bundle_copy, lambda manifest: manifest["files"].update({"vocabulary.json": entry}))
     with pytest.raises(BundleError, match="words, but the model predicts"):
         load_bundle(bundle_copy)
 
@@ -143,9 +156,20 @@ def test_a_file_that_cannot_be_read_is_named(bundle_copy, monkeypatch):
         load_bundle(bundle_copy)
 
 
+def test_cider_is_the_mean_over_the_data_sets(bundle_copy):
+    def score(manifest):
+        manifest["metrics"] = {
+            "int8": {"a": {"CIDEr": 0.4}, "b": {"CIDEr": 0.8}, "c": {"people invented": 0.1}}
+        }
+
+    edit(bundle_copy, score)
+    bundle = load_bundle(bundle_copy)
+    assert bundle.cider("int8") == pytest.approx(0.6) and bundle.cider("float16") is None
+
+
 def test_the_digest_names_the_weights_and_not_what_was_noted_of_them(bundle_copy):
     def note(manifest):
-        manifest["metrics"]["int8"]["CIDEr"] = 9.9
+        manifest["metrics"]["int8"]["flickr8k"]["CIDEr"] = 9.9
         manifest["training"]["seed"] = 99
         manifest["decoding"]["beam_width"] = 5
 

@@ -67,7 +67,8 @@ def refusal(folder, text):
         (("files", "encoder.int8.onnx", "sha256"), "", "64 hexadecimal digits"),
         (("files", "encoder.int8.onnx", "bytes"), -1, "minimum 1"),
         (("files", "vocabulary.json"), GONE, "expected the key 'files.vocabulary.json'"),
-        (("metrics", "int8", "CIDEr"), [], "'metrics.int8.CIDEr'"),
+        (("metrics", "int8", "flickr8k", "CIDEr"), [], "'metrics.int8.flickr8k.CIDEr'"),
+        (("metrics", "int8"), {"CIDEr": [0.6]}, "'metrics.int8.CIDEr' with a score"),
         (("metrics",), [], "'metrics' with an object"),
         (("name",), 7, "'name' with string"),
         (("graphs", "decoder", "state"), {"x": "y"}, "graphs.decoder.state is {'x': 'y'}"),
@@ -94,7 +95,9 @@ def test_what_is_wrong_is_named_with_what_was_expected(tmp_path, keys, value, ma
     assert match in refusal(tmp_path, json.dumps(changed(keys, value)))
 
 
-@pytest.mark.parametrize("key", [key for key in SHIPPED if key not in ("schema", "failures")])
+@pytest.mark.parametrize(
+    "key", [key for key in SHIPPED if key not in ("schema", "failures", "evidence", "confidence")]
+)
 def test_every_section_is_needed(tmp_path, key):
     assert f"expected the key {key!r}" in refusal(tmp_path, json.dumps(changed((key,), GONE)))
 
@@ -113,12 +116,31 @@ def test_what_is_no_json_is_named(tmp_path, text):
     assert "cannot read" in refusal(tmp_path, text)
 
 
-def test_evidence_is_one_more_tensor_from_encoder_to_decoder(tmp_path):
+@pytest.mark.parametrize(
+    ("keys", "value", "match"),
+    [
+        (("evidence", "objects"), GONE, "expected the key 'evidence.objects'"),
+        (("evidence", "scene", "beach"), {}, "minProperties"),
+        (("evidence", "objects", "dog", "dog"), 0.5, "the logarithm of a share, at most 0"),
+        (("confidence", "weights", "agreement"), GONE, "'confidence.weights.agreement'"),
+        (("confidence", "bias"), "low", "'confidence.bias' with number"),
+        (("graphs", "encoder", "outputs", "evidence", "shape"), ["B", 7], "expected float32 [B, "),
+        (("graphs", "encoder", "outputs", "evidence"), GONE, "found the tensors"),
+        (("graphs", "decoder", "inputs", "evidence"), GONE, "found the tensors"),
+    ],
+)
+def test_what_is_wrong_with_evidence_is_named(tmp_path, keys, value, match):
+    assert match in refusal(tmp_path, json.dumps(changed(keys, value)))
+
+
+def test_a_bundle_without_evidence_is_read_as_before(tmp_path):
     manifest = copy.deepcopy(SHIPPED)
-    evidence = {"dtype": "float32", "shape": ["B", 2540]}
-    manifest["graphs"]["encoder"]["outputs"]["evidence"] = evidence
-    assert "found the tensors" in refusal(tmp_path, json.dumps(manifest))
-    manifest["graphs"]["decoder"]["inputs"]["evidence"] = evidence
+    manifest["schema"] = 1
+    for section in ("evidence", "confidence"):
+        del manifest[section]
+    manifest["metrics"] = {"int8": {"CIDEr": 0.6, "signature": "as schema 1 has them"}}
+    del manifest["graphs"]["encoder"]["outputs"]["evidence"]
+    del manifest["graphs"]["decoder"]["inputs"]["evidence"]
     content = json.dumps(manifest).encode()
     assert parse_manifest(tmp_path / "manifest.json", content) == manifest
 

@@ -30,12 +30,17 @@ def tiny_data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config(tiny_data):
     """Makes a config of seconds; keyword arguments change its stages and its optim section."""
 
     def make(**sections):
-        captions = str(tiny_data / "captions.json")
+        source = {
+            "name": "tiny",
+            "images": str(tiny_data),
+            "captions": str(tiny_data / "captions.json"),
+            "licence": "free",
+        }
         short = {"epochs": 1, "batch": 2, "warmup_steps": 2}
         stages = {
             "frozen": short,
@@ -46,12 +51,7 @@ def tiny_config(tiny_data):
         return config_from_dict(
             {
                 "name": "tiny",
-                "data": {
-                    "images": str(tiny_data),
-                    "captions_train": captions,
-                    "captions_val": captions,
-                    "min_word_count": 1,
-                },
+                "data": {"train": [source], "val": [source], "min_word_count": 1},
                 "model": {
                     "encoder": "resnet18",
                     "encoder_weights": "random",

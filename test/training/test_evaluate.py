@@ -7,10 +7,10 @@ import statistics
 
 import pytest
 import yaml
+from tiny import pictures_of
 
 from ros2_captioner.bundle import load_bundle
 from training.bundle.model_card import METRICS
-from training.data.captions import read_split
 from training.evaluate import main as evaluate
 from training.evaluate import worst
 from training.scoring.metrics import Scores
@@ -23,9 +23,7 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
     exported, config = bundle
     folder = shutil.copytree(exported, tmp_path / "bundle")
     file = tmp_path / "config.yaml"
-    data = {"images": config.data.images}
-    data |= dict.fromkeys(("captions_train", "captions_val"), config.data.captions_val)
-    file.write_text(json.dumps({"name": "tiny", "data": data}))
+    file.write_text(json.dumps({"name": "tiny", "data": dataclasses.asdict(config.data)}))
     monkeypatch.setattr(
         "training.evaluate.score_captions",
         lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
@@ -34,9 +32,9 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
     arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
     monkeypatch.setattr("sys.argv", [*arguments, "--length-penalty", "0.9"])
     assert evaluate() == 0
-    assert "| int8 | " in (folder / "README.md").read_text()
+    assert "| tiny | int8 | " in (folder / "README.md").read_text()
     manifest = json.loads((folder / "manifest.json").read_text())
-    metrics, decoding = manifest["metrics"]["int8"], manifest["decoding"]
+    metrics, decoding = manifest["metrics"]["int8"]["tiny"], manifest["decoding"]
     assert decoding["length_penalty"] == 0.9 and decoding["no_repeat_ngram"] == 2
     assert metrics["CIDEr"] == 1.0 and metrics["signature"] in capsys.readouterr().out
     assert "## Where it fails worst\n| picture |" in (folder / "README.md").read_text()
@@ -58,7 +56,7 @@ def test_missing_java_is_noticed_before_anything_is_captioned(
 
 def test_the_worst_captions_come_first(bundle):
     _, config = bundle
-    pictures = read_split(config.data, "val")
+    pictures = pictures_of(config)
     texts = [picture.captions[0] for picture in pictures]
     texts[2] = "nothing of the kind"
     first, *others = worst(pictures, texts, count=2)
@@ -127,7 +125,7 @@ def test_captions_of_every_search_are_written_by_path(command, bundle, tmp_path,
     assert command("--captions", file, "--beam-width", 1, 3, "--limit", 3) == 0
     one, three = json.loads(file.read_text())
     assert "beam 1" in one["signature"] and "beam 3" in three["signature"]
-    pictures = read_split(bundle[1].data, "val")[:3]
+    pictures = pictures_of(bundle[1])[:3]
     assert list(one["captions"]) == list(three["captions"]) == [str(p.path) for p in pictures]
 
 

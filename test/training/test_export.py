@@ -5,13 +5,12 @@ import json
 
 import onnx
 import pytest
-from tiny import FLICKR8K, ROOT
+from tiny import FLICKR8K, ROOT, pictures_of
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BundleError
 from training.config.settings import ConfigError
-from training.data.captions import read_split
 from training.export import export, refuse_to_replace
 from training.scoring.bundle_captions import caption_pictures
 from training.train import train
@@ -19,7 +18,7 @@ from training.train import train
 
 def test_every_precision_captions(bundle):
     folder, config = bundle
-    pictures = read_split(config.data, "val")
+    pictures = pictures_of(config)
     assert set(load_bundle(folder).precisions) == {"float32", "float16", "int8"}
     for precision in ("float32", "float16", "int8"):
         captioner = Captioner.load(folder, precision=precision, device="cpu")
@@ -44,7 +43,7 @@ def test_soft_attention_keeps_the_same_contract(bundle, soft_attention_bundle):
     assert manifests[0]["graphs"] == manifests[1]["graphs"]
     assert manifests[1]["architecture"]["decoder"] == "soft_attention_lstm"
     assert "soft attention LSTM" in (soft_attention_bundle / "README.md").read_text()
-    pictures = read_split(bundle[1].data, "val")
+    pictures = pictures_of(bundle[1])
     captioner = Captioner.load(soft_attention_bundle, device="cpu")
     texts = caption_pictures(captioner, pictures, captioner.default_options())
     assert all(len(text.split()) > 2 for text in texts)
@@ -65,11 +64,10 @@ def test_graphs_keep_the_contract(bundle):
 @pytest.mark.skipif(not FLICKR8K.is_dir(), reason="needs Flickr8k; set FLICKR8K to its folder")
 def test_shipped_bundle_still_scores_on_flickr8k_val(tmp_path):
     """A sample of the validation split: far below the recorded score means a broken pipeline."""
-    from training.config.settings import DataConfig
+    from training.data.captions import captioned
     from training.scoring.metrics import plain_tokens, score_tokens
 
-    captions = str(FLICKR8K / "captions_val.json")
-    pictures = read_split(DataConfig(str(FLICKR8K / "images"), captions, captions), "val")[:100]
+    pictures = captioned(FLICKR8K / "captions_val.json", FLICKR8K / "images", "val")[:100]
     captioner = Captioner.load(ROOT / "ros2_captioner/models/default", device="cpu")
     texts = caption_pictures(captioner, pictures, captioner.default_options())
     scores = score_tokens(

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ros2_captioner.errors import FrameError
-from training.config.settings import DataConfig
-from training.data.captions import read_split
+from training.data.captions import captioned
 from training.data.frames import read_frames
 from training.prepare import main
 
@@ -87,9 +86,8 @@ def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
 
     left = tmp_path / "left.json"
     assert main([*options, "--skip-to", str(left)]) == 0
-    config = DataConfig(str(images), str(left), str(left))
-    assert [p.path.name for p in read_split(config, "train")] == ["a.png"]
-    (kept,) = read_split(config, "val")
+    assert [p.path.name for p in captioned(left, images, "train")] == ["a.png"]
+    (kept,) = captioned(left, images, "val")
     assert kept.path == images / "c.png" and kept.captions == ("the picture c.png",)
 
 
@@ -141,7 +139,7 @@ def test_captions_without_a_word_are_left_out(data, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "caption without a word: 3\n    '' of a.png (train)" in out
     assert "picture without a caption: 1\n    b.png (train)" in out
-    (picture,) = read_split(DataConfig(str(tmp_path / "images"), str(left), str(left)), "train")
+    (picture,) = captioned(left, tmp_path / "images", "train")
     assert picture.captions == ("the picture a.png",)
 
 
@@ -153,9 +151,8 @@ def test_a_split_without_pictures_is_an_error(data, tmp_path, capsys):
 
 
 def kept(folder, left):
-    config = DataConfig(str(folder / "images"), str(left), str(left))
     return {
-        split: [picture.path.name for picture in read_split(config, split)]
+        split: [picture.path.name for picture in captioned(left, folder / "images", split)]
         for split in ("train", "val")
     }
 
@@ -258,7 +255,7 @@ def test_hostile_files_are_refused_or_lose_nothing(data, tmp_path, capsys, given
         assert not left.exists()
         return
     assert status == 0
-    found = read_split(DataConfig(str(tmp_path / "images"), str(left), str(left)), "train")
+    found = captioned(left, tmp_path / "images", "train")
     captions = {picture.path.name: picture.captions for picture in found}
     for name in ("a.png", "b.png"):
         assert f"the picture {name}" in captions[name]

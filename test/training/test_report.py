@@ -3,16 +3,15 @@
 import re
 
 import pytest
-from tiny import COLOURS, ROOT
+from tiny import COLOURS, ROOT, pictures_of
 
 from ros2_captioner.captioner import Captioner
-from training.data.captions import read_split
 from training.report import report
 
 
 @pytest.fixture
 def pictures(tiny_config):
-    return read_split(tiny_config().data, "val")
+    return pictures_of(tiny_config())
 
 
 def test_best_come_first_and_worst_last_with_references_and_pictures(pictures):

@@ -8,21 +8,19 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import COLOURS, captions_of
+from tiny import COLOURS, captions_of, pictures_of
 from torch.amp.grad_scaler import GradScaler
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.files import read_image
 from training.config.settings import ConfigError
-from training.data.captions import read_split
 from training.export import export
 from training.optimisation.checkpoint import read_progress
 from training.optimisation.run import load_run
@@ -37,15 +35,13 @@ def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
         optim={"label_smoothing": 0.0},
     )
     # An epoch of two steps would spend its time on checkpoints.
-    often = repeated(Path(config.data.captions_train), 20, tmp_path / "often.json")
-    config = dataclasses.replace(
-        config, data=dataclasses.replace(config.data, captions_train=str(often))
-    )
+    often = tuple(dataclasses.replace(source, weight=20) for source in config.data.train)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, train=often))
     progress = train(config, tmp_path / "run")
     losses = [entry["loss"] for entry in progress.history]
     assert losses[-1] < 0.3 * losses[0]
     run = load_run(tmp_path / "run")
-    pictures = read_split(config.data, "val")
+    pictures = pictures_of(config)
     texts = decode_batches(
         run.model.decoder,
         prepared_pictures(run.model, pictures, config),
@@ -80,33 +76,16 @@ def test_other_languages_are_learnt_and_spoken_by_the_run_time(
         finetune={"epochs": 0},
         optim={"label_smoothing": 0.0},
     )
-    often = repeated(file, 20, tmp_path / "often.json")
-    data = dataclasses.replace(config.data, captions_train=str(often), captions_val=str(file))
+    (source,) = config.data.val
+    shown = dataclasses.replace(source, captions=str(file))
+    often = dataclasses.replace(shown, weight=20)
+    data = dataclasses.replace(config.data, train=(often,), val=(shown,))
     train(dataclasses.replace(config, data=data), tmp_path / "run")
     export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
     captioner = Captioner.load(tmp_path / "bundle", device="cpu")
     frames = [read_image(tiny_data / f"{colour}.png") for colour in captions]
     spoken = [caption.text for caption in captioner.caption(frames).captions]
     assert spoken == [text.lower().rstrip(".。") for text in captions.values()]
-
-
-def repeated(captions, times, file):
-    """Write COCO captions in which every picture comes so many times, under another id each."""
-    data = json.loads(captions.read_bytes())
-    count = len(data["images"])
-    file.write_text(
-        json.dumps(
-            {
-                name: [
-                    entry | {key: entry[key] + turn * count}
-                    for turn in range(times)
-                    for entry in data[name]
-                ]
-                for name, key in (("images", "id"), ("annotations", "image_id"))
-            }
-        )
-    )
-    return file
 
 
 def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
@@ -255,7 +234,8 @@ def test_a_folder_keeps_one_config(tiny_config, tmp_path):
 
 def test_a_run_that_never_began_leaves_its_folder_free(tiny_config, tmp_path):
     config = tiny_config(finetune={"epochs": 0})
-    wrong = dataclasses.replace(config.data, captions_train="/nowhere/captions.json")
+    lost = dataclasses.replace(config.data.train[0], captions="/nowhere/captions.json")
+    wrong = dataclasses.replace(config.data, train=(lost,))
     with pytest.raises(ConfigError, match="nowhere"):
         train(dataclasses.replace(config, data=wrong), tmp_path / "run")
     assert train(config, tmp_path / "run").history[0]["encoder_stages"] == 0

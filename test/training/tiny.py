@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from training.data.sources import read_validation
+
 ROOT = Path(__file__).parents[2]
 FLICKR8K = Path(os.environ.get("FLICKR8K", ROOT.parent / "shared/data/flickr8k"))
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white": (255,) * 3}
@@ -10,3 +12,9 @@ COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white
 
 def captions_of(colour):
     return [f"a {colour} square is standing on a dark table", f"the square is {colour}"]
+
+
+def pictures_of(config):
+    """The validation pictures of a config's only source."""
+    (pictures,) = read_validation(config.data).values()
+    return pictures

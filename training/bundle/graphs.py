@@ -17,6 +17,7 @@ from training.scoring.decode import candidates
 ENCODER_OUTPUTS = ("features", "keys", "h0", "c0")
 DECODER_INPUTS = ("tokens", "reorder", "h", "c", "features", "keys")
 DECODER_OUTPUTS = ("log_probs", "ids", "h_next", "c_next", "attention")
+EVIDENCE = "evidence"  # of encoder and decoder, where the model has it
 STATE = {"h": "h_next", "c": "c_next"}
 OPSET = 20
 
@@ -29,8 +30,10 @@ class EncoderGraph(nn.Module):
         self.model = model
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """uint8 ``[B, S, S, 3]`` to features, keys, h0, c0."""
-        return tuple(self.model.prepare(frames))
+        """uint8 ``[B, S, S, 3]`` to features, keys, h0, c0, and evidence if the model has it."""
+        prepared = self.model.prepare(frames)
+        found = (prepared.features, prepared.keys, prepared.h0, prepared.c0)
+        return found if prepared.evidence is None else (*found, prepared.evidence)
 
 
 class DecoderGraph(nn.Module):
@@ -41,11 +44,18 @@ class DecoderGraph(nn.Module):
         self.decoder = model.decoder
 
     def forward(
-        self, tokens: Tensor, reorder: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+        self,
+        tokens: Tensor,
+        reorder: Tensor,
+        h: Tensor,
+        c: Tensor,
+        features: Tensor,
+        keys: Tensor,
+        evidence: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """Shapes as in the contract; the reorder is a product, so the graph needs no gather."""
         logits, h, c, attention = self.decoder.step(
-            tokens, reorder @ h, reorder @ c, features, keys
+            tokens, reorder @ h, reorder @ c, features, keys, evidence
         )
         log_probs, ids = candidates(logits)
         return log_probs, ids, h, c, attention.float()
@@ -63,24 +73,25 @@ def export_graphs(model: CaptionModel, size: int, encoder: Path, decoder: Path) 
     # A batch of 2 and 3 beams: sizes of 1 would be taken for constants.
     frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with torch.inference_mode():
-        features, keys, h0, c0 = model.prepare(frames)
+        features, keys, h0, c0, *evidence = EncoderGraph(model)(frames)
     rows = [state[:, None].repeat(1, 3, 1) for state in (h0, c0)]
+    named = (EVIDENCE,) if evidence else ()
     tokens = torch.zeros(2, 3, dtype=torch.int32)
     reorder = torch.eye(3, dtype=h0.dtype).repeat(2, 1, 1)
     batch, beams = torch.export.Dim("B", min=1, max=512), torch.export.Dim("K", min=1, max=16)
-    _export(EncoderGraph(model), (frames,), ({0: batch},), ("frames",), ENCODER_OUTPUTS, encoder)
+    outputs = ENCODER_OUTPUTS + named
+    _export(EncoderGraph(model), (frames,), ({0: batch},), ("frames",), outputs, encoder)
     _export(
         DecoderGraph(model),
-        (tokens, reorder, *rows, features, keys),
+        (tokens, reorder, *rows, features, keys, *evidence),
         (
             {0: batch, 1: beams},
             {0: batch, 1: beams, 2: beams},
             {0: batch, 1: beams},
             {0: batch, 1: beams},
-            {0: batch},
-            {0: batch},
+            *[{0: batch}] * (2 + len(evidence)),
         ),
-        DECODER_INPUTS,
+        DECODER_INPUTS + named,
         DECODER_OUTPUTS,
         decoder,
     )
@@ -126,16 +137,21 @@ def strip_metadata(file: Path) -> None:
 
 
 def _name_folded_weights(file: Path, weights: dict[str, Tensor]) -> None:
-    """Give back their names to the matrices that the exporter stored transposed, in place.
+    """Give back their names to what the exporter stored under another, in place.
 
-    ``decoder.query.weight`` then stands in the graph as itself or as ``decoder.query.weight.T``,
-    which is how `training.restore` finds it.
+    It does so with matrices that it transposes, and with indices. ``decoder.query.weight`` then
+    stands in the graph as itself or as ``decoder.query.weight.T``, which is how `training.restore`
+    finds it.
     """
     model = onnx.load(file)
     by_content = {
         weight.T.contiguous().numpy().tobytes(): f"{name}.T"
         for name, weight in weights.items()
         if weight.dim() == 2
+    } | {
+        weight.numpy().tobytes(): name
+        for name, weight in weights.items()
+        if not weight.is_floating_point()
     }
     for tensor in model.graph.initializer:
         name = by_content.get(numpy_helper.to_array(tensor).tobytes())

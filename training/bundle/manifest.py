@@ -6,16 +6,18 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
-from ros2_captioner.bundle.manifest import SCHEMA
+from ros2_captioner.bundle.manifest import SCHEMA, SCHEMA_WITH_EVIDENCE
 from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
 from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.bundle.graphs import STATE, describe
 from training.bundle.model_card import CARD, model_card
+from training.data.objects import OBJECT_WORDS, SCENE_WORDS
 from training.optimisation.run import Run
 from training.optimisation.stages import STAGES
 
@@ -36,7 +38,7 @@ def build_manifest(
     described = {MANIFEST, CARD}
     files = sorted(path.name for path in folder.iterdir() if path.name not in described)
     return {
-        "schema": SCHEMA,
+        "schema": SCHEMA if run.model.decoder.evidence is None else SCHEMA_WITH_EVIDENCE,
         "name": f"{model.encoder}-{model.decoder.replace('_', '-')}-{run.config.name}",
         "architecture": {
             "encoder": model.encoder,
@@ -45,6 +47,7 @@ def build_manifest(
             "hidden": model.hidden,
             "cells": (model.image_size // 32) ** 2,
             "vocabulary_size": len(run.vocabulary),
+            "evidence_words": model.evidence_words,
         },
         "preprocessing": {
             "size": model.image_size,
@@ -61,6 +64,7 @@ def build_manifest(
         },
         "variants": variants,
         "files": {name: _fingerprint(folder / name) for name in files},
+        **_evidence(run),
         "training": _training_record(run),
         "metrics": {},
     }
@@ -79,12 +83,43 @@ def _fingerprint(file: Path) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
 
 
+def _evidence(run: Run) -> dict[str, Any]:
+    """Words that tell of objects and scenes, each with the logarithm of its prior probability."""
+    head = run.model.decoder.evidence
+    if head is None:
+        return {}
+    known = zip(head.ids.tolist(), head.log_prior.tolist(), strict=True)
+    priors = {run.vocabulary.words[place]: round(log_prior, 4) for place, log_prior in known}
+    # Words without evidence are rarer than all that have it.
+    rare = dict.fromkeys(run.vocabulary.words, min(priors.values())) | priors
+    return {
+        "evidence": {
+            "objects": _with_priors(OBJECT_WORDS, rare),
+            "scene": _with_priors(SCENE_WORDS, priors),
+        }
+    }
+
+
+def _with_priors(
+    words_of: Mapping[str, Collection[str]], priors: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    found = {
+        name: {word: priors[word] for word in sorted(words) if word in priors}
+        for name, words in words_of.items()
+    }
+    return {name: words for name, words in found.items() if words}
+
+
 def _training_record(run: Run) -> dict[str, Any]:
     config = run.config
     stages = {name: dataclasses.asdict(getattr(config, name)) for name in STAGES}
     return {
         "data": config.name,
-        "licence": config.licence,
+        "sources": [
+            {"name": source.name, "licence": source.licence, "weight": source.weight}
+            for source in config.data.train
+        ],
+        "note": config.note,
         "commit": run.commit,
         "seed": config.seed,
         "start_from": config.start_from,

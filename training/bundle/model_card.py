@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 CARD = "README.md"
-METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "ROUGE-L")
+METRICS = ("CIDEr", "BLEU-4", "METEOR", "ROUGE-L", "people invented", "people missed", "CHAIR_i")
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -23,12 +23,14 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 Input: one RGB picture, squashed to {side}x{side}. Output: one English sentence.
 
 ## Data and licence
-Trained on the training split of {training["data"]}: {training["licence"]}.
+{_sources(training["sources"])}
+The licence of the code does not cover these weights: the terms of their data do.
 {_start(training)} Check that these terms suit your use.
 
 ## Training
 With `training.train` at commit {training["commit"][:12]} and seed {training["seed"]}:
 {_epochs(training["history"])}.
+{training.get("note", "")}
 `manifest.json` holds the settings and the scores of every epoch.
 
 ## Scores
@@ -60,6 +62,12 @@ def _start(training: Mapping[str, Any]) -> str:
     weights = training.get("encoder_weights", "weights trained on ImageNet")
     named = {"random": "random weights", "torchvision": "torchvision's ImageNet weights"}
     return f"The encoder started from {named.get(weights, weights)}."
+
+
+def _sources(sources: Sequence[Mapping[str, Any]]) -> str:
+    """What the model was trained on, a Markdown item each."""
+    items = [f"- {source['name']}: {source['licence']}" for source in sources]
+    return "\n".join(["Trained on", *items, ""])
 
 
 def _encoder_training(history: Sequence[Mapping[str, Any]]) -> str:
@@ -103,14 +111,23 @@ def _failures(failures: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(["\n## Where it fails worst", header, *rows, ""])
 
 
-def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    """A Markdown table with a row for each variant, and the signature below."""
+def metrics_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """A Markdown table with a row for each source and variant, and the signatures below."""
     if not metrics:
         return "Not measured yet; type: python -m training.evaluate --bundle ... --record"
     rows = [
-        f"| {variant} | " + " | ".join(f"{scores[name]:.3f}" for name in METRICS) + " |"
-        for variant, scores in sorted(metrics.items())
+        f"| {source} | {variant} | {' | '.join(map(_share, _values(scores)))} |"
+        for variant, sources in sorted(metrics.items())
+        for source, scores in sources.items()
     ]
-    signatures = sorted({scores["signature"] for scores in metrics.values()})
-    header = f"| variant | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}"
-    return "\n".join([header, *rows, "", *(f"Signature: {text}." for text in signatures)])
+    signatures = {s["signature"] for sources in metrics.values() for s in sources.values()}
+    header = f"| data | variant | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}"
+    return "\n".join([header, *sorted(rows), "", *(f"Signature: {t}." for t in sorted(signatures))])
+
+
+def _values(scores: Mapping[str, Any]) -> list[float | None]:
+    return [scores.get(name) for name in METRICS]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

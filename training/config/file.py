@@ -13,6 +13,7 @@ from training.config.settings import (
     DataConfig,
     ModelConfig,
     OptimConfig,
+    SourceConfig,
     StageConfig,
     TrainConfig,
     ValidationConfig,
@@ -95,6 +96,10 @@ _SECTIONS: dict[Any, type] = {
 def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
     if item.type in _SECTIONS:
         return _build(_SECTIONS[item.type], value, where)
+    if item.type == "tuple[SourceConfig, ...]":
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: found {value!r}; expected a list of sources")
+        return tuple(_build(SourceConfig, one, f"{where}[{i}]") for i, one in enumerate(value))
     expected = _SCALARS[item.type]
     if expected is float and type(value) is int:
         return float(value)

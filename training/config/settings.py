@@ -26,22 +26,57 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class DataConfig(Settings):
-    """Where pictures and captions are.
+class SourceConfig(Settings):
+    """One source of data; what it is follows from the one of the four files that it names.
 
     Attributes:
-        images: folder of the training pictures.
-        captions_train: COCO captions JSON, or a Karpathy split JSON (then also `captions_val`).
-        captions_val: the same for validation.
-        val_images: folder of the validation pictures; `images` if empty.
-        min_word_count: rarer training words become ``<unk>``.
+        name: in scores and in the model card.
+        images: folder of its images.
+        captions: COCO captions JSON, or a Karpathy split JSON.
+        objects: JSON ``{file name: {object: share of the image}}``: what is there, and by its
+            absence from an image's list what is not. Teaches evidence for words.
+        names: JSON list of file names without labels; without any of the four files, all of the
+            folder. Keeps the encoder near its start weights (`OptimConfig.distillation`).
+        sentences: JSON ``{image id: [sentence, ...]}`` of images that are not there. Teaches
+            language (`OptimConfig.sentence_weight`).
+        licence: of the data, kept in the model card.
+        weight: how often an epoch shows each of its images; 0.5 shows half of them.
+        part: ``all`` images, ``train`` (four fifths, chosen by their names) or ``held_out``.
+    """
+
+    name: str
+    images: str = ""
+    captions: str = ""
+    objects: str = ""
+    names: str = ""
+    sentences: str = ""
+    licence: str = "unknown"
+    weight: float = setting(1.0, Range(0, 100, above=True))
+    part: str = setting("all", Choice(("all", "train", "held_out")))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kinds = ("captions", "objects", "names", "sentences")
+        given = [kind for kind in kinds if getattr(self, kind)]
+        if len(given) > 1:
+            raise ConfigError(f"source {self.name!r}: found {given}; expected one of {kinds}")
+        if not self.images and not self.sentences:
+            raise ConfigError(f"source {self.name!r}: found no 'images'; expected a folder")
+
+
+@dataclass(frozen=True)
+class DataConfig(Settings):
+    """What a model learns from and what it is chosen by.
+
+    Attributes:
+        train: sources of training data, at least one with captions.
+        val: sources that epochs are scored on; those with captions choose the best epoch.
+        min_word_count: words that fewer training sentences hold become ``<unk>``.
         max_words: longer captions are cut for training.
     """
 
-    images: str
-    captions_train: str
-    captions_val: str
-    val_images: str = ""
+    train: tuple[SourceConfig, ...]
+    val: tuple[SourceConfig, ...]
     min_word_count: int = setting(5, Range(1))
     max_words: int = setting(25, Range(1, 50))
 
@@ -61,6 +96,9 @@ class ModelConfig(Settings):
         width: D, projected features, and A, attention keys.
         hidden: H, LSTM state; also the word embedding, which is tied to the output layer.
         dropout: on embeddings and before the output layer.
+        evidence_words: E, the most frequent content words that the encoder gives evidence for
+            (see `training.model.evidence`); 0 leaves evidence out.
+        evidence_dropout: share of the words whose evidence a training step hides from the decoder.
     """
 
     encoder: str = setting("resnet50", Choice(ENCODERS))
@@ -71,6 +109,8 @@ class ModelConfig(Settings):
     width: int = setting(512, Range(1, 8192))
     hidden: int = setting(512, Range(1, 8192))
     dropout: float = setting(0.5, Range(0, 1, below=True))
+    evidence_words: int = setting(0, Range(0, 8192))
+    evidence_dropout: float = setting(0.3, SHARE)
 
 
 @dataclass(frozen=True)
@@ -120,6 +160,13 @@ class OptimConfig(Settings):
             section 4.2.1) in the cross-entropy.
         samples: captions drawn a picture in self-critical training, each judged by the others.
         bleu_weight: its reward is CIDEr-D plus so many times BLEU-4.
+        truth_weight: its reward loses so much for each object or person that a sample names and
+            no reference does.
+        evidence_weight: of the cross-entropy of the evidence for words, summed over words.
+        distillation: weight of the cross-entropy with the start weights' own ImageNet classes,
+            which keeps the encoder from forgetting them (Li and Hoiem 2016).
+        sentence_weight: of the cross-entropy of sentences without images, as many groups a step
+            as there are images.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
             confident captions than a model gives of pictures that it has memorised.
         workers: processes that read pictures; 0 reads in the training process.
@@ -138,6 +185,10 @@ class OptimConfig(Settings):
     attention_penalty: float = setting(0.0, Range(0))
     samples: int = setting(5, Range(2))
     bleu_weight: float = setting(0.0, Range(0))
+    truth_weight: float = setting(0.0, Range(0))
+    evidence_weight: float = setting(0.0, Range(0))
+    distillation: float = setting(0.0, Range(0))
+    sentence_weight: float = setting(0.0, Range(0))
     sampled_dropout: bool = False
     workers: int = setting(0, Range(0, 256))
 
@@ -185,8 +236,8 @@ class TrainConfig(Settings):
     """Everything a run needs; the file `config.json` of a run holds it.
 
     Attributes:
-        name: of the data set, kept in the bundle's training record.
-        licence: of the data, kept in the model card.
+        name: of the data, part of the model's name.
+        note: what the model card has to tell of the training that the settings do not.
         seed: fixes initialisation, shuffling and dropout.
         start_from: folder of an earlier run whose best weights and vocabulary this one takes.
         data: see `DataConfig`; likewise the rest.
@@ -197,7 +248,7 @@ class TrainConfig(Settings):
 
     name: str
     data: DataConfig
-    licence: str = "unknown"
+    note: str = ""
     seed: int = setting(1, Range(0, 2**31))
     start_from: str = ""
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -206,3 +257,17 @@ class TrainConfig(Settings):
     self_critical: StageConfig = field(default_factory=StageConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.optim.sentence_weight and not self.model.evidence_words:
+            raise ConfigError(
+                "optim.sentence_weight: found it with model.evidence_words 0; expected evidence, "
+                "which is all that a sentence without its image is told from"
+            )
+        if self.optim.distillation and self.model.encoder_weights == "random":
+            raise ConfigError(
+                "optim.distillation: found it with random start weights; expected "
+                "model.encoder_weights 'torchvision' or a safetensors file with ImageNet's classes "
+                "in fc.weight and fc.bias"
+            )

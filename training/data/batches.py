@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ros2_captioner.images.files import read_image
 from ros2_captioner.preprocess import preprocess
 from ros2_captioner.vocabulary import Vocabulary, tokenize
-from training.config.settings import ConfigError
 from training.data.augment import Augmentation
 from training.data.captions import CaptionedPicture
+from training.data.concepts import Concepts
 from training.data.frames import read_map
 
 CAPTIONS_PER_PICTURE = 5
@@ -31,6 +31,7 @@ class Batch(NamedTuple):
         tokens: int64 ``[B, N, T]``, begun by the start token, padded with the end token.
         valid: bool ``[B, N, T]``.
         targets: int64 ``[M]``, the words that follow the M valid tokens.
+        known: int8 ``[B, E]``, what is known of each word with evidence, see `Concepts.known`.
     """
 
     indices: Tensor
@@ -38,6 +39,7 @@ class Batch(NamedTuple):
     tokens: Tensor
     valid: Tensor
     targets: Tensor
+    known: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -53,20 +55,22 @@ class Batch(NamedTuple):
             self.tokens.split(size),
             self.valid.split(size),
             self.targets.split([int(count.sum()) for count in words]),
+            self.known.split(size),
             strict=True,
         )
         return [Batch(*chunk) for chunk in chunks]
 
 
-Item = tuple[int, Tensor, list[list[int]]]
+Item = tuple[int, Tensor, list[list[int]], Tensor]
 
 
 class PictureDataset(Dataset[Item]):
-    """Each item is a picture's place, the picture and its encoded captions.
+    """Each item is a picture's place, the picture, its encoded captions, and its known words.
 
     Args:
-        pictures: with their captions.
+        pictures: with what is known of them.
         vocabulary: encodes the captions.
+        concepts: the words with evidence.
         max_words: longer captions are cut.
         image_size: side of the frames in pixels.
         maps: a file with the cached map of each picture; without them the pictures are read.
@@ -77,16 +81,15 @@ class PictureDataset(Dataset[Item]):
         self,
         pictures: Sequence[CaptionedPicture],
         vocabulary: Vocabulary,
+        concepts: Concepts,
         max_words: int,
         image_size: int,
         maps: Sequence[Path] | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
         self._pictures = pictures
-        self._captions = [
-            [vocabulary.encode(tokenize(text)[:max_words]) for text in picture.captions]
-            for picture in pictures
-        ]
+        self._captions = [encoded(picture.captions, vocabulary, max_words) for picture in pictures]
+        self._known = [concepts.known(picture, vocabulary) for picture in pictures]
         self._image_size = image_size
         self._maps = maps
         self._augmentation = augmentation
@@ -95,11 +98,8 @@ class PictureDataset(Dataset[Item]):
         return len(self._pictures)
 
     def __getitem__(self, index: int) -> Item:
-        captions = self._captions[index]
-        if len(captions) > CAPTIONS_PER_PICTURE:
-            chosen = torch.randperm(len(captions))[:CAPTIONS_PER_PICTURE]
-            captions = [captions[place] for place in chosen]
-        return index, self._picture(index), captions
+        captions = some_of(self._captions[index])
+        return index, self._picture(index), captions, self._known[index]
 
     def _picture(self, index: int) -> Tensor:
         if self._maps is not None:
@@ -111,40 +111,105 @@ class PictureDataset(Dataset[Item]):
         return torch.from_numpy(preprocess(picture, self._image_size))
 
 
-def loader(
-    dataset: PictureDataset,
-    vocabulary: Vocabulary,
-    size: int,
-    seed: int,
-    workers: int,
-    *,
-    processes: int = 1,
-    rank: int = 0,
-) -> DataLoader[Batch]:
-    """Shuffled batches of ``size`` pictures; the order depends on the seed alone.
+class SentenceDataset(Dataset[Item]):
+    """Each item is what people said of an image that is not there, and the words in it.
 
     Args:
-        dataset: to draw from.
-        vocabulary: of the captions.
-        size: pictures a batch, in all processes together.
-        seed: of the order.
-        workers: processes that read pictures; 0 reads in this one.
-        processes: that train together; each gets its share of every batch.
-        rank: number of this process.
-
-    Raises:
-        ConfigError: the size cannot be shared out evenly.
+        groups: the sentences of each image.
+        vocabulary: encodes them.
+        concepts: the words with evidence.
+        max_words: longer sentences are cut.
     """
-    if size % processes:
-        raise ConfigError(
-            f"found batches of {size} pictures for {processes} processes; "
-            "expected a multiple of their number"
-        )
 
+    def __init__(
+        self,
+        groups: Sequence[Sequence[str]],
+        vocabulary: Vocabulary,
+        concepts: Concepts,
+        max_words: int,
+    ) -> None:
+        self._captions = [encoded(group, vocabulary, max_words) for group in groups]
+        self._ids = concepts.ids
+
+    def __len__(self) -> int:
+        return len(self._captions)
+
+    def __getitem__(self, index: int) -> Item:
+        captions = self._captions[index]
+        said = torch.tensor(sorted({word for ids in captions for word in ids}), dtype=torch.int64)
+        known = torch.isin(self._ids, said).to(torch.int8)
+        return index, torch.zeros(0), some_of(captions), known
+
+
+def encoded(captions: Sequence[str], vocabulary: Vocabulary, max_words: int) -> list[list[int]]:
+    """The ids of each caption's first words."""
+    return [vocabulary.encode(tokenize(text)[:max_words]) for text in captions]
+
+
+def some_of(captions: list[list[int]]) -> list[list[int]]:
+    """All captions of a picture, or `CAPTIONS_PER_PICTURE` of them by chance."""
+    if len(captions) <= CAPTIONS_PER_PICTURE:
+        return captions
+    chosen = torch.randperm(len(captions))[:CAPTIONS_PER_PICTURE]
+    return [captions[place] for place in chosen]
+
+
+class Share(NamedTuple):
+    """Which of several processes that train together this one is."""
+
+    rank: int
+    processes: int
+
+
+ALONE = Share(0, 1)
+
+
+class EpochSampler(Sampler[int]):
+    """The items of one epoch in a random order that depends on the seed alone.
+
+    An item of weight 2.5 comes twice, and a third time with probability one half. Of several
+    processes each gets its share, all equally many.
+
+    Args:
+        weights: of each item.
+        seed: of the epoch.
+        share: this process's.
+        count: how many items to draw in all instead, whatever the weights sum to.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        seed: int,
+        share: Share = ALONE,
+        count: int | None = None,
+    ) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        times = torch.tensor(weights, dtype=torch.float64)
+        if count is not None:
+            times = times * (count / times.sum())
+        chance = torch.rand(len(times), generator=generator, dtype=torch.float64)
+        whole = times.floor() + (chance < times % 1)
+        places = torch.arange(len(times)).repeat_interleave(whole.long())
+        places = places[torch.randperm(len(places), generator=generator)]
+        missing = -len(places) % share.processes
+        self._places = torch.cat([places, places[:missing]])[share.rank :: share.processes].tolist()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def loader(
+    dataset: Dataset[Item], sampler: EpochSampler, vocabulary: Vocabulary, size: int, workers: int
+) -> DataLoader[Batch]:
+    """Batches of ``size`` items in the sampler's order, read by so many further processes."""
     return DataLoader(
         dataset,  # type: ignore[arg-type]
-        batch_size=size // processes,
-        sampler=DistributedSampler(dataset, processes, rank, shuffle=True, seed=seed),
+        batch_size=size,
+        sampler=sampler,
         collate_fn=partial(collate, vocabulary=vocabulary),
         num_workers=workers,
     )
@@ -152,20 +217,21 @@ def loader(
 
 def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:
     """Stack items; pictures with fewer captions get rows that are nowhere valid."""
-    most = max(len(captions) for *_, captions in items)
-    longest = max(len(ids) for *_, captions in items for ids in captions) + 1
+    most = max(1, *(len(captions) for _, _, captions, _ in items))
+    longest = 1 + max((len(ids) for _, _, captions, _ in items for ids in captions), default=0)
     tokens = torch.full((len(items), most, longest), vocabulary.end)
     following = tokens.clone()
     valid = torch.zeros(tokens.shape, dtype=torch.bool)
-    for row, (*_, captions) in enumerate(items):
+    for row, (_, _, captions, _) in enumerate(items):
         for column, ids in enumerate(captions):
             tokens[row, column, : len(ids) + 1] = torch.tensor([vocabulary.start, *ids])
             following[row, column, : len(ids)] = torch.tensor(ids)
             valid[row, column, : len(ids) + 1] = True
     return Batch(
         torch.tensor([index for index, *_ in items]),
-        torch.stack([picture for _, picture, _ in items]),
+        torch.stack([picture for _, picture, _, _ in items]),
         tokens,
         valid,
         following[valid],
+        torch.stack([known for *_, known in items]),
     )

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, tokenize
-from training.config.settings import ConfigError, DataConfig
+from training.config.settings import ConfigError
 from training.data.annotations import read_listing
 
 
 @dataclass(frozen=True)
 class CaptionedPicture:
-    """One picture and its reference captions.
+    """One picture and what is known of it.
 
     Attributes:
         path: of the picture file.
-        captions: raw text, in file order.
+        captions: raw text, in file order; of some pictures none are known.
+        objects: names of objects that are there, where they were listed by hand.
+        absent: names of objects that are not there.
+        weight: how often an epoch shows the picture.
+        source: name of the source that it came from.
     """
 
     path: Path
-    captions: tuple[str, ...]
+    captions: tuple[str, ...] = ()
+    objects: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
+    weight: float = 1.0
+    source: str = ""
 
 
-def read_split(config: DataConfig, split: str) -> list[CaptionedPicture]:
-    """The pictures of ``train`` or ``val``, in file order.
+def captioned(file: Path, folder: Path, split: str) -> list[CaptionedPicture]:
+    """The pictures of a split of a captions file, in file order.
 
     Raises:
         ConfigError: the file is of neither format, or a picture or its captions are missing.
     """
-    file = Path(config.captions_train if split == "train" else config.captions_val)
-    folder = Path(config.images if split == "train" else config.val_images or config.images)
     pictures, _ = listed(file, folder, split)
     _check(pictures, file, folder)
     return pictures
@@ -78,26 +84,24 @@ def _check(pictures: list[CaptionedPicture], file: Path, folder: Path) -> None:
     if absent:
         raise ConfigError(
             f"{file}: {len(absent)} of {len(pictures)} pictures are not in {folder}, "
-            f"e.g. {absent[0]}; set data.images to the folder that holds them"
+            f"e.g. {absent[0]}; set the source's images to the folder that holds them"
         )
 
 
-def frequent_words(pictures: Iterable[CaptionedPicture], min_count: int) -> list[str]:
-    """Words that occur at least ``min_count`` times, most frequent first."""
-    counts = Counter(
-        word for picture in pictures for text in picture.captions for word in tokenize(text)
-    )
+def frequent_words(captions: Iterable[Sequence[str]], min_count: int) -> list[str]:
+    """Words that occur at least ``min_count`` times in all captions, most frequent first."""
+    counts = Counter(word for group in captions for text in group for word in tokenize(text))
     kept = [word for word, count in counts.items() if count >= min_count]
     return sorted(kept, key=lambda word: (-counts[word], word))
 
 
-def build_vocabulary(pictures: Iterable[CaptionedPicture], min_count: int) -> Vocabulary:
+def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
     """The words of captions that occur at least ``min_count`` times, most frequent first.
 
     Raises:
         ConfigError: there is none.
     """
-    words = frequent_words(pictures, min_count)
+    words = frequent_words(captions, min_count)
     if not words:
         raise ConfigError(
             f"no word occurs {min_count} times or more in the training captions; expected words "

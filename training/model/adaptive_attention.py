@@ -47,18 +47,23 @@ class AdaptiveAttentionDecoder(Decoder):
         words, attention = self._read_out(
             _all_steps(outputs), _all_steps(sentinels), prepared.features, prepared.keys
         )
-        # The output layer costs most; captions are half padding, so only valid words reach it.
-        logits = self._logits(self.dropout(words[valid.flatten(1)]))
-        return logits, attention.unflatten(1, (captions, length))
+        words, attention = (all_.unflatten(1, (captions, length)) for all_ in (words, attention))
+        return self._valid_logits(words, valid, prepared.evidence), attention
 
     def step(
-        self, tokens: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+        self,
+        tokens: Tensor,
+        h: Tensor,
+        c: Tensor,
+        features: Tensor,
+        keys: Tensor,
+        evidence: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See `Decoder.step`."""
         from_word = self.from_word(self.embedding(tokens))
         h, c, sentinel = self._lstm(from_word, h, c)
         words, attention = self._read_out(h, sentinel, features, keys)
-        return self._logits(words), h, c, attention
+        return self._beam_logits(words, evidence), h, c, attention
 
     def _lstm(self, from_word: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The next h and c, and of c what the sentinel gate lets through."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config.settings import ModelConfig
+from training.data.concepts import Concepts
 from training.model.adaptive_attention import AdaptiveAttentionDecoder
 from training.model.decoder import Decoder, Prepared
 from training.model.encoder import GridEncoder, build_encoder
@@ -31,15 +32,16 @@ class CaptionModel(nn.Module):
         self.decoder = decoder
 
     def prepare(self, pictures: Tensor, stages_done: int = 0) -> Prepared:
-        """Pictures to what the decoder needs of them.
+        """Pictures, as `GridEncoder.grid` takes them, to what the decoder needs of them."""
+        return self.decoder.prepare(self.encoder.grid(pictures, stages_done))
 
-        Args:
-            pictures: uint8 ``[B, S, S, 3]`` RGB frames, or what `GridEncoder.lower` made of them.
-            stages_done: ResNet stages that `GridEncoder.lower` went through; 0 means frames.
-        """
-        if stages_done:
-            return self.decoder.prepare(self.encoder.upper(pictures, stages_done))
-        return self.decoder.prepare(self.encoder(pictures))
+    @property
+    def concepts(self) -> Concepts:
+        """The words that it gives evidence for; none if it gives no evidence."""
+        evidence = self.decoder.evidence
+        if evidence is None:
+            return Concepts(torch.empty(0, dtype=torch.int64), torch.empty(0))
+        return Concepts(evidence.ids.cpu(), evidence.log_prior.exp().cpu())
 
 
 def build_model(config: ModelConfig, vocabulary_size: int) -> CaptionModel:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config.settings import ModelConfig
+from training.model.evidence import WordEvidence
 
 
 class Prepared(NamedTuple):
@@ -20,12 +21,16 @@ class Prepared(NamedTuple):
         keys: ``[B, L, A]`` attention keys.
         h0: ``[B, H]`` initial LSTM output.
         c0: ``[B, H]`` initial LSTM cell.
+        evidence: ``[B, V]`` for each word, in nats, where the model has it.
+        concepts: ``[B, E]`` logits behind it, for training.
     """
 
     features: Tensor
     keys: Tensor
     h0: Tensor
     c0: Tensor
+    evidence: Tensor | None = None
+    concepts: Tensor | None = None
 
 
 class Decoder(nn.Module, ABC):
@@ -54,13 +59,37 @@ class Decoder(nn.Module, ABC):
         # Vectors of length 3.5: short ones are nearly equal, and words that occur in the same
         # places ("red", "green") then stay alike for long.
         nn.init.normal_(self.embedding.weight, std=3.5 / math.sqrt(hidden))
+        self.evidence: WordEvidence | None = None
+        if config.evidence_words:
+            self.evidence = WordEvidence(width, config.evidence_words, vocabulary_size)
+            self.initial_from_evidence = nn.Linear(config.evidence_words, 2 * hidden, bias=False)
+            self.evidence_scale = nn.Linear(hidden, 1)
+            nn.init.zeros_(self.evidence_scale.weight)
+            self._evidence_dropout = config.evidence_dropout
 
     def prepare(self, grid: Tensor) -> Prepared:
         """``[B, L, C]`` grid to what every step needs."""
         features = torch.relu(self.project(self.dropout(grid)))
+        concepts = self.evidence(features) if self.evidence is not None else None
+        return self._prepared(features, concepts)
+
+    def prepare_imagined(self, concepts: Tensor) -> Prepared:
+        """What every step needs of images that are known by their evidence ``[B, E]`` alone."""
+        nowhere = concepts.new_zeros(len(concepts), 1, self.project.out_features)
+        return self._prepared(nowhere, concepts)
+
+    def _prepared(self, features: Tensor, concepts: Tensor | None) -> Prepared:
         keys = self.key(features)
-        h0, c0 = self.initial(features.mean(dim=1)).tanh().chunk(2, dim=-1)
-        return Prepared(features, keys, h0, c0)
+        start = self.initial(features.mean(dim=1))
+        if self.evidence is None or concepts is None:
+            return Prepared(features, keys, *start.tanh().chunk(2, dim=-1))
+        # Detached: the words' own cross-entropy alone says what evidence is, so it stays a
+        # probability that people can read.
+        gain = self.evidence.gain(concepts.detach())
+        if self.training:
+            gain = gain * (torch.rand_like(gain) >= self._evidence_dropout)
+        h0, c0 = (start + self.initial_from_evidence(gain)).tanh().chunk(2, dim=-1)
+        return Prepared(features, keys, h0, c0, self.evidence.spread(gain), concepts)
 
     @abstractmethod
     def forward(self, prepared: Prepared, tokens: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,7 +107,13 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def step(
-        self, tokens: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+        self,
+        tokens: Tensor,
+        h: Tensor,
+        c: Tensor,
+        features: Tensor,
+        keys: Tensor,
+        evidence: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One step for ``tokens`` ``[B, K]`` with state ``[B, K, H]``.
 
@@ -97,5 +132,25 @@ class Decoder(nn.Module, ABC):
         query: Tensor = self.query(h)
         return query * (1 / math.sqrt(query.shape[-1]))
 
-    def _logits(self, words: Tensor) -> Tensor:
-        return nn.functional.linear(words, self.embedding.weight, self.logit_bias)
+    def _valid_logits(self, words: Tensor, valid: Tensor, evidence: Tensor | None) -> Tensor:
+        """Logits ``[M, V]`` of the M valid places of ``words`` ``[B, N, T, H]``."""
+        # The output layer costs most; captions are half padding, so only valid words reach it.
+        chosen = self.dropout(words[valid])
+        if evidence is None:
+            return self._logits(chosen, None)
+        images = torch.arange(len(valid), device=valid.device)[:, None, None].expand_as(valid)
+        return self._logits(chosen, evidence[images[valid]])
+
+    def _beam_logits(self, words: Tensor, evidence: Tensor | None) -> Tensor:
+        """``[B, K, H]`` to logits ``[B, K, V]``; the beams of an image share its evidence."""
+        return self._logits(words, None if evidence is None else evidence[:, None])
+
+    def _logits(self, words: Tensor, evidence: Tensor | None) -> Tensor:
+        """``[..., H]`` to logits ``[..., V]``; the sentence so far decides how much evidence says.
+
+        After "a man riding a" it says nearly all, after "a man riding" little.
+        """
+        logits = nn.functional.linear(words, self.embedding.weight, self.logit_bias)
+        if evidence is None:
+            return logits
+        return logits + nn.functional.softplus(self.evidence_scale(words)) * evidence

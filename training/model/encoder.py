@@ -41,6 +41,16 @@ class GridEncoder(nn.Module):
         """uint8 ``[B, S, S, 3]`` RGB to ``[B, L, C]`` with L = (S / 32)**2 cells, row by row."""
         return _grid(self.stages(self._stem(frames)))
 
+    def grid(self, pictures: Tensor, stages_done: int = 0) -> Tensor:
+        """Pictures to their grid ``[B, L, C]``.
+
+        Args:
+            pictures: uint8 ``[B, S, S, 3]`` RGB frames, or what `lower` made of them.
+            stages_done: ResNet stages that `lower` went through; 0 means frames.
+        """
+        grid: Tensor = self.upper(pictures, stages_done) if stages_done else self(pictures)
+        return grid
+
     def lower(self, frames: Tensor, stages: int) -> Tensor:
         """Frames to the map after the stem and the first ``stages`` stages, ``[B, h, w, c]``."""
         maps: Tensor = self.stages[:stages](self._stem(frames))
@@ -67,19 +77,33 @@ def build_encoder(config: ModelConfig) -> GridEncoder:
     Raises:
         ConfigError: a weights file that does not fit.
     """
+    return GridEncoder(_build_trunk(config))
+
+
+def build_classifier(config: ModelConfig) -> tuple[GridEncoder, nn.Linear]:
+    """The start weights as they were trained: encoder and ImageNet classes of its mean cell.
+
+    Raises:
+        ConfigError: as `build_encoder`, or the weights are without classes.
+    """
+    trunk = _build_trunk(config, with_classes=True)
+    return GridEncoder(trunk), trunk.fc
+
+
+def _build_trunk(config: ModelConfig, *, with_classes: bool = False) -> torchvision.models.ResNet:
     constructor = getattr(torchvision.models, config.encoder)
     weights = "DEFAULT" if config.encoder_weights == "torchvision" else None
     trunk = constructor(weights=weights)
     if config.encoder_weights not in ("torchvision", "random"):
-        _load_weights(trunk, Path(config.encoder_weights))
+        _load_weights(trunk, Path(config.encoder_weights), with_classes)
     if config.stride_in_1x1:
         _move_strides(trunk)
     # Frozen statistics: batches are too small to re-estimate them, and folded they cost nothing.
     fold_batch_norm(trunk.eval())
-    return GridEncoder(trunk)
+    return trunk
 
 
-def _load_weights(trunk: nn.Module, path: Path) -> None:
+def _load_weights(trunk: nn.Module, path: Path, with_classes: bool) -> None:
     if not path.is_file():
         raise ConfigError(
             f"model.encoder_weights: no file {path}; expected 'torchvision', 'random' or a "
@@ -90,7 +114,8 @@ def _load_weights(trunk: nn.Module, path: Path) -> None:
         report = trunk.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise ConfigError(f"{path} does not fit the encoder: {error}") from error
-    missing = [k for k in report.missing_keys if "num_batches" not in k and k[:3] != "fc."]
+    spare = ("num_batches",) if with_classes else ("num_batches", "fc.")
+    missing = [key for key in report.missing_keys if not any(part in key for part in spare)]
     if missing or report.unexpected_keys:
         raise ConfigError(
             f"{path} does not fit the encoder: missing {missing[:3]}, "

@@ -43,17 +43,22 @@ class SoftAttentionDecoder(Decoder):
             word, h, c, weights = self._advance(from_word, h, c, prepared.features, prepared.keys)
             words.append(word)
             attention.append(weights)
-        # The output layer costs most; captions are half padding, so only valid words reach it.
-        logits = self._logits(self.dropout(torch.stack(words, dim=2)[valid]))
+        logits = self._valid_logits(torch.stack(words, dim=2), valid, prepared.evidence)
         return logits, torch.stack(attention, dim=2)
 
     def step(
-        self, tokens: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor
+        self,
+        tokens: Tensor,
+        h: Tensor,
+        c: Tensor,
+        features: Tensor,
+        keys: Tensor,
+        evidence: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See `Decoder.step`."""
         from_word = self.from_word(self.embedding(tokens))
         word, h, c, attention = self._advance(from_word, h, c, features, keys)
-        return self._logits(word), h, c, attention
+        return self._beam_logits(word, evidence), h, c, attention
 
     def _advance(
         self, from_word: Tensor, h: Tensor, c: Tensor, features: Tensor, keys: Tensor

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ros2_captioner.vocabulary import END, Vocabulary, tokenize
 from training.data.batches import Batch
 from training.data.captions import CaptionedPicture
+from training.data.objects import named_objects, objects_in
 from training.model.decoder import Decoder, Prepared
 from training.scoring.bleu import bleu_4
 from training.scoring.cider import CiderReward
@@ -20,7 +21,7 @@ class Loss(NamedTuple):
     """A batch's loss.
 
     Attributes:
-        value: scalar to minimise, a mean over words.
+        value: scalar to minimise, a mean over words; zero if there are none.
         shown: the mean that people read, see the objective.
         words: that ``value`` is the mean of; a step in parts or processes weights by them.
         shown_over: how many items ``shown`` is the mean of.
@@ -73,7 +74,8 @@ class CrossEntropy:
         scheduled_sampling: float = 0.0,
         attention_penalty: float = 0.0,
     ) -> None:
-        self._criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        # A sum, as the mean over the words of no captions would not be a number.
+        self._criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")
         self._own_words = scheduled_sampling
         self._penalty = attention_penalty
 
@@ -83,11 +85,11 @@ class CrossEntropy:
         if self._own_words:
             tokens = with_own_words(decoder, prepared, batch, self._own_words * progress)
         logits, attention = decoder(prepared, tokens, batch.valid)
-        value = self._criterion(logits, batch.targets)
+        words = len(batch.targets)
+        value = self._criterion(logits, batch.targets) / max(1, words)
         shown = value.item()
         if self._penalty:
             value = value + self._penalty * uneven_attention(attention, batch.valid)
-        words = len(batch.targets)
         return Loss(value, shown, words, words)
 
 
@@ -118,7 +120,7 @@ def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
     received = (attention * valid[..., None]).sum(dim=2)
     missed = ((1 - received) ** 2).mean(dim=-1)
     words = valid.sum(dim=2)
-    return (missed * words).sum() / words.sum()
+    return (missed * words).sum() / words.sum().clamp(min=1)
 
 
 class SelfCritical:
@@ -135,6 +137,8 @@ class SelfCritical:
         max_words: after which a sample is cut.
         dropout: off, what is sampled is what will caption; on, see `OptimConfig.sampled_dropout`.
         bleu_weight: so many times BLEU-4 is added to CIDEr-D.
+        truth_weight: so much is taken off for each object that is named and is not there; CIDEr-D
+            alone teaches to invent what is often there (Rohrbach et al. 2018, section 3.3).
     """
 
     name = "reward"
@@ -147,12 +151,15 @@ class SelfCritical:
         max_words: int,
         dropout: bool = False,
         bleu_weight: float = 0.0,
+        truth_weight: float = 0.0,
     ) -> None:
         self.dropout = dropout
         self._references = [
             [[*tokenize(text), END] for text in picture.captions] for picture in pictures
         ]
-        self._cider, self._bleu_weight = CiderReward(self._references), bleu_weight
+        self._there = [named_objects(picture.captions) for picture in pictures]
+        self._cider = CiderReward(self._references)
+        self._bleu_weight, self._truth_weight = bleu_weight, truth_weight
         self._vocabulary = vocabulary
         self._samples, self._max_words = samples, max_words
 
@@ -183,11 +190,14 @@ class SelfCritical:
         return torch.tensor(scores)
 
     def _score(self, picture: int, captions: list[list[str]]) -> list[float]:
-        cider = self._cider.score(picture, captions)
-        if not self._bleu_weight:
-            return cider
-        bleu = bleu_4(captions, self._references[picture])
-        return [c + self._bleu_weight * b for c, b in zip(cider, bleu, strict=True)]
+        scores = self._cider.score(picture, captions)
+        if self._bleu_weight:
+            bleu = bleu_4(captions, self._references[picture])
+            scores = [s + self._bleu_weight * b for s, b in zip(scores, bleu, strict=True)]
+        if self._truth_weight:
+            inventions = [len(set(objects_in(words)) - self._there[picture]) for words in captions]
+            scores = [s - self._truth_weight * n for s, n in zip(scores, inventions, strict=True)]
+        return scores
 
     def _words(self, ids: list[int]) -> list[str]:
         words = self._vocabulary.decode(ids)
@@ -212,7 +222,9 @@ def sample(
     ended = torch.zeros_like(tokens, dtype=torch.bool)
     drawn = []
     for _ in range(max_words):
-        logits, h, c, _ = decoder.step(tokens, h, c, prepared.features, prepared.keys)
+        logits, h, c, _ = decoder.step(
+            tokens, h, c, prepared.features, prepared.keys, prepared.evidence
+        )
         tokens = _draw(_without_specials(logits, vocabulary)).masked_fill(ended, vocabulary.end)
         ended = tokens == vocabulary.end
         drawn.append(tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import cast
 
@@ -14,13 +15,22 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ros2_captioner.vocabulary import Vocabulary
-from training.config.settings import StageConfig, TrainConfig
+from training.config.settings import ConfigError, StageConfig, TrainConfig
 from training.data.augment import Augmentation
-from training.data.batches import Batch, PictureDataset, loader
+from training.data.batches import (
+    Batch,
+    EpochSampler,
+    PictureDataset,
+    SentenceDataset,
+    Share,
+    loader,
+)
 from training.data.captions import CaptionedPicture
 from training.data.frames import read_map
+from training.data.sources import Sources
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Prepared
+from training.model.distillation import ImageNetMemory
 from training.model.features import cached_maps
 from training.optimisation import distributed
 from training.optimisation.checkpoint import TrainingState
@@ -34,11 +44,43 @@ _RESNET_STAGES = 4
 
 @dataclass(frozen=True)
 class Splits:
-    """The pictures of a run and the vocabulary of its training captions."""
+    """The data of a run.
 
-    train: list[CaptionedPicture]
-    val: list[CaptionedPicture]
+    Attributes:
+        train: pictures and sentences.
+        val: pictures of each validation source, by its name.
+        vocabulary: of the training captions and sentences.
+    """
+
+    train: Sources
+    val: dict[str, list[CaptionedPicture]]
     vocabulary: Vocabulary
+
+    @property
+    def validation_pictures(self) -> list[CaptionedPicture]:
+        """The pictures of all validation sources, source after source."""
+        return [picture for pictures in self.val.values() for picture in pictures]
+
+
+class StepBatches:
+    """What each step of an epoch trains on: pictures, and sentences where there are any.
+
+    Args:
+        pictures: decide how many steps there are.
+        sentences: about as many, none if None.
+    """
+
+    def __init__(
+        self, pictures: DataLoader[Batch], sentences: DataLoader[Batch] | None = None
+    ) -> None:
+        self._pictures, self._sentences = pictures, sentences
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __iter__(self) -> Iterator[tuple[Batch, Batch | None]]:
+        # Chance may draw a batch of sentences too few for the last step, which goes without.
+        return zip(self._pictures, chain(self._sentences or (), repeat(None)), strict=False)
 
 
 class Stage:
@@ -57,36 +99,54 @@ class Stage:
     ) -> None:
         self.name, self.config, self.model, self.splits = name, config, model, splits
         self.settings: StageConfig = getattr(config, name)
-        self.objective = self._objective()
         self._cache = cache
         self._kept = _RESNET_STAGES - self.settings.encoder_stages
-        module = LossModule(model, self.objective, self._kept)
-        self._updater = Updater(
-            module, self._parameter_groups(), self.objective, config.optim, device_of(model)
-        )
-        decay = config.optim.ema_decay
-        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        if self.settings.batch % distributed.count():
+            raise ConfigError(
+                f"{name}.batch: found {self.settings.batch} pictures for {distributed.count()} "
+                "processes; expected a multiple of their number"
+            )
+        self._pictures = splits.train.pictures
+        if name == "self_critical":  # only what people said of a picture rewards a caption
+            self._pictures = [picture for picture in self._pictures if picture.captions]
+        self.objective = self._objective()
+        optim, device = config.optim, device_of(model)
+        memory = None
+        if optim.distillation and self.settings.encoder_stages:  # a frozen encoder forgets nothing
+            memory = ImageNetMemory.of(config.model).to(device)
+        module = LossModule(model, self.objective, optim, self._kept, memory)
+        self._updater = Updater(module, self._parameter_groups(), self.objective, optim, device)
+        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay))
         # Here and not when they are needed: every process takes part in computing them.
-        self._validation_maps = self._maps(splits.val) if self._kept else None
+        self._validation_maps = self._maps(splits.validation_pictures) if self._kept else None
+        # The model's own: of an earlier run's model they are not what these data would choose.
+        concepts = model.concepts
         self._dataset = PictureDataset(
-            splits.train,
+            self._pictures,
             splits.vocabulary,
+            concepts,
             config.data.max_words,
             config.model.image_size,
-            self._maps(splits.train) if self._kept else None,
-            Augmentation(config.optim),
+            self._maps(self._pictures) if self._kept else None,
+            Augmentation(optim),
         )
+        self._sentences = None
+        if optim.sentence_weight and self.name != "self_critical" and splits.train.sentences:
+            self._sentences = SentenceDataset(
+                splits.train.sentences, splits.vocabulary, concepts, config.data.max_words
+            )
 
     def _objective(self) -> Objective:
         optim = self.config.optim
         if self.name == "self_critical":
             return SelfCritical(
-                self.splits.train,
+                self._pictures,
                 self.splits.vocabulary,
                 optim.samples,
                 self.config.data.max_words,
                 optim.sampled_dropout,
                 optim.bleu_weight,
+                optim.truth_weight,
             )
         return CrossEntropy(
             optim.label_smoothing, optim.scheduled_sampling, optim.attention_penalty
@@ -113,23 +173,25 @@ class Stage:
         with distributed.first_before_others():
             return cached_maps(self.model.encoder, self._kept, paths, size, self._cache)
 
-    def batches(self, epoch: int) -> DataLoader[Batch]:
+    def batches(self, epoch: int) -> StepBatches:
         """Training batches in an order that depends on the seed and the epoch alone."""
-        config = self.config
-        return loader(
-            self._dataset,
-            self.splits.vocabulary,
-            self.settings.batch,
-            config.seed + epoch,
-            config.optim.workers,
-            processes=distributed.count(),
-            rank=distributed.rank(),
+        seed, size = self.config.seed + epoch, self.settings.batch
+        vocabulary, workers = self.splits.vocabulary, self.config.optim.workers
+        share = Share(distributed.rank(), distributed.count())
+        sampler = EpochSampler([picture.weight for picture in self._pictures], seed, share)
+        pictures = loader(self._dataset, sampler, vocabulary, size // share.processes, workers)
+        if self._sentences is None:
+            return StepBatches(pictures)
+        groups = EpochSampler([1.0] * len(self._sentences), seed, share, len(pictures) * size)
+        return StepBatches(
+            pictures,
+            loader(self._sentences, groups, vocabulary, size // share.processes, workers),
         )
 
-    def step(self, batch: Batch, step: int, steps: int) -> Loss:
+    def step(self, batch: Batch, step: int, steps: int, sentences: Batch | None = None) -> Loss:
         """One update from one batch, number ``step`` of the stage's ``steps``."""
         rate = rate_factor(step, steps, self.settings.warmup_steps)
-        loss = self._updater.step(batch, rate, step / steps)
+        loss = self._updater.step(batch, rate, step / steps, sentences)
         self.average.update_parameters(self.model)
         return loss
 
@@ -137,7 +199,9 @@ class Stage:
         """The validation pictures, in order, under the averaged weights."""
         maps = self._validation_maps
         if maps is None:
-            yield from prepared_pictures(self.averaged, self.splits.val, self.config)
+            yield from prepared_pictures(
+                self.averaged, self.splits.validation_pictures, self.config
+            )
             return
         size = self.config.validation.batch
         for first in range(0, len(maps), size):

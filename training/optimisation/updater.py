@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from itertools import zip_longest
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from training.config.settings import OptimConfig
 from training.data.batches import Batch
 from training.model.captioning import CaptionModel
+from training.model.distillation import ImageNetMemory
+from training.model.evidence import evidence_loss
 from training.optimisation import distributed
 from training.optimisation.objectives import Loss, Objective
 
@@ -21,22 +24,57 @@ _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16
 
 
 class LossModule(nn.Module):
-    """Model and objective as one module: what data-parallel training wraps needs one forward.
+    """Model and losses as one module: what data-parallel training wraps needs one forward.
 
     Args:
         model: to be trained.
-        objective: computes the loss.
+        objective: of captions.
+        optim: weights of the losses beside it.
         kept: ResNet stages that the batches' pictures have behind them already.
+        memory: holds the encoder to its start weights, if asked for.
     """
 
-    def __init__(self, model: CaptionModel, objective: Objective, kept: int) -> None:
+    def __init__(
+        self,
+        model: CaptionModel,
+        objective: Objective,
+        optim: OptimConfig,
+        kept: int,
+        memory: ImageNetMemory | None = None,
+    ) -> None:
         super().__init__()
-        self.model, self._objective, self._kept = model, objective, kept
+        self.model, self._memory = model, memory
+        self._objective, self._optim, self._kept = objective, optim, kept
 
-    def forward(self, batch: Batch, progress: float) -> Loss:
-        """Loss of a batch."""
-        prepared = self.model.prepare(batch.pictures, self._kept)
-        return self._objective(self.model.decoder, prepared, batch, progress)
+    def forward(
+        self, batch: Batch, progress: float, sentences: Batch | None = None
+    ) -> tuple[Loss, Tensor]:
+        """Losses of a batch of pictures and one of sentences (Venugopalan et al. 2017).
+
+        Returns:
+            The captions' loss, a mean over words; and the sum of all others, means over pictures.
+        """
+        optim = self._optim
+        grid = self.model.encoder.grid(batch.pictures, self._kept)
+        prepared = self.model.decoder.prepare(grid)
+        loss = self._objective(self.model.decoder, prepared, batch, progress)
+        others = loss.value.new_zeros(())
+        if optim.evidence_weight and prepared.concepts is not None:
+            found = evidence_loss(prepared.concepts, batch.known)
+            others = others + optim.evidence_weight * found
+        if self._memory is not None:
+            distilled = self._memory(batch.pictures, grid, self._kept)
+            others = others + optim.distillation * distilled
+        if sentences is not None:
+            others = others + optim.sentence_weight * self._language(sentences, progress)
+        return loss, others
+
+    def _language(self, sentences: Batch, progress: float) -> Tensor:
+        """The objective of sentences, told from the evidence that their images would have given."""
+        decoder = self.model.decoder
+        assert decoder.evidence is not None
+        prepared = decoder.prepare_imagined(decoder.evidence.imagined(sentences.known))
+        return self._objective(decoder, prepared, sentences, progress).value
 
 
 class Updater:
@@ -73,32 +111,38 @@ class Updater:
         # Small float16 gradients vanish unless scaled; the other types have float32's range.
         self.scaler = GradScaler(device.type, enabled=self._dtype == torch.float16)
 
-    def step(self, batch: Batch, rate: float, progress: float) -> Loss:
+    def step(
+        self, batch: Batch, rate: float, progress: float, sentences: Batch | None = None
+    ) -> Loss:
         """Update once.
 
         Args:
             batch: this process's share of the step's pictures.
+            sentences: this process's share of the step's sentences.
             rate: share of the peak learning rates.
             progress: share of the stage that is done.
 
         Returns:
-            The loss over this process's share, its value detached.
+            The captions' loss over this process's share, its value detached.
         """
         for group, (_, peak) in zip(self.optimiser.param_groups, self._groups, strict=True):
             group["lr"] = peak * rate
         self._module.train(self._objective.dropout)
         self.optimiser.zero_grad(set_to_none=True)
         parts = batch.split(self._optim.parts)
+        said = sentences.split(len(parts)) if sentences is not None else []
         # How many words captions will have that are sampled in a part is known only after it; as
         # many as the references until then.
         guess = max(1.0, distributed.total(len(batch.targets), self._device))
+        pictures = distributed.total(len(batch.indices), self._device)
         losses = []
-        for place, part in enumerate(parts):
+        for place, (part, of_part) in enumerate(zip_longest(parts, said)):
             with self._no_exchange(last=place + 1 == len(parts)):
-                loss = self._forward(part, progress)
+                loss, others = self._forward(part, progress, of_part)
+                value = loss.value * (loss.words / guess)
+                value = value + others * (_sampled(loss, part) * len(part.indices) / pictures)
                 # Gradients are averaged over processes, so each is scaled up by their number.
-                share = loss.words * distributed.count() / guess
-                self.scaler.scale(loss.value * share).backward()
+                self.scaler.scale(value * distributed.count()).backward()
             losses.append(loss._replace(value=loss.value.detach()))
         self.scaler.unscale_(self.optimiser)
         self._scale_gradients(guess, sum(loss.words for loss in losses))
@@ -109,15 +153,17 @@ class Updater:
 
     def _scale_gradients(self, guess: float, words: int) -> None:
         """Make gradients of a sum that was divided by ``guess`` those of the mean."""
-        factor = guess / distributed.total(words, self._device)
+        factor = guess / max(1.0, distributed.total(words, self._device))
         if factor != 1:
             gradients = [p.grad for p in self._trained if p.grad is not None]
             torch._foreach_mul_(gradients, factor)
 
-    def _forward(self, part: Batch, progress: float) -> Loss:
+    def _forward(
+        self, part: Batch, progress: float, sentences: Batch | None
+    ) -> tuple[Loss, Tensor]:
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
-            loss: Loss = self._module(part, progress)
-        return loss
+            losses: tuple[Loss, Tensor] = self._module(part, progress, sentences)
+        return losses
 
     def _no_exchange(self, *, last: bool) -> Any:
         """Gradients travel between processes only with the last part."""
@@ -126,10 +172,15 @@ class Updater:
         return self._module.no_sync()
 
 
+def _sampled(loss: Loss, part: Batch) -> float:
+    """Words that a part's captions had, for each that they were guessed to have."""
+    return loss.words / len(part.targets) if len(part.targets) else 1.0
+
+
 def _joined(losses: list[Loss]) -> Loss:
     """The loss of a batch from those of its parts."""
     words = sum(loss.words for loss in losses)
     shown_over = sum(loss.shown_over for loss in losses)
-    value = torch.stack([loss.value * loss.words for loss in losses]).sum() / words
-    shown = sum(loss.shown * loss.shown_over for loss in losses) / shown_over
+    value = torch.stack([loss.value * loss.words for loss in losses]).sum() / max(1, words)
+    shown = sum(loss.shown * loss.shown_over for loss in losses) / max(1, shown_over)
     return Loss(value, shown, words, shown_over)

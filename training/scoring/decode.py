@@ -51,6 +51,7 @@ class TorchStepper:
             self._c.gather(1, rows),
             self._prepared.features,
             self._prepared.keys,
+            self._prepared.evidence,
         )
         log_probs, ids = candidates(logits)
         return StepOutput(log_probs.cpu().numpy(), ids.cpu().numpy(), attention.cpu().numpy())

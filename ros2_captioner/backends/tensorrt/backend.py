@@ -34,6 +34,7 @@ from ros2_captioner.backends.tensorrt.signed_int8 import REVISION
 from ros2_captioner.beam_search import MAX_BEAM_WIDTH, StepOutput
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
+from ros2_captioner.evidence.objects import TENSOR
 
 LIMITS = Limits(cameras=8, beam_width=MAX_BEAM_WIDTH)
 _DTYPES = {"UINT8": "uint8", "INT32": "int32", "HALF": "float16", "FLOAT": "float32"}
@@ -98,8 +99,14 @@ class TensorRtBackend:
                 f"found {len(frames)} frames; engines are built for at most {LIMITS.cameras}"
             )
         sizes = {"B": len(frames)}
-        self._encoder.run({"frames": frames}, (), sizes)
-        return TensorRtEncoding(self._encoder, len(frames))
+        named = (TENSOR,) if TENSOR in self._graphs["encoder"]["outputs"] else ()
+        found = self._encoder.run({"frames": frames}, named, sizes)
+        evidence = found[TENSOR].astype(np.float32) if named else None
+        return TensorRtEncoding(self._encoder, len(frames), evidence)
+
+    def evidence(self, encoding: TensorRtEncoding) -> NDArray[np.float32] | None:
+        """See `ros2_captioner.backends.base.Backend.evidence`."""
+        return encoding.evidence
 
     def start(self, encoding: TensorRtEncoding, beam_width: int) -> TensorRtStepper:
         """A stepper whose rows all begin from the images' initial state."""
@@ -113,10 +120,12 @@ class TensorRtEncoding:
     Attributes:
         encoder: whose outputs they are.
         batch: images B.
+        evidence: ``[B, V]`` in host memory, if the model has it.
     """
 
     encoder: Executor
     batch: int
+    evidence: NDArray[np.float32] | None = None
 
 
 class TensorRtStepper:

@@ -4,15 +4,16 @@ import json
 
 import pytest
 
-from training.config.settings import ConfigError, DataConfig
-from training.data.captions import build_vocabulary, read_split
+from training.config.settings import ConfigError
+from training.data.captions import build_vocabulary, captioned
 
 
 def write(folder, tree):
+    """The file, and the folder of its pictures."""
     file = folder / "captions.json"
     file.write_text(json.dumps(tree))
     (folder / "a.jpg").touch()
-    return DataConfig(images=str(folder), captions_train=str(file), captions_val=str(file))
+    return file, folder
 
 
 COCO = {
@@ -22,7 +23,7 @@ COCO = {
 
 
 def test_coco(tmp_path):
-    (picture,) = read_split(write(tmp_path, COCO), "train")
+    (picture,) = captioned(*write(tmp_path, COCO), "train")
     assert picture.path == tmp_path / "a.jpg" and picture.captions == ("One.", "two two")
 
 
@@ -31,11 +32,11 @@ def test_karpathy_trains_on_restval_too(tmp_path):
         {"filename": f"{split}.jpg", "split": split, "sentences": [{"raw": split}]}
         for split in ("train", "restval", "val", "test")
     ]
-    config = write(tmp_path, {"images": images})
+    written = write(tmp_path, {"images": images})
     for image in images:
         (tmp_path / image["filename"]).touch()
-    assert [p.captions[0] for p in read_split(config, "train")] == ["train", "restval"]
-    assert [p.captions[0] for p in read_split(config, "val")] == ["val"]
+    assert [p.captions[0] for p in captioned(*written, "train")] == ["train", "restval"]
+    assert [p.captions[0] for p in captioned(*written, "val")] == ["val"]
 
 
 @pytest.mark.parametrize(
@@ -49,17 +50,20 @@ def test_karpathy_trains_on_restval_too(tmp_path):
             {**COCO, "annotations": [{"image_id": 7, "caption": text} for text in ("a", " ... ")]},
             r"1 captions have no word, e.g. ' ... '; type python -m training.prepare",
         ),
-        ({**COCO, "images": [{"id": 7, "file_name": "gone.jpg"}]}, "gone.jpg; set data.images"),
+        (
+            {**COCO, "images": [{"id": 7, "file_name": "gone.jpg"}]},
+            "gone.jpg; set the source's",
+        ),
     ],
 )
 def test_unusable_data_is_named(tmp_path, tree, match):
     with pytest.raises(ConfigError, match=match):
-        read_split(write(tmp_path, tree), "train")
+        captioned(*write(tmp_path, tree), "train")
 
 
 def test_vocabulary_keeps_frequent_words_most_frequent_first(tmp_path):
-    pictures = read_split(write(tmp_path, COCO), "train")
-    assert build_vocabulary(pictures, 1).words[3:] == ("two", "one")
-    assert build_vocabulary(pictures, 2).words[3:] == ("two",)
+    captions = [picture.captions for picture in captioned(*write(tmp_path, COCO), "train")]
+    assert build_vocabulary(captions, 1).words[3:] == ("two", "one")
+    assert build_vocabulary(captions, 2).words[3:] == ("two",)
     with pytest.raises(ConfigError, match="no word occurs 3 times"):
-        build_vocabulary(pictures, 3)
+        build_vocabulary(captions, 3)

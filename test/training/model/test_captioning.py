@@ -1,5 +1,7 @@
 """Encoder and decoder: shapes, folding, strides, and steps against teacher forcing."""
 
+from itertools import product
+
 import pytest
 import torch
 import torchvision
@@ -8,7 +10,7 @@ from safetensors.torch import save_file
 from training.config.settings import DECODERS as DECODER_NAMES
 from training.config.settings import ConfigError, ModelConfig
 from training.model.captioning import DECODERS, build_model
-from training.model.encoder import build_encoder, fold_batch_norm
+from training.model.encoder import build_classifier, build_encoder, fold_batch_norm
 
 WORDS = 20
 
@@ -57,6 +59,16 @@ def test_weights_come_from_a_safetensors_file(tmp_path, frames):
         torch.testing.assert_close(first(frames), second(frames))
 
 
+def test_a_classifier_needs_its_weights(tmp_path):
+    state = torchvision.models.resnet18().state_dict()
+    file = tmp_path / "weights.safetensors"
+    save_file({name: tensor for name, tensor in state.items() if name[:3] != "fc."}, file)
+    config = ModelConfig(encoder="resnet18", encoder_weights=str(file))
+    build_encoder(config)
+    with pytest.raises(ConfigError, match=r"does not fit the encoder: missing \['fc"):
+        build_classifier(config)
+
+
 def test_missing_weights_are_named():
     with pytest.raises(ConfigError, match="no file /nowhere"):
         build_encoder(ModelConfig(encoder_weights="/nowhere"))
@@ -69,11 +81,14 @@ def test_weights_of_another_network_are_refused(tmp_path):
         build_encoder(ModelConfig(encoder="resnet50", encoder_weights=str(file)))
 
 
-@pytest.fixture(params=DECODERS)
+@pytest.fixture(params=product(DECODERS, (0, 6)), ids=lambda param: f"{param[0]}-{param[1]}")
 def model(request):
+    """Each decoder, without evidence and with evidence for six words."""
     torch.manual_seed(0)
     tiny = {"encoder": "resnet18", "encoder_weights": "random", "width": 16, "hidden": 24}
-    return build_model(ModelConfig(**tiny, decoder=request.param), WORDS).eval()
+    decoder, words = request.param
+    config = ModelConfig(**tiny, decoder=decoder, evidence_words=words)
+    return build_model(config, WORDS).eval()
 
 
 def test_every_decoder_that_a_config_may_name_exists():
@@ -89,7 +104,7 @@ def test_steps_predict_what_teacher_forcing_predicts(model, frames):
         h, c = (state[:, None].expand(-1, 3, -1) for state in (prepared.h0, prepared.c0))
         for place in range(5):
             logits, h, c, attention = model.decoder.step(
-                tokens[:, :, place], h, c, prepared.features, prepared.keys
+                tokens[:, :, place], h, c, prepared.features, prepared.keys, prepared.evidence
             )
             torch.testing.assert_close(logits, forced[:, :, place], rtol=1e-4, atol=1e-5)
             assert attention.shape == (2, 3, 4) and (attention.sum(-1) < 1 + 1e-6).all()

@@ -57,7 +57,7 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     # With few samples it depends on the seed whether the caption is ever met.
     objective = SelfCritical(PICTURES, VOCABULARY, samples=64, max_words=6)
     empty = torch.zeros(0)
-    batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty)
+    batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty, empty)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3)
     for _ in range(150):
         loss = objective(decoder, decoder.prepare(grids), batch, 0.0)
@@ -73,7 +73,7 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
 def test_bleu_is_added_to_the_reward_by_its_weight(decoder):
     grids = torch.rand(3, 4, 512)
     empty = torch.zeros(0)
-    batch = Batch(torch.tensor([0, 1, 2]), grids, empty, empty, empty)
+    batch = Batch(torch.tensor([0, 1, 2]), grids, empty, empty, empty, empty)
     shown = []
     for weight in (0.0, 0.5, 1.0):
         torch.manual_seed(3)  # the same captions are drawn
@@ -83,10 +83,30 @@ def test_bleu_is_added_to_the_reward_by_its_weight(decoder):
     assert shown[2] - shown[0] == pytest.approx(2 * (shown[1] - shown[0]), rel=1e-2)
 
 
+def test_each_invention_costs_its_weight_once(decoder, prepared, monkeypatch):
+    said = ["a dog runs", "a man runs a man"]  # of a dog alone, then of a man alone
+    ids = [[*VOCABULARY.encode(text.split()), VOCABULARY.end] for text in said]
+    drawn = torch.tensor([[one + [VOCABULARY.end] * (6 - len(one)) for one in ids]] * 2)
+    monkeypatch.setattr("training.optimisation.objectives.sample", lambda *_: drawn)
+    empty = torch.zeros(0)
+    batch = Batch(torch.tensor([0, 1]), empty, empty, empty, empty, empty)
+
+    def rewards(weight):
+        objective = SelfCritical(PICTURES, VOCABULARY, 2, 6, truth_weight=weight)
+        assert objective(decoder, prepared, batch, 0.0).shown == pytest.approx(
+            objective._rewards([0, 1], drawn).mean().item()
+        )
+        return objective._rewards([0, 1], drawn)
+
+    lost = rewards(0.0) - rewards(0.7)
+    torch.testing.assert_close(lost, torch.tensor([[0.0, 0.7], [0.7, 0.0]]))
+
+
 def captions_batch():
     tokens = torch.tensor([[[0, 3, 4, 1], [0, 6, 1, 1]], [[0, 3, 6, 5], [0, 3, 1, 1]]])
     valid = torch.tensor([[[1, 1, 1, 0], [1, 1, 0, 0]], [[1, 1, 1, 1], [1, 1, 0, 0]]]).bool()
-    return Batch(torch.tensor([0, 1]), torch.zeros(2, 1), tokens, valid, torch.zeros(11))
+    known = torch.tensor([[1, 0], [0, -1]], dtype=torch.int8)
+    return Batch(torch.tensor([0, 1]), torch.zeros(2, 1), tokens, valid, torch.zeros(11), known)
 
 
 def test_scheduled_sampling_replaces_its_share_of_words(decoder, prepared):
@@ -120,4 +140,5 @@ def test_a_batch_splits_with_its_targets():
     first, second = batch.split(2)
     assert len(first.targets) == 5 and len(second.targets) == 6
     assert torch.equal(torch.cat([first.tokens, second.tokens]), batch.tokens)
+    assert torch.equal(torch.cat([first.known, second.known]), batch.known)
     assert len(batch.split(5)) == 2

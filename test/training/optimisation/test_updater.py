@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import COLOURS
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
-from training.config.settings import ModelConfig, OptimConfig
+from training.config.settings import ModelConfig, OptimConfig, SourceConfig
 from training.data.batches import collate
 from training.data.captions import CaptionedPicture
 from training.model.captioning import build_model
@@ -44,37 +45,90 @@ CAPTIONS = [["a dog runs fast", "a dog"], ["a man"], ["runs", "man", "a man runs
 PICTURES = [CaptionedPicture(Path(f"{place}"), tuple(of)) for place, of in enumerate(CAPTIONS)]
 
 
-def one_step(objective, parts):
-    """Gradients and loss of a step on three pictures with 2, 1 and 3 captions."""
+KNOWN = [[1, 0], [0, -1], [-1, -1], [1, 1]]
+SENTENCES = ["a dog runs", "a man runs", "a dog fast", "runs a man"]  # of equal length
+
+
+def batch_of(pictures, captions):
+    ids = [[VOCABULARY.encode(text.split()) for text in of] for of in captions]
+    known = torch.tensor(KNOWN[: len(ids)], dtype=torch.int8)
+    return collate(list(zip(range(len(ids)), pictures, ids, known, strict=True)), VOCABULARY)
+
+
+def one_step(objective, parts, captions=CAPTIONS, said=(), **optim):
+    """Gradients and loss of a step on pictures with so many captions, and on sentences."""
     torch.manual_seed(0)
-    config = ModelConfig(encoder="resnet18", encoder_weights="random", width=16, hidden=24)
+    config = ModelConfig(
+        encoder="resnet18", encoder_weights="random", width=16, hidden=24,
+        evidence_words=2, evidence_dropout=0.0, dropout=0.0,
+    )  # fmt: skip
     model = build_model(config, len(VOCABULARY))
-    grids = torch.rand(3, 2, 2, 512)
-    ids = [[VOCABULARY.encode(text.split()) for text in of] for of in CAPTIONS]
-    batch = collate([(i, grids[i], captions) for i, captions in enumerate(ids)], VOCABULARY)
-    groups = [(list(model.decoder.parameters()), 1e-3)]
-    optim = OptimConfig(parts=parts, clip_norm=1e9)
-    updater = Updater(
-        LossModule(model, objective, 4), groups, objective, optim, torch.device("cpu")
+    model.decoder.evidence.choose_words(
+        torch.tensor(VOCABULARY.encode(["dog", "man"])), torch.tensor([0.4, 0.3])
     )
-    model.decoder.dropout.p = 0.0
-    loss = updater.step(batch, rate=0.0, progress=1.0)
+    # Without noise: a part draws other numbers than the whole.
+    model.decoder.evidence.imagined = lambda known: 2.0 * known
+    batch = batch_of(torch.rand(len(captions), 2, 2, 512), captions)
+    sentences = batch_of(torch.zeros(len(said), 0), [[text] for text in said]) if said else None
+    groups = [(list(model.decoder.parameters()), 1e-3)]
+    optim = OptimConfig(parts=parts, clip_norm=1e9, **optim)
+    module = LossModule(model, objective, optim, 4)
+    updater = Updater(module, groups, objective, optim, torch.device("cpu"))
+    loss = updater.step(batch, rate=0.0, progress=1.0, sentences=sentences)
     return {name: p.grad for name, p in model.decoder.named_parameters()}, loss
 
 
-def same_steps(objective):
-    whole, loss = one_step(objective, 1)
+def same_steps(objective, **options):
+    whole, loss = one_step(objective, 1, **options)
     for count in (2, 3):
-        parts, loss_of_parts = one_step(objective, count)
+        parts, loss_of_parts = one_step(objective, count, **options)
         assert loss_of_parts.value.item() == pytest.approx(loss.value.item(), rel=1e-5)
         assert loss_of_parts[1:] == (pytest.approx(loss.shown, rel=1e-5), *loss[2:])
         for name, gradient in whole.items():
-            torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-7)
+            torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-7, msg=name)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_parts_change_no_gradient_of_the_cross_entropy(penalty):
     same_steps(CrossEntropy(0.1, attention_penalty=penalty))
+
+
+def test_parts_change_no_gradient_of_the_losses_beside_it():
+    """Pictures without captions among them, whose parts hold few words or none."""
+    some = [CAPTIONS[0], [], CAPTIONS[2], []]
+    both = {"evidence_weight": 0.5, "sentence_weight": 0.7}
+    same_steps(CrossEntropy(0.1), captions=some, said=SENTENCES, **both)
+
+
+def test_losses_beside_the_captions_add_up():
+    objective = CrossEntropy(0.1)
+    name = "evidence_scale.weight"
+    plain, _ = one_step(objective, 1)
+    language = [
+        one_step(objective, 1, said=SENTENCES, sentence_weight=weight)[0][name] - plain[name]
+        for weight in (0.5, 1.0)
+    ]
+    assert language[0].abs().max() > 0
+    torch.testing.assert_close(language[1], 2 * language[0])
+    # Captions alone teach nothing of what evidence is.
+    assert plain["evidence.score.weight"] is None
+    learnt = [
+        one_step(objective, 1, evidence_weight=weight)[0]["evidence.score.weight"]
+        for weight in (0.5, 1.0)
+    ]
+    assert learnt[0].abs().max() > 0
+    torch.testing.assert_close(learnt[1], 2 * learnt[0])
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_pictures_without_captions_teach_evidence_and_no_nonsense(parts, penalty):
+    objective = CrossEntropy(0.1, scheduled_sampling=0.5, attention_penalty=penalty)
+    gradients, loss = one_step(objective, parts, captions=[[], [], []], evidence_weight=0.5)
+    assert loss == (0, 0, 0, 0)
+    assert all(g is None or g.isfinite().all() for g in gradients.values())
+    assert gradients["evidence.score.weight"].abs().max() > 0
+    assert gradients["logit_bias"].abs().max() == 0
 
 
 def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
@@ -106,6 +160,17 @@ def test_half_the_bits_train_much_alike(config, precision, tmp_path):
 
 
 def test_two_processes_give_the_loss_of_one(config, tmp_path):
+    """With evidence, and images without captions, of which the processes get different shares."""
+    names = tmp_path / "names.json"
+    # As many as fill whole batches: processes fill up an odd share by repeating a picture.
+    names.write_text(json.dumps([f"{colour}.png" for colour in COLOURS]))
+    bare = SourceConfig("bare", images=config.data.train[0].images, names=str(names))
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, train=(*config.data.train, bare)),
+        model=dataclasses.replace(config.model, evidence_words=4, evidence_dropout=0.0),
+        optim=dataclasses.replace(config.optim, evidence_weight=0.2),
+    )
     whole = train(config, tmp_path / "whole")
     file = tmp_path / "config.yaml"
     file.write_text(json.dumps(dataclasses.asdict(config)))

@@ -1,0 +1,79 @@
+"""What the model finds in an image before it writes: evidence for words, and the objects seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.vocabulary import Vocabulary
+
+TENSOR = "evidence"  # the encoder's output and the decoder's input
+_LEAST_PROBABILITY = 0.2
+_MOST_OBJECTS = 10
+
+
+class ObjectWords:
+    """The words of a model that name objects, grouped by the object: "couch" and "sofa".
+
+    Args:
+        objects: object to its words, each with the natural logarithm of the share of all images
+            whose captions hold it, as the manifest's section ``evidence`` lists them.
+        vocabulary: of the model.
+    """
+
+    def __init__(self, objects: Mapping[str, Mapping[str, float]], vocabulary: Vocabulary) -> None:
+        self._words = tuple(chain.from_iterable(objects.values()))
+        self._ids = np.asarray(vocabulary.encode(self._words), np.int64)
+        priors = chain.from_iterable(words.values() for words in objects.values())
+        self._log_priors = np.fromiter(priors, np.float32)
+        sizes = [len(words) for words in objects.values()]
+        self._first = np.cumsum([0, *sizes])[:-1]
+        places = np.repeat(range(len(sizes)), sizes)
+        self._object_of = dict(zip(self._ids.tolist(), places.tolist(), strict=True))
+
+    @classmethod
+    def of_manifest(cls, manifest: Mapping[str, Any], vocabulary: Vocabulary) -> ObjectWords:
+        """The objects by which captions are judged; none if the model has no evidence."""
+        return cls(manifest.get("evidence", {}).get("objects", {}), vocabulary)
+
+    @classmethod
+    def and_scene(cls, manifest: Mapping[str, Any], vocabulary: Vocabulary) -> ObjectWords:
+        """Those objects, and the places and things that scenes are made of."""
+        section = manifest.get("evidence", {"objects": {}, "scene": {}})
+        return cls(section["scene"] | section["objects"], vocabulary)
+
+    def probabilities(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``[N]``, the probability of each object, that of its likeliest word.
+
+        Args:
+            evidence: ``[V]``, log p(word | image) - log p(word) for each word, nats.
+        """
+        if not self._words:
+            return np.zeros(0, np.float32)
+        return np.asarray(np.maximum.reduceat(self._of_words(evidence), self._first), np.float32)
+
+    def named(self, ids: Sequence[int]) -> list[int | None]:
+        """For each word of a caption the place of the object that it names, if it names one."""
+        return [self._object_of.get(identifier) for identifier in ids]
+
+    def seen(self, evidence: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
+        """The likeliest word of each object that is probably there, likeliest first."""
+        if not self._words:
+            return ()
+        of_words = self._of_words(evidence)
+        best = [
+            max(range(first, last), key=lambda place: of_words[place])
+            for first, last in zip(self._first, [*self._first[1:], len(of_words)], strict=True)
+        ]
+        likely = [place for place in best if of_words[place] >= _LEAST_PROBABILITY]
+        likely.sort(key=lambda place: -of_words[place])
+        return tuple((self._words[p], float(of_words[p])) for p in likely[:_MOST_OBJECTS])
+
+    def _of_words(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Rounding may leave a little more than certainty.
+        logarithms = np.minimum(0.0, evidence[self._ids] + self._log_priors)
+        return np.asarray(np.exp(logarithms), np.float32)

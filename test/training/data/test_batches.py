@@ -1,0 +1,102 @@
+"""Batches of pictures and sentences, and the order in which they come."""
+
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
+from training.data.batches import (
+    CAPTIONS_PER_PICTURE,
+    EpochSampler,
+    PictureDataset,
+    SentenceDataset,
+    Share,
+    collate,
+    loader,
+)
+from training.data.captions import CaptionedPicture
+from training.data.concepts import Concepts
+
+VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man", "fast"])
+CONCEPTS = Concepts(torch.tensor(VOCABULARY.encode(["man", "dog"])), torch.tensor([0.3, 0.4]))
+
+
+def test_a_weight_says_how_often_an_item_comes():
+    places = Counter(EpochSampler([2.5] * 1000 + [1.0] * 100 + [0.25] * 1000, seed=1))
+    assert {places[item] for item in range(1000)} == {2, 3}
+    assert {places[item] for item in range(1000, 1100)} == {1}
+    assert {places[item] for item in range(1100, 2100)} == {0, 1}
+    assert sum(places[item] for item in range(1000)) == pytest.approx(2500, abs=80)
+    assert sum(places[item] for item in range(1100, 2100)) == pytest.approx(250, abs=80)
+
+
+def test_a_count_is_drawn_whatever_the_weights_sum_to():
+    places = Counter(EpochSampler([1.0] * 500 + [3.0] * 500, seed=1, count=400))
+    assert sum(places.values()) == pytest.approx(400, abs=60)
+    heavy = sum(number for item, number in places.items() if item >= 500)
+    assert heavy == pytest.approx(300, abs=60)
+
+
+def test_processes_share_the_items_equally():
+    weights = [1.0] * 3 + [2.0] * 4
+    whole = list(EpochSampler(weights, seed=5))
+    first, second = (EpochSampler(weights, 5, Share(rank, 2)) for rank in range(2))
+    assert len(first) == len(second) == 6
+    # One more than there are: the first comes again.
+    assert Counter([*first, *second]) == Counter([*whole, whole[0]])
+
+
+def test_the_seed_fixes_the_order():
+    weights = [1.5] * 50
+    assert list(EpochSampler(weights, 3)) == list(EpochSampler(weights, 3))
+    assert list(EpochSampler(weights, 3)) != list(EpochSampler(weights, 4))
+    places = list(EpochSampler([1.0] * 50, 3))
+    assert places != sorted(places)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    file = tmp_path / "a.png"
+    cv2.imwrite(str(file), np.full((40, 40, 3), 90, np.uint8))
+    return lambda *captions, **what: CaptionedPicture(file, captions, **what)
+
+
+def test_pictures_come_with_their_captions_and_known_words(picture):
+    pictures = [picture("A dog runs fast."), picture(), picture(absent=frozenset({"person"}))]
+    dataset = PictureDataset(pictures, VOCABULARY, CONCEPTS, max_words=2, image_size=32)
+    (batch,) = loader(dataset, EpochSampler([1.0] * 3, 0), VOCABULARY, 3, workers=0)
+    order = batch.indices.tolist()
+    assert sorted(order) == [0, 1, 2] and batch.pictures.shape == (3, 32, 32, 3)
+    assert batch.valid.sum(dim=(1, 2)).tolist() == [3 if place == 0 else 0 for place in order]
+    assert batch.targets.tolist() == [*VOCABULARY.encode(["a", "dog"]), VOCABULARY.end]
+    known = dict(zip(order, batch.known.tolist(), strict=True))
+    assert known == {0: [0, 1], 1: [-1, -1], 2: [0, -1]}
+
+
+def test_of_many_captions_a_few_are_drawn():
+    groups = [[word] * CAPTIONS_PER_PICTURE + ["fast"] for word in ("dog", "man")]
+    dataset = SentenceDataset(groups, VOCABULARY, CONCEPTS, 9)
+    drawn = [dataset[0][2] for _ in range(40)]
+    assert {len(captions) for captions in drawn} == {CAPTIONS_PER_PICTURE}
+    fast = VOCABULARY.encode(["fast"])
+    assert {captions.count(fast) for captions in drawn} == {0, 1}
+
+
+def test_sentences_know_every_word_with_evidence():
+    groups = [("A man.", "A man runs."), ("dog", "a man"), ("fast",)]
+    dataset = SentenceDataset(groups, VOCABULARY, CONCEPTS, max_words=2)
+    batch = collate([dataset[place] for place in range(3)], VOCABULARY)
+    assert batch.known.tolist() == [[1, 0], [1, 1], [0, 0]]
+    # Those that were cut end as the others do.
+    assert batch.valid.sum(dim=2).tolist() == [[3, 3], [2, 3], [2, 0]]
+    assert len(batch.targets) == batch.valid.sum() and len(batch.pictures) == 3
+
+
+def test_a_batch_without_captions_holds_no_word():
+    items = [(place, torch.zeros(2), [], torch.zeros(2, dtype=torch.int8)) for place in range(2)]
+    batch = collate(items, VOCABULARY)
+    assert batch.tokens.shape == (2, 1, 1) and not batch.valid.any() and not len(batch.targets)
+    assert [len(part.indices) for part in batch.split(2)] == [1, 1]

@@ -1,0 +1,79 @@
+"""What a stage's steps train on."""
+
+import dataclasses
+
+import pytest
+import torch
+from tiny import pictures_of
+
+from training.config.settings import OptimConfig
+from training.data.captions import build_vocabulary
+from training.data.sources import Sources
+from training.model.captioning import build_model
+from training.optimisation.stages import Splits, Stage, StepBatches
+
+SENTENCES = [("a red square", "red"), ("a green table",), ("the square is blue",)]
+
+
+@pytest.fixture
+def stage(tiny_config, tmp_path):
+    """Makes a stage of a model with evidence for "green" and "red", in this order."""
+
+    def make(name, sentences=SENTENCES, weight=1.0, **optim):
+        config = tiny_config()
+        config = dataclasses.replace(
+            config,
+            model=dataclasses.replace(config.model, evidence_words=2),
+            optim=OptimConfig(evidence_weight=0.1, **optim),
+        )
+        pictures = [dataclasses.replace(p, weight=weight) for p in pictures_of(config)]
+        pictures += [dataclasses.replace(pictures[0], captions=(), source="bare")]
+        vocabulary = build_vocabulary([picture.captions for picture in pictures], 1)
+        torch.manual_seed(0)
+        model = build_model(config.model, len(vocabulary))
+        ids = torch.tensor(vocabulary.encode(["green", "red"]))
+        model.decoder.evidence.choose_words(ids, torch.tensor([0.3, 0.4]))
+        splits = Splits(Sources(pictures, sentences), {"tiny": pictures[:4]}, vocabulary)
+        return Stage(name, config, model, splits, tmp_path / "cache")
+
+    return make
+
+
+def test_known_words_are_those_of_the_model_itself(stage):
+    """They need not be the ones that this run's data would choose: it may go on from another."""
+    found = {}
+    for batch, _ in stage("frozen").batches(0):
+        found |= dict(zip(batch.indices.tolist(), batch.known.tolist(), strict=True))
+    # Red, green, blue, white, and one without captions.
+    assert found == {0: [0, 1], 1: [1, 0], 2: [0, 0], 3: [0, 0], 4: [-1, -1]}
+
+
+def test_sentences_come_with_every_step_if_they_count(stage):
+    assert all(sentences is None for _, sentences in stage("frozen").batches(0))
+    steps = list(stage("frozen", sentence_weight=0.5).batches(0))
+    assert len(steps) == 3
+    sentences = [said for _, said in steps if said is not None]
+    assert len(sentences) >= 2
+    by_place = {0: [0, 1], 1: [1, 0], 2: [0, 0]}
+    for batch in sentences:
+        expected = [by_place[place] for place in batch.indices.tolist()]
+        assert batch.known.tolist() == expected
+    assert all(said is None for _, said in stage("frozen", [], sentence_weight=0.5).batches(0))
+
+
+def test_self_critical_training_sees_captioned_pictures_alone(stage):
+    steps = list(stage("self_critical", sentence_weight=0.5).batches(0))
+    assert sorted(place for batch, _ in steps for place in batch.indices.tolist()) == [0, 1, 2, 3]
+    assert all(sentences is None for _, sentences in steps)
+
+
+def test_a_picture_comes_as_often_as_its_weight_says(stage):
+    steps = list(stage("frozen", weight=3.0).batches(0))
+    places = [place for batch, _ in steps for place in batch.indices.tolist()]
+    assert sorted(places) == sorted(3 * [0, 1, 2, 3] + 3 * [4])
+
+
+def test_too_few_sentences_leave_the_last_steps_without():
+    assert list(StepBatches([1, 2, 3], ["a", "b"])) == [(1, "a"), (2, "b"), (3, None)]
+    assert list(StepBatches([1, 2], ["a", "b", "c"])) == [(1, "a"), (2, "b")]
+    assert list(StepBatches([1, 2])) == [(1, None), (2, None)]

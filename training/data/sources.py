@@ -1,0 +1,190 @@
+"""The sources of a training's data: captioned images, images with objects, images alone, sentences.
+
+Each is named in the config, so that adding one takes four lines there and merges no files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ros2_captioner.vocabulary import tokenize
+from training.config.settings import ConfigError, DataConfig, SourceConfig
+from training.data.captions import CaptionedPicture, captioned
+
+_HELD_OUT = 0.2  # share of a source's images in its part "held_out"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What the sources of a config hold together.
+
+    Attributes:
+        pictures: images, each with the captions and objects that are known of it.
+        sentences: of each image that is not there, what people said of it.
+    """
+
+    pictures: list[CaptionedPicture]
+    sentences: list[tuple[str, ...]]
+
+    @property
+    def captions(self) -> list[tuple[str, ...]]:
+        """What people said of each image, there or not, that they said anything of."""
+        captions = [picture.captions for picture in self.pictures if picture.captions]
+        return captions + self.sentences
+
+
+def read_training(config: DataConfig) -> Sources:
+    """Everything to train on, source after source.
+
+    Raises:
+        ConfigError: a file is missing or not of its format; names the source.
+    """
+    pictures: list[CaptionedPicture] = []
+    sentences: list[tuple[str, ...]] = []
+    for source in config.train:
+        if source.sentences:
+            sentences += _sentences(source)
+        else:
+            pictures += _pictures(source, "train")
+    if not any(picture.captions for picture in pictures):
+        raise ConfigError(
+            f"data.train: none of {[source.name for source in config.train]} has captioned images; "
+            "expected at least one source with 'images' and 'captions'"
+        )
+    return Sources(pictures, sentences)
+
+
+def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[CaptionedPicture]]:
+    """The images of every validation source, by its name.
+
+    Raises:
+        ConfigError: as `read_training`; or a source has nothing to score captions by, or none
+            has captions, or two have one name.
+    """
+    for source in config.val:
+        if not source.captions and not source.objects:
+            raise ConfigError(
+                f"data.val: source {source.name!r} has nothing to score captions by; expected "
+                "'captions' or 'objects'"
+            )
+    if not any(source.captions for source in config.val):
+        raise ConfigError(
+            f"data.val: none of {[source.name for source in config.val]} has captions; expected at "
+            "least one source with 'images' and 'captions' to choose the best epoch by"
+        )
+    found = {source.name: _pictures(source, split) for source in config.val}
+    if len(found) < len(config.val):
+        raise ConfigError("data.val: two sources have one name; expected a name for each")
+    return found
+
+
+def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedPicture]]:
+    """The images of every source that a split is scored on, by its name.
+
+    Args:
+        config: names the sources.
+        split: ``val`` or ``test`` of the validation sources, or ``train``: the captioned images
+            that are trained on.
+    """
+    if split != "train":
+        return read_validation(config, split)
+    found: dict[str, list[CaptionedPicture]] = {}
+    for picture in read_training(config).pictures:
+        if picture.captions:
+            found.setdefault(picture.source, []).append(picture)
+    return found
+
+
+def _pictures(source: SourceConfig, split: str) -> list[CaptionedPicture]:
+    try:
+        pictures = [
+            dataclasses.replace(picture, weight=source.weight, source=source.name)
+            for picture in _listed(source, split)
+            if _belongs(picture.path.name, source.part)
+        ]
+        _check(pictures, source)
+    except (ConfigError, OSError) as error:
+        raise ConfigError(f"source {source.name!r}: {error}") from error
+    return pictures
+
+
+def _check(pictures: list[CaptionedPicture], source: SourceConfig) -> None:
+    if not pictures:
+        raise ConfigError(f"found no images in its part {source.part!r}; expected at least one")
+    missing = [picture.path for picture in pictures if not picture.path.is_file()]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} of {len(pictures)} images are not there, e.g. {missing[0]}; set its "
+            "'images' to the folder that holds them"
+        )
+
+
+def _listed(source: SourceConfig, split: str) -> list[CaptionedPicture]:
+    """What the source's file lists, or its folder holds."""
+    folder = Path(source.images)
+    if source.captions:
+        return captioned(Path(source.captions), folder, split)
+    if source.objects:
+        return _with_objects(Path(source.objects), folder)
+    if source.names:
+        return [CaptionedPicture(folder / name) for name in _names(Path(source.names))]
+    return [CaptionedPicture(path) for path in sorted(folder.iterdir()) if path.is_file()]
+
+
+def _with_objects(file: Path, folder: Path) -> list[CaptionedPicture]:
+    tree = _load(file)
+    if not isinstance(tree, dict) or not all(isinstance(shares, dict) for shares in tree.values()):
+        raise ConfigError(f"{file}: expected JSON {{file name: {{object: share of the image}}}}")
+    classes = frozenset(name for shares in tree.values() for name in shares)
+    return [
+        CaptionedPicture(
+            folder / name, objects=frozenset(shares), absent=classes - frozenset(shares)
+        )
+        for name, shares in tree.items()
+    ]
+
+
+def _names(file: Path) -> list[str]:
+    tree = _load(file)
+    if not isinstance(tree, list) or not all(isinstance(name, str) for name in tree):
+        raise ConfigError(f"{file}: expected JSON [file name, ...]")
+    return tree
+
+
+def _sentences(source: SourceConfig) -> list[tuple[str, ...]]:
+    try:
+        tree = _load(Path(source.sentences))
+    except ConfigError as error:
+        raise ConfigError(f"source {source.name!r}: {error}") from error
+    if not isinstance(tree, dict) or not all(map(_are_texts, tree.values())):
+        raise ConfigError(
+            f"source {source.name!r}: {source.sentences}: expected JSON "
+            "{image id: [sentence, ...]}"
+        )
+    # A sentence without a word would teach to say nothing.
+    groups = (tuple(text for text in group if tokenize(text)) for group in tree.values())
+    return [group for group in groups if group]
+
+
+def _are_texts(group: Any) -> bool:
+    return isinstance(group, list) and all(isinstance(text, str) for text in group)
+
+
+def _load(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+
+
+def _belongs(name: str, part: str) -> bool:
+    """Whether an image is in a part of its source: by its name alone, whatever else is there."""
+    if part == "all":
+        return True
+    digest = hashlib.sha256(name.encode()).digest()
+    held_out = int.from_bytes(digest[:4], "big") < _HELD_OUT * 2**32
+    return held_out == (part == "held_out")

@@ -1,0 +1,43 @@
+"""Keeps a fine-tuned encoder near what its start weights knew."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from training.config.settings import ModelConfig
+from training.model.encoder import GridEncoder, build_classifier
+
+
+class ImageNetMemory(nn.Module):
+    """Learning without forgetting (Li and Hoiem 2016, section 3).
+
+    A few thousand captioned images are soon memorised; ImageNet's classes of the same images, as
+    the start weights see them, need no captions and hold the encoder to what tells them apart.
+
+    Args:
+        encoder: the start weights.
+        classes: their classifier of the mean cell.
+    """
+
+    def __init__(self, encoder: GridEncoder, classes: nn.Linear) -> None:
+        super().__init__()
+        self._encoder, self._classes = encoder, classes
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> ImageNetMemory:
+        """The memory of a config's start weights."""
+        return cls(*build_classifier(config))
+
+    def forward(self, pictures: Tensor, grid: Tensor, stages_done: int) -> Tensor:
+        """Mean cross-entropy with the start weights' own classes, in nats.
+
+        Args:
+            pictures: as `GridEncoder.grid` takes them.
+            grid: ``[B, L, C]`` that the encoder in training made of them.
+            stages_done: see `GridEncoder.grid`.
+        """
+        with torch.no_grad():
+            remembered = self._classes(self._encoder.grid(pictures, stages_done).mean(dim=1))
+        now = self._classes(grid.mean(dim=1))
+        return nn.functional.cross_entropy(now, remembered.softmax(dim=-1))

@@ -1,0 +1,83 @@
+"""Confidence that means something: fitted to truth, and measured against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.evidence.confidence import FEATURES
+
+BINS = 10
+
+
+def fit_confidence(
+    features: Sequence[NDArray[np.float64]], true: Sequence[Sequence[bool]]
+) -> dict[str, object]:
+    """The section ``confidence`` of a manifest, see `ros2_captioner.evidence.confidence`.
+
+    Args:
+        features: for each source ``[N, F]`` of its N captions, in the order of `FEATURES`; all
+            sources count alike, however large.
+        true: of each caption, whether it names nothing that is absent.
+
+    Raises:
+        ValueError: all captions are true, or none is: nothing tells them apart.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows, labels = np.concatenate(features), np.concatenate([np.asarray(one) for one in true])
+    if len(set(labels)) < 2:
+        kind = "true" if all(labels) else "untrue"
+        raise ValueError(
+            f"found {len(labels)} captions that are all alike, {kind}; expected some of both to "
+            "fit a confidence on"
+        )
+    weight = np.concatenate([np.full(len(one), len(labels) / len(one)) for one in features])
+    # Of unit deviation, so that the regularisation treats all features alike.
+    scale = rows.std(axis=0) + 1e-9
+    model = LogisticRegression(max_iter=1000).fit(rows / scale, labels, weight / len(features))
+    weights = model.coef_[0] / scale
+    return {
+        "weights": {name: round(float(w), 6) for name, w in zip(FEATURES, weights, strict=True)},
+        "bias": round(float(model.intercept_[0]), 6),
+    }
+
+
+class Bin(NamedTuple):
+    """Captions of like confidence.
+
+    Attributes:
+        captions: how many.
+        confidence: their mean, 0 to 1.
+        true: share of them that name nothing that is absent.
+    """
+
+    captions: int
+    confidence: float
+    true: float
+
+
+def reliability(confidences: Sequence[float], true: Sequence[bool]) -> list[Bin]:
+    """Captions in `BINS` equal spans of confidence; spans without captions are left out."""
+    found = np.asarray(confidences)
+    truths = np.asarray(true)
+    places = np.minimum((found * BINS).astype(int), BINS - 1)
+    return [
+        Bin(int(inside.sum()), float(found[inside].mean()), float(truths[inside].mean()))
+        for inside in (places == place for place in range(BINS))
+        if inside.any()
+    ]
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Mean distance of confidence and truth over captions (Guo et al. 2017, section 2)."""
+    captions = sum(one.captions for one in bins)
+    return sum(one.captions * abs(one.confidence - one.true) for one in bins) / captions
+
+
+def kept(confidences: Sequence[float], share: float) -> float:
+    """The confidence that so large a share of the captions has or exceeds."""
+    return float(np.quantile(confidences, 1 - share))
