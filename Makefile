@@ -35,7 +35,7 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/ruff format --check .
 	$(RUNTIME)/mypy ros2_captioner
 	$(RUNTIME)/lint-imports --no-logo
-	$(RUNTIME)/pytest --numprocesses 4 test  # ROS tests mostly wait, so more than there are cores
+	$(RUNTIME)/pytest --numprocesses 2 test
 
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks

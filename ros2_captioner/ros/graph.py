@@ -10,8 +10,8 @@ from rclpy.node import Node
 
 _IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _OUTPUT = "/scene_caption/detail"
-_LONGEST_LOOK_S = 5.0  # discovery takes Fast DDS up to 2.5 s
-_QUIET_S = 1.5  # nothing new for so long: everybody has been seen
+_LONGEST_LOOK_S = 8.0
+_QUIET_S = 3.0  # nothing new for so long: everybody was seen, as Fast DDS discovers within 2.5 s
 
 
 def main() -> None:
