@@ -6,12 +6,20 @@ ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_ra
 from typing import Any
 
 import yaml
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from launch import LaunchContext, LaunchDescription
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from ros2_captioner.options import declarations
 from ros2_captioner.settings import NodeSettings
 
@@ -24,11 +32,13 @@ _PARAMETERS = {
     **{name: declaration.description for name, declaration in _SETTINGS.items()},
     "use_sim_time": "true: take the time from /clock",
 }
+# The node ends so when it is told to, and when it cannot start and has said why.
+_NO_CRASH = (0, 1, 2)
 _ARGUMENTS = (
     ("params_file", _DEFAULT_PARAMS, "Parameter file; the arguments above win over it"),
     ("name", "captioner", "Name of the node"),
     ("namespace", "", "Namespace of the node and its outputs"),
-    ("respawn", "true", "Restart the node when it dies"),
+    ("respawn", "true", "Restart the node after a crash"),
     ("respawn_delay", "0.5", "Seconds before that"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
@@ -49,10 +59,17 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*parameters, *others, OpaqueFunction(function=_captioner)])
 
 
-def _captioner(context: LaunchContext) -> list[Node]:
+def _captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # Only what was given may override the parameter file, so the values must be known here.
     texts = {name: LaunchConfiguration(name).perform(context) for name in _PARAMETERS}
     given = {name: _value(name, text) for name, text in texts.items() if text}
+    respawn = yaml.safe_load(LaunchConfiguration("respawn").perform(context))
+    delay_s = float(LaunchConfiguration("respawn_delay").perform(context))
+    return _started(given, delay_s if respawn else None)
+
+
+def _started(given: dict[str, Any], respawn_delay_s: float | None) -> list[LaunchDescriptionEntity]:
+    """The node, started again after a crash; launch's own respawn knows no exit codes."""
     captioner = Node(
         package="ros2_captioner",
         executable="captioner_node",
@@ -60,12 +77,20 @@ def _captioner(context: LaunchContext) -> list[Node]:
         namespace=LaunchConfiguration("namespace"),
         parameters=[LaunchConfiguration("params_file"), given],
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-        respawn=LaunchConfiguration("respawn"),
-        respawn_delay=float(LaunchConfiguration("respawn_delay").perform(context)),
         output="screen",
         emulate_tty=True,
     )
-    return [captioner]
+
+    def respawn(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if respawn_delay_s is None or event.returncode in _NO_CRASH or context.is_shutdown:
+            return []
+        return [
+            LogInfo(msg=f"the captioner crashed with status {event.returncode} and is restarted"),
+            TimerAction(period=respawn_delay_s, actions=_started(given, respawn_delay_s)),
+        ]
+
+    after = RegisterEventHandler(OnProcessExit(target_action=captioner, on_exit=respawn))
+    return [after, captioner]
 
 
 def _value(name: str, text: str) -> Any:

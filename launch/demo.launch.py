@@ -8,8 +8,13 @@ import os
 from pathlib import Path
 
 import yaml
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
-from launch.conditions import IfCondition
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    Shutdown,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -40,20 +45,36 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in _ARGUMENTS
     ]
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        arguments=["-d", PathJoinSubstitution([_SHARE, "config", "captioner.rviz"])],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    foxglove = Node(
-        package="foxglove_bridge",
-        executable="foxglove_bridge",
-        condition=IfCondition(LaunchConfiguration("foxglove")),
-    )
-    return LaunchDescription(
-        [source, *others, OpaqueFunction(function=_camera_and_captioner), rviz, foxglove]
-    )
+    return LaunchDescription([source, *others, OpaqueFunction(function=_demo)])
+
+
+def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    # Viewers first: where one is missing nothing may have started that nobody would end.
+    return [*_viewers(context), *_camera_and_captioner(context)]
+
+
+def _viewers(context: LaunchContext) -> list[Node]:
+    arguments = {
+        "rviz2": ["-d", PathJoinSubstitution([_SHARE, "config", "captioner.rviz"])],
+        "foxglove_bridge": [],
+    }
+    wanted = [
+        package
+        for name, package in (("rviz", "rviz2"), ("foxglove", "foxglove_bridge"))
+        if yaml.safe_load(LaunchConfiguration(name).perform(context))
+    ]
+    for package in wanted:
+        try:
+            get_package_prefix(package)
+        except PackageNotFoundError as error:
+            debian = f"ros-{os.environ.get('ROS_DISTRO', 'DISTRO')}-{package.replace('_', '-')}"
+            raise RuntimeError(
+                f"found no package {package}; type: sudo apt install {debian}"
+            ) from error
+    return [
+        Node(package=package, executable=package, arguments=arguments[package])
+        for package in wanted
+    ]
 
 
 def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -91,6 +112,7 @@ def _player(context: LaunchContext, executable: str, parameters: dict[str, objec
         executable=executable,
         parameters=[parameters],
         additional_env={variable: profile.perform(context)},
+        on_exit=Shutdown(reason="the player has ended"),
         output="screen",
         emulate_tty=True,
     )

@@ -27,3 +27,10 @@ class FrameError(CaptionerError):
 
 class OptionsError(CaptionerError):
     """A decoding option or a node parameter is out of its range or of the wrong type."""
+
+
+def described(error: BaseException) -> str:
+    """An error in words; those of this package speak for themselves."""
+    if isinstance(error, CaptionerError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

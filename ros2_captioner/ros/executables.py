@@ -19,10 +19,10 @@ def captioner_node() -> None:
     _begin("captioner_node", "Caption camera topics.", NodeSettings)
     from ros2_captioner.memory import use_one_heap
     from ros2_captioner.ros.node.node import CaptionerNode
-    from ros2_captioner.ros.process.spinning import run_node
+    from ros2_captioner.ros.process.spinning import leave, run_node
 
     use_one_heap()
-    sys.exit(run_node(CaptionerNode, CaptionerNode.autostart))
+    leave(run_node(CaptionerNode, CaptionerNode.autostart))
 
 
 def captioner_image_player() -> None:
@@ -33,9 +33,9 @@ def captioner_image_player() -> None:
         ImagePlayerSettings,
     )
     from ros2_captioner.ros.players.image_player import ImagePlayer
-    from ros2_captioner.ros.process.spinning import run_node
+    from ros2_captioner.ros.process.spinning import leave, run_node
 
-    sys.exit(run_node(ImagePlayer))
+    leave(run_node(ImagePlayer))
 
 
 def captioner_bag_player() -> None:
@@ -46,18 +46,18 @@ def captioner_bag_player() -> None:
         BagPlayerSettings,
     )
     from ros2_captioner.ros.players.bag_player import BagPlayer
-    from ros2_captioner.ros.process.spinning import run_node
+    from ros2_captioner.ros.process.spinning import leave, run_node
 
-    sys.exit(run_node(BagPlayer))
+    leave(run_node(BagPlayer))
 
 
 def captioner_watch() -> None:
     """Show cameras and captions in the terminal until a signal."""
     _begin("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
-    from ros2_captioner.ros.process.spinning import run_node
+    from ros2_captioner.ros.process.spinning import leave, run_node
     from ros2_captioner.ros.watch import Watch
 
-    sys.exit(run_node(Watch))
+    leave(run_node(Watch))
 
 
 def _begin(name: str, description: str, settings: type | None) -> None:

@@ -1,7 +1,8 @@
 """The captioner node with a model that fails on demand; FAULT names how.
 
-hang: an encoding takes three seconds. memory: every second one runs out of memory. device: the
-first model that is loaded fails for good after its first picture.
+load: the model takes a minute to load. hang: an encoding takes three seconds. busy: it spends half
+a minute in the runtime. memory: every second one runs out of memory. device: the first model that
+is loaded fails for good after its first picture.
 """
 
 import itertools
@@ -9,6 +10,7 @@ import os
 import time
 
 from ros2_captioner.backends.onnxruntime import OnnxRuntimeBackend
+from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BackendError
 from ros2_captioner.ros.executables import captioner_node
 
@@ -19,6 +21,13 @@ _turns = itertools.count()
 def _hanging(self, frames):
     time.sleep(3)
     return _encode(self, frames)
+
+
+def _busy(self, frames):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        encoding = _encode(self, frames)
+    return encoding
 
 
 def _out_of_memory(self, frames):
@@ -37,6 +46,19 @@ def _device_lost(self, frames):
     return _encode(self, frames)
 
 
-_FAULTS = {"hang": _hanging, "memory": _out_of_memory, "device": _device_lost}
+def _loading(*arguments):
+    print("loading", flush=True)
+    time.sleep(60)
+
+
+if os.environ["FAULT"] == "load":
+    Captioner.load = _loading
+_FAULTS = {
+    "load": _encode,
+    "hang": _hanging,
+    "busy": _busy,
+    "memory": _out_of_memory,
+    "device": _device_lost,
+}
 OnnxRuntimeBackend.encode = _FAULTS[os.environ["FAULT"]]
 captioner_node()

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BUSY_S = 1.5  # in which the main thread begins to clean up, unless something holds it
+_ONE_PRESS_S = 1.0  # Ctrl-C below `ros2 launch` arrives twice: from the terminal and from launch
 
 
 def _exit() -> None:
@@ -20,6 +24,7 @@ def _exit() -> None:
 
 
 _action: Callable[[], None] = _exit
+_cleaning_up = threading.Event()
 
 
 def wait_for_signals() -> None:
@@ -33,9 +38,18 @@ def wait_for_signals() -> None:
 
 
 def on_signal(action: Callable[[], None]) -> None:
-    """What the first signal does, in a thread of its own; later ones do nothing."""
+    """What the first signal does, in a thread of its own.
+
+    The process ends with status 0 if `clean_up` is not called soon after it, as the main thread
+    may be loading a model for minutes. A signal that comes a second later or more ends it at once.
+    """
     global _action
     _action = action
+
+
+def clean_up() -> None:
+    """Tell that the main thread has heard the signal and needs its time."""
+    _cleaning_up.set()
 
 
 def ignore_signals() -> None:
@@ -46,4 +60,22 @@ def ignore_signals() -> None:
 
 def _wait(reader: int) -> None:
     os.read(reader, 1)
+    begun_s = time.monotonic()
     _action()
+    threading.Thread(
+        target=_escalate, args=(reader, begun_s), name="escalation", daemon=True
+    ).start()
+    if not _cleaning_up.wait(_BUSY_S):
+        _end(0, "ended in the midst of a transition or a callback")
+
+
+def _escalate(reader: int, begun_s: float) -> None:
+    while True:
+        number = os.read(reader, 1)[0]
+        if time.monotonic() - begun_s > _ONE_PRESS_S:
+            _end(128 + number, "ended without cleaning up")
+
+
+def _end(status: int, why: str) -> None:
+    print(why, file=sys.stderr, flush=True)
+    os._exit(status)

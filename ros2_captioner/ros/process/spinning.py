@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import rclpy
 from rclpy.duration import Duration
@@ -14,8 +16,8 @@ from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-from ros2_captioner.errors import CaptionerError
-from ros2_captioner.ros.process.signals import ignore_signals, on_signal
+from ros2_captioner.errors import CaptionerError, described
+from ros2_captioner.ros.process.signals import clean_up, ignore_signals, on_signal
 
 NodeType = TypeVar("NodeType", bound=Node)
 _EXECUTOR_TIMEOUT_S = 1.0
@@ -30,7 +32,8 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
         begin: called once, in the first turn of the executor, so that the node already answers.
 
     Returns:
-        0 after a clean end, 1 if the node could not be made, 2 if ROS refused the arguments.
+        0 after a clean end, 1 if the node could not be made, 2 if ROS refused the arguments, 70 if
+        something failed that nobody expected.
     """
     executor: SingleThreadedExecutor | None = None
     node: NodeType | None = None
@@ -53,14 +56,31 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     except CaptionerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except Exception as error:
+        if node is None:
+            print(f"error: {described(error)}", file=sys.stderr)
+            return 1
+        traceback.print_exc()
+        return os.EX_SOFTWARE
     finally:
-        ignore_signals()
+        clean_up()
         if executor is not None:
             executor.shutdown(timeout_sec=_EXECUTOR_TIMEOUT_S)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        ignore_signals()
     return 0
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once.
+
+    Python's own end stops a thread that is still inside a runtime, and that aborts the process.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def end_after_delivery(node: Node, publishers: Iterable[Publisher]) -> None:

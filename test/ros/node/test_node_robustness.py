@@ -158,6 +158,31 @@ def test_a_listener_that_never_reads_slows_nobody(node, client, photograph):
         idle.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_node_that_is_still_loading(tmp_path, monkeypatch, number):
+    monkeypatch.setenv("FAULT", "load")
+    process = Process(FAULTY, tmp_path / "node.log")
+    process.wait_for_log("loading")
+    begun = time.monotonic()
+    assert process.stop(number) == 0
+    assert time.monotonic() - begun < _SIGNAL_TIMEOUT_S
+    assert "Traceback" not in process.log and "midst of a transition" in process.log
+
+
+def test_a_signal_ends_a_node_whose_worker_is_deep_in_the_runtime(
+    tmp_path, monkeypatch, client, photograph
+):
+    node = faulty(tmp_path, monkeypatch, "busy")
+
+    def hangs(status):
+        client.send(photograph)
+        return status.level == DiagnosticStatus.ERROR
+
+    client.diagnosis("model", hangs)
+    assert node.stop() == 0
+    assert "did not stop" in node.log and "terminate" not in node.log
+
+
 def test_signals_at_any_moment_end_the_node_cleanly(tmp_path, client, photograph, marks):
     """While it imports, configures, captions or is already ending."""
     draw, slowest_s, failures = random.Random(1), 0.0, []

@@ -13,6 +13,7 @@ print("ready", flush=True)
 threading.Event().wait(20)
 """
 _TELL = 'on_signal(lambda: print("told", flush=True))'
+_CLEAN_UP = f"from ros2_captioner.ros.process.signals import clean_up; clean_up(); {_TELL}"
 
 
 def waiting(action=""):
@@ -30,7 +31,7 @@ def test_before_anything_has_begun_a_signal_ends_the_process_with_status_0(numbe
     assert process.wait(10) == 0
 
 
-def test_the_first_signal_acts_and_later_ones_do_nothing():
+def test_the_first_signal_acts_and_those_of_the_same_press_do_nothing():
     process = waiting(_TELL)
     for _ in range(20):
         process.send_signal(signal.SIGTERM)
@@ -39,3 +40,21 @@ def test_the_first_signal_acts_and_later_ones_do_nothing():
     assert process.poll() is None
     process.kill()
     assert process.communicate(timeout=10)[0] == ""
+
+
+def test_a_main_thread_that_is_held_up_does_not_hold_up_the_end():
+    process = waiting(_TELL)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "told\n"
+    assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_later_signal_ends_a_process_that_is_still_cleaning_up(number):
+    process = waiting(_CLEAN_UP)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "told\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)  # it may take its time
+    process.send_signal(number)
+    assert process.wait(5) == 128 + number
