@@ -20,6 +20,7 @@ TEST = [
     "ruff",
     "mypy",
     "import-linter",
+    "jsonschema",
     "cryptography",
     "mkdocs-material",
     "check-jsonschema",

@@ -1,8 +1,9 @@
-"""The JSON object on ``scene_caption/detail``, schema 1."""
+"""The JSON object on ``scene_caption/detail``; ``config/detail.schema.json`` describes it."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from ros2_captioner.captioner import Captioner
@@ -21,7 +22,7 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
     header, caption, timing = frame.received.message.header, frame.caption, frame.timing
     settings = frame.settings
     words: list[dict[str, Any]] = [
-        {"word": word, "log_prob": round(log_prob, 4)}
+        {"word": word, "log_prob": _number(log_prob)}
         for word, log_prob in zip(caption.words, caption.log_probs, strict=True)
     ]
     if settings.publish_attention:
@@ -33,11 +34,10 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "frame_id": header.frame_id,
         "camera": frame.received.camera,
         "caption": caption.text,
-        "score": round(caption.score, 4),
+        "score": _number(caption.score),
         "words": words,
         "alternatives": [
-            {"caption": other.text, "score": round(other.score, 4)}
-            for other in caption.alternatives
+            {"caption": other.text, "score": _number(other.score)} for other in caption.alternatives
         ],
         "beam_width": settings.beam_width,
         "latency_ms": {
@@ -51,4 +51,9 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "precision": captioner.backend.precision,
         "model": captioner.bundle.digest,
     }
-    return json.dumps(detail, ensure_ascii=False)
+    return json.dumps(detail, ensure_ascii=False, allow_nan=False)
+
+
+def _number(value: float) -> float | None:
+    """Four decimals; JSON has no infinity, which is the score of an empty caption."""
+    return round(value, 4) if math.isfinite(value) else None

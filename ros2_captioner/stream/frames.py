@@ -20,11 +20,13 @@ class ReceivedImage:
         camera: topic name.
         message: Image or CompressedImage as received.
         received_s: monotonic time of arrival.
+        clock_ns: the node's clock at arrival, which may be simulated, nanoseconds.
     """
 
     camera: str
     message: Any
     received_s: float
+    clock_ns: int = 0
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,18 @@ class Mailbox:
             self._closed = True
             self._condition.notify_all()
 
+    def wait_for_close(self, timeout_s: float) -> bool:
+        """Wait until the mailbox is closed, at most so long; returns whether it is."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._closed, timeout_s)
+
+    def leftovers(self) -> list[ReceivedImage]:
+        """Take what nobody took, also after the mailbox is closed."""
+        with self._condition:
+            images = list(self._images.values())
+            self._images.clear()
+            return images
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""

@@ -13,16 +13,17 @@ _STILL_SHARE = 0.5  # of the threshold: below it from frame to frame, motion has
 class SceneGate:
     """The gate of one camera, with hysteresis.
 
-    A still scene opens it when a frame differs from the last one that passed by more than the
+    A still scene opens it when a frame differs from the last captioned one by more than the
     threshold. It then stays open until successive frames differ by less than half of it and the
-    last of them equals what has passed, so that slow motion does not make it flicker.
+    last of them equals what was captioned, so that slow motion does not make it flicker. A frame
+    that passed but got no caption, because the model failed, leaves it open.
     """
 
     def __init__(self) -> None:
-        self._passed: NDArray[np.float32] | None = None
+        self._captioned: NDArray[np.float32] | None = None
         self._previous: NDArray[np.float32] | None = None
         self._moving = False
-        self._passed_s = 0.0
+        self._captioned_s = 0.0
 
     def passes(
         self, frame: NDArray[np.uint8], threshold: float, max_silence_s: float, now_s: float
@@ -36,20 +37,21 @@ class SceneGate:
             now_s: any steady clock.
         """
         if threshold <= 0:
-            self._passed = None
+            self._captioned = self._previous = None
             return True
         seen = _thumbnail(frame)
-        passed, previous, self._previous = self._passed, self._previous, seen
-        if passed is None or previous is None:
+        captioned, previous, self._previous = self._captioned, self._previous, seen
+        if captioned is None or previous is None:
             self._moving = True
         else:
             still_moving = self._moving and _apart(seen, previous) > _STILL_SHARE * threshold
-            self._moving = still_moving or _apart(seen, passed) > threshold
-        overdue = 0 < max_silence_s <= now_s - self._passed_s
-        if not (self._moving or overdue):
-            return False
-        self._passed, self._passed_s = seen, now_s
-        return True
+            self._moving = still_moving or _apart(seen, captioned) > threshold
+        overdue = 0 < max_silence_s <= now_s - self._captioned_s
+        return self._moving or overdue
+
+    def captioned(self, now_s: float) -> None:
+        """The frame shown last has its caption, and later ones are compared with it."""
+        self._captioned, self._captioned_s = self._previous, now_s
 
 
 def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:

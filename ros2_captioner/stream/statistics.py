@@ -7,8 +7,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
 
 _RATE_WINDOW_S = 5.0
+_GAPS = 10  # between frames, from which the usual one is taken
 _LATENCIES = 200
 
 
@@ -19,7 +23,8 @@ class CameraReport:
     Attributes:
         camera: topic.
         rate_hz: frames received a second, over the last five seconds.
-        silent_s: seconds since the last frame arrived, or since the start of counting.
+        silent_s: seconds since the last frame arrived, or since counting began or went on.
+        usual_gap_s: median seconds between the last frames; 0 before the second.
         received: frames in all.
         captioned: of them captioned.
         dropped: frames that were not captioned, by reason.
@@ -31,12 +36,27 @@ class CameraReport:
     camera: str
     rate_hz: float
     silent_s: float
+    usual_gap_s: float
     received: int
     captioned: int
     dropped: dict[str, int]
     new_captioned: int
     new_faults: int
     last_error: str
+
+
+class Silence(NamedTuple):
+    """How long a camera has sent nothing.
+
+    Attributes:
+        seconds: since the last frame, or since counting began or went on.
+        usual_gap_s: median seconds between the last frames; 0 before the second.
+        ever_heard: whether a frame ever came.
+    """
+
+    seconds: float
+    usual_gap_s: float
+    ever_heard: bool
 
 
 @dataclass
@@ -71,14 +91,21 @@ class Statistics:
             entry.received += 1
             entry.arrivals.append(time.monotonic())
 
-    def silent_s(self, camera: str) -> float:
-        """Seconds since the camera's last frame, or since the start of counting."""
+    def go_on(self) -> None:
+        """Count on after a pause, which is no silence of the cameras."""
         with self._lock:
-            arrivals = self._cameras[camera].arrivals
-            return time.monotonic() - (arrivals[-1] if arrivals else self._begun_s)
+            self._begun_s = time.monotonic()
+            for entry in self._cameras.values():
+                entry.arrivals.clear()
+
+    def silence(self, camera: str) -> Silence:
+        """How long a camera has sent nothing."""
+        with self._lock:
+            entry = self._cameras[camera]
+            return Silence(self._silent_s(entry), _usual_gap_s(entry), entry.received > 0)
 
     def captioned(self, camera: str, latency_s: float) -> None:
-        """A caption was published; ``latency_s`` is the time from arrival to publication."""
+        """A caption was published, so many seconds after its frame could have been captioned."""
         with self._lock:
             self._cameras[camera].captioned += 1
             self._latencies_s.append(latency_s)
@@ -87,6 +114,11 @@ class Statistics:
         """A frame was left out on purpose: replaced by a newer one, or unchanged."""
         with self._lock:
             self._cameras[camera].dropped[reason] += 1
+
+    def recalled(self, camera: str, reason: str) -> None:
+        """A frame that had been dropped is asked for after all, and will be counted anew."""
+        with self._lock:
+            self._cameras[camera].dropped[reason] -= 1
 
     def refused(self, camera: str, reason: str, message: str) -> int:
         """A frame could not be used; returns how many had the same fault, this one included."""
@@ -98,7 +130,7 @@ class Statistics:
             return entry.dropped[reason]
 
     def latency_s(self, quantile: float) -> float | None:
-        """Arrival to caption at a quantile 0-1 over the last captions; None before the first."""
+        """Frame to caption at a quantile 0-1 over the last captions; None before the first."""
         with self._lock:
             ordered = sorted(self._latencies_s)
         return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
@@ -108,19 +140,36 @@ class Statistics:
         with self._lock:
             return [self._report(name, entry) for name, entry in self._cameras.items()]
 
+    def _silent_s(self, entry: _Camera) -> float:
+        return time.monotonic() - (entry.arrivals[-1] if entry.arrivals else self._begun_s)
+
     def _report(self, name: str, entry: _Camera) -> CameraReport:
-        now = time.monotonic()
-        recent = [at for at in entry.arrivals if at > now - _RATE_WINDOW_S]
+        gap_s = _usual_gap_s(entry)
         report = CameraReport(
             name,
-            len(recent) / _RATE_WINDOW_S,
-            now - (entry.arrivals[-1] if entry.arrivals else self._begun_s),
+            _rate_hz(entry, gap_s),
+            self._silent_s(entry),
+            gap_s,
             entry.received,
             entry.captioned,
-            dict(entry.dropped),
+            {reason: count for reason, count in entry.dropped.items() if count},
             entry.captioned - entry.captioned_before,
             entry.faults - entry.faults_before,
             entry.last_error,
         )
         entry.captioned_before, entry.faults_before = entry.captioned, entry.faults
         return report
+
+
+def _usual_gap_s(entry: _Camera) -> float:
+    last = list(entry.arrivals)[-_GAPS - 1 :]
+    return median(after - before for before, after in pairwise(last)) if len(last) > 1 else 0.0
+
+
+def _rate_hz(entry: _Camera, usual_gap_s: float) -> float:
+    """Over the window, or by the usual gap for a camera that is slower than that."""
+    now_s = time.monotonic()
+    recent = [at for at in entry.arrivals if at > now_s - _RATE_WINDOW_S]
+    if usual_gap_s > _RATE_WINDOW_S and now_s - entry.arrivals[-1] < 2 * usual_gap_s:
+        return 1 / usual_gap_s
+    return len(recent) / _RATE_WINDOW_S

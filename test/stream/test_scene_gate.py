@@ -15,15 +15,30 @@ def scene(position=0):
     return frame
 
 
-def passed(frames, threshold=THRESHOLD, max_silence_s=0.0, period_s=1.0):
-    gate = SceneGate()
-    return [
-        gate.passes(f, threshold, max_silence_s, 100 + i * period_s) for i, f in enumerate(frames)
-    ]
+def passed(frames, threshold=THRESHOLD, max_silence_s=0.0, period_s=1.0, failing=()):
+    """Which frames pass; each of them is captioned then, but those whose place is failing."""
+    gate, found = SceneGate(), []
+    for place, frame in enumerate(frames):
+        now_s = 100 + place * period_s
+        found.append(gate.passes(frame, threshold, max_silence_s, now_s))
+        if found[-1] and place not in failing:
+            gate.captioned(now_s)
+    return found
 
 
 def test_first_frame_passes_and_a_still_scene_does_not():
     assert passed([scene()] * 4) == [True, False, False, False]
+
+
+def test_it_stays_open_until_a_frame_is_captioned():
+    assert passed([scene()] * 5, failing=(0, 1)) == [True, True, True, False, False]
+    moved = [scene(0)] * 2 + [scene(20)] * 4
+    assert passed(moved, failing=(2, 3)) == [True, False, True, True, True, False]
+
+
+def test_a_heartbeat_that_failed_is_tried_again():
+    found = passed([scene()] * 6, max_silence_s=3.0, failing=(3,))
+    assert found == [True, False, False, True, True, False]
 
 
 def test_sensor_noise_does_not_open_it():

@@ -34,11 +34,14 @@ class Process:
     Args:
         executable: as in ``ros2 run``, or another script.
         log_file: for the output.
+        remaps: rules such as ``/from:=/to``.
         parameters: of the node.
     """
 
-    def __init__(self, executable, log_file, **parameters):
+    def __init__(self, executable, log_file, remaps=(), **parameters):
         arguments = [sys.executable, str(SCRIPTS / executable), "--ros-args"]
+        for rule in remaps:
+            arguments += ["-r", rule]
         for name, value in parameters.items():
             arguments += ["-p", f"{name}:={json.dumps(value)}"]
         self._log_file = log_file
@@ -227,6 +230,13 @@ class Client:
         """Label of the node's lifecycle state."""
         response, _ = self.call(GetState, "/captioner/get_state", GetState.Request())
         return response.current_state.label
+
+
+def accounted_for(status):
+    """Every frame was captioned or dropped for a reason that is counted."""
+    counts = {value.key: value.value for value in status.values}
+    dropped = sum(int(n) for key, n in counts.items() if key.startswith("dropped: "))
+    return int(counts["received"]) == int(counts["captioned"]) + dropped
 
 
 BROKEN_IMAGES = {

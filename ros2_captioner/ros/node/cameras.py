@@ -6,22 +6,23 @@ import time
 from collections.abc import Sequence
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.errors import described
 from ros2_captioner.ros.messages.images import IMAGE_TYPES
-from ros2_captioner.ros.node.qos import camera_profile, overriding_options
+from ros2_captioner.ros.node.faults import ThrottledLog
+from ros2_captioner.ros.node.qos import camera_profile, naming_overrides, overriding_options
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import ReceivedImage
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
 
 _PATIENCE_S = 3.0  # cameras may start after the node
+_MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
 
 
 class Camera:
@@ -29,12 +30,14 @@ class Camera:
 
     Args:
         node: makes the subscription.
-        topic: as in ``image_topics``; ``/compressed`` at its end means CompressedImage.
+        topic: resolved name; ``/compressed`` at its end means CompressedImage.
+        name: the one that resolves to it, as in ``image_topics``.
         settings: QoS of the subscription.
         mailbox: where frames go.
         statistics: counts them.
 
     Attributes:
+        topic: as given.
         problem: what keeps frames from coming, and the remedy; empty if nothing does.
 
     Raises:
@@ -45,12 +48,13 @@ class Camera:
         self,
         node: Node,
         topic: str,
+        name: str,
         settings: NodeSettings,
         mailbox: Mailbox,
         statistics: Statistics,
     ) -> None:
-        self.topic = node.resolve_topic_name(topic)
-        self._node = node
+        self.topic, self._name = topic, name
+        self._node, self._log = node, ThrottledLog(node.get_logger())
         self._mailbox = mailbox
         self._statistics = statistics
         self._qos = camera_profile(settings)
@@ -62,7 +66,7 @@ class Camera:
 
     def inspect(self) -> None:
         """Follow the publishers' type; say once what keeps frames from coming, and the remedy."""
-        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        publishers = self._node.get_publishers_info_by_topic(self._name)
         self._follow_type({publisher.topic_type for publisher in publishers})
         problem = self._find_problem(publishers)
         now_s = time.monotonic()
@@ -96,13 +100,18 @@ class Camera:
                 f"{self.topic} is published best effort, but image_reliability is reliable, so no "
                 "frame comes; set image_reliability to best_effort (or mend qos_overrides)"
             )
-        if self._type is Image and self._statistics.silent_s(self.topic) > _PATIENCE_S:
+        silence = self._statistics.silence(self.topic)
+        if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
+            return ""
+        if silence.ever_heard:
+            return f"{self.topic} has a publisher, but it has stopped sending; is the camera well?"
+        if self._type is Image:
             return (
                 f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "
                 "lost by Fast DDS's defaults: publish JPEG, or start the publisher with "
                 "config/fastdds_large_images.xml (its head says how)"
             )
-        return ""
+        return f"{self.topic} has a publisher, but no frame has come from it yet"
 
     def _published_images(self) -> str:
         found = [
@@ -125,23 +134,25 @@ class Camera:
         return f"sensor_msgs/msg/{self._type.__name__}"
 
     def _subscribe(self) -> Subscription:
-        overrides = overriding_options(self._node, self.topic, "subscription")
-        try:
+        options = overriding_options(self._node, self.topic, "subscription")
+        with naming_overrides(self.topic, options):
             return self._node.create_subscription(
                 self._type,
-                self.topic,
+                self._name,
                 self._receive,
                 self._qos,  # afterwards it holds the overrides as well
                 callback_group=self._group,
-                qos_overriding_options=overrides,
+                qos_overriding_options=options,
             )
-        except (RuntimeError, TypeError, ParameterException) as error:
-            raise OptionsError(
-                f"qos_overrides of {self.topic}: {error}; expected history keep_last or keep_all, "
-                "depth an integer, reliability best_effort or reliable"
-            ) from error
 
     def _receive(self, message: object) -> None:
-        self._statistics.received(self.topic)
-        if self._mailbox.put(ReceivedImage(self.topic, message, time.monotonic())):
-            self._statistics.dropped(self.topic, "replaced")
+        try:
+            self._statistics.received(self.topic)
+            clock_ns = self._node.get_clock().now().nanoseconds
+            received = ReceivedImage(self.topic, message, time.monotonic(), clock_ns)
+            if self._mailbox.put(received):
+                self._statistics.dropped(self.topic, "replaced")
+        except Exception as error:  # a frame may be lost, but not the node
+            problem = f"{self.topic}: receiving failed: {described(error)}"
+            self._statistics.refused(self.topic, "receiving_failed", problem)
+            self._log.warning(self.topic, problem)

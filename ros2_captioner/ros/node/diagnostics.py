@@ -1,9 +1,11 @@
 """What ``/diagnostics`` says, and the rules for its levels.
 
-Camera: STALE without a frame for five seconds; ERROR when frames came and every one of the last
-period was refused; WARN when some were; else OK.
-Model: ERROR when the model hangs; WARN when the node is not configured, or a runtime failed and
-another goes on in its place; else OK, with the reason why it rests, if it does.
+Names are those that diagnostic_updater would give: ``captioner: model``.
+Camera: STALE without a frame for five seconds, of a slow camera for three of its periods; ERROR
+when frames came and every one of the last period was refused; WARN when some were; else OK.
+Model: ERROR when the last transition failed or the model hangs; WARN when the node is not
+configured, when a runtime failed and another goes on in its place, or when the node survived a
+fault of its own; else OK, with the reason why it rests, if it does.
 """
 
 from __future__ import annotations
@@ -13,12 +15,25 @@ from collections.abc import Mapping, Sequence
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.stream.statistics import CameraReport
 
-HANGS_AFTER_S = 1.5
+_HANGS_AFTER_S = 1.5
+_HANGS_AFTER_BATCHES = 5  # on a slow machine
 _STALE_AFTER_S = 5.0
+_STALE_AFTER_GAPS = 3
+
+
+def hangs_after_s(usual_batch_s: float) -> float:
+    """Seconds after which a batch counts as hanging, by what one usually takes."""
+    return max(_HANGS_AFTER_S, _HANGS_AFTER_BATCHES * usual_batch_s)
+
+
+def diagnostics_name(node: Node) -> str:
+    """The node's name in statuses; in a namespace with it, as /diagnostics knows none."""
+    return str(node.get_fully_qualified_name()).lstrip("/")
 
 
 def diagnostic_array(stamp: Time, statuses: Sequence[DiagnosticStatus]) -> DiagnosticArray:
@@ -36,7 +51,7 @@ def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticSt
         report: of the camera.
         problem: what keeps frames from coming, if it is known.
     """
-    if report.silent_s > _STALE_AFTER_S:
+    if report.silent_s > max(_STALE_AFTER_S, _STALE_AFTER_GAPS * report.usual_gap_s):
         silence = f"no frame for {report.silent_s:.0f} s"
         level, message = DiagnosticStatus.STALE, problem or silence
     elif report.new_faults and not report.new_captioned:
@@ -64,6 +79,9 @@ def model_status(
     busy_s: float,
     model: Mapping[str, str],
     latencies_s: tuple[float | None, float | None],
+    failure: str = "",
+    fault: str = "",
+    usual_batch_s: float = 0.0,
 ) -> DiagnosticStatus:
     """The model and the process.
 
@@ -73,14 +91,19 @@ def model_status(
         trouble: see `Captioner.trouble`.
         busy_s: seconds that the present batch has taken.
         model: see `model_values`; empty while no model is loaded.
-        latencies_s: median and 95th percentile from arrival to caption.
+        latencies_s: median and 95th percentile from frame to caption.
+        failure: why the last transition failed, else empty.
+        fault: what else failed since the last report.
+        usual_batch_s: seconds that a batch takes; 0 if none has ended.
     """
-    if busy_s > HANGS_AFTER_S:
+    if failure:
+        level, message = DiagnosticStatus.ERROR, failure
+    elif busy_s > hangs_after_s(usual_batch_s):
         level, message = DiagnosticStatus.ERROR, f"one batch has taken {busy_s:.1f} s so far"
     elif not model:
         level, message = DiagnosticStatus.WARN, "not configured: no model is loaded"
-    elif trouble:
-        level, message = DiagnosticStatus.WARN, trouble
+    elif trouble or fault:
+        level, message = DiagnosticStatus.WARN, trouble or fault
     else:
         level, message = DiagnosticStatus.OK, rests or "captioning"
     median, high = ("" if value is None else f"{1000 * value:.0f}" for value in latencies_s)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -10,22 +13,24 @@ from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.errors import described
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.ros.node.bond import ManagerBond
 from ros2_captioner.ros.node.cameras import Camera
 from ros2_captioner.ros.node.diagnostics import (
-    HANGS_AFTER_S,
     camera_status,
     diagnostic_array,
+    diagnostics_name,
+    hangs_after_s,
     model_status,
     model_values,
 )
+from ros2_captioner.ros.node.faults import Faults
+from ros2_captioner.ros.node.names import resolved_topics
 from ros2_captioner.ros.node.outputs import Outputs
 from ros2_captioner.ros.node.parameters import changed_settings, initial_settings
 from ros2_captioner.ros.node.services import CaptionServices
 from ros2_captioner.ros.node.worker import CaptionWorker
-from ros2_captioner.stream.frames import CaptionedFrame
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
 
@@ -48,17 +53,21 @@ class CaptionerNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._worker: CaptionWorker | None = None
         self._cameras: list[Camera] = []
-        self._bond: ManagerBond | None = None
+        self._working = ExitStack()  # undoes what activate did
+        self._failure = ""
+        self._faults = Faults(self.get_logger())
         self._statistics = Statistics([])
         self._hang_reported = False
         self._trouble_reported = ""
         self._settings = initial_settings(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
-        self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady)
-        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._diagnose, clock=steady)
+        watch = self._faults.surviving("watching the cameras", self._watch)
+        diagnose = self._faults.surviving("publishing /diagnostics", self._diagnose)
+        self.create_timer(_WATCH_PERIOD_S, watch, clock=steady)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, diagnose, clock=steady)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._caption_services = CaptionServices(self, lambda: self._worker)
+        self._caption_services = CaptionServices(self, lambda: self._worker, self._remedy)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
@@ -70,118 +79,158 @@ class CaptionerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> Result:
         """Load the model and make the publishers; failure leaves the node unconfigured."""
         del state
-        settings = self._settings
-        try:
-            self._captioner = Captioner.load(
-                settings.model,
-                settings.backend,
-                settings.precision,
-                settings.device,
-                settings.engine_cache,
-                settings.require_signed_model,
-            )
-        except CaptionerError as error:
-            self.get_logger().error(f"cannot configure: {error}")
-            return Result.FAILURE
-        self._serve(self._topics())
-        backend = self._captioner.backend
-        self.get_logger().info(
-            f"model {self._captioner.bundle.manifest['name']} ({self._captioner.bundle.digest}) "
-            f"on {backend.name} {backend.device} {backend.precision}"
+        return self._attempt("configure", self._configure, self._release, Result.FAILURE)
+
+    def on_activate(self, state: LifecycleState) -> Result:
+        """Subscribe to the cameras and start the worker; failure leaves the node inactive."""
+        return self._attempt(
+            "activate", lambda: self._activate(state), self._working.close, Result.FAILURE
         )
-        if self._captioner.reason:
-            self.get_logger().info(f"passed over: {self._captioner.reason}")
+
+    def on_deactivate(self, state: LifecycleState) -> Result:
+        """Stop work; the model stays loaded."""
+        del state
+        return self._attempt("deactivate", self._deactivate, failed=Result.ERROR)
+
+    def on_cleanup(self, state: LifecycleState) -> Result:
+        """Free the model and the publishers."""
+        del state
+        return self._attempt("cleanup", self._release, failed=Result.ERROR)
+
+    def on_shutdown(self, state: LifecycleState) -> Result:
+        """Stop work and free everything, from any state; it is final even where that fails."""
+        del state
+        return self._attempt("shut down", self._release, failed=Result.FAILURE)
+
+    def on_error(self, state: LifecycleState) -> Result:
+        """Fall back to unconfigured after a failed transition."""
+        del state
+        with self._faults.survived("freeing what a failed transition left"):
+            self._release()
         return Result.SUCCESS
 
-    def _topics(self) -> list[str]:
-        """Resolved image topics; one named twice is one camera."""
-        names = map(self.resolve_topic_name, self._settings.image_topics)
-        return list(dict.fromkeys(names))
+    def _attempt(
+        self,
+        transition: str,
+        work: Callable[[], None],
+        undo: Callable[[], None] = lambda: None,
+        failed: Result = Result.ERROR,
+    ) -> Result:
+        """Do the work of a transition; rclpy itself would keep a failure to itself."""
+        try:
+            work()
+        except Exception as error:
+            self._failure = f"cannot {transition}: {described(error)}"
+            self.get_logger().error(self._failure)
+            with self._faults.survived(f"undoing {transition}"):
+                undo()
+            return failed
+        self._failure = ""
+        return Result.SUCCESS
+
+    def _configure(self) -> None:
+        settings = self._settings
+        captioner = self._captioner = Captioner.load(
+            settings.model,
+            settings.backend,
+            settings.precision,
+            settings.device,
+            settings.engine_cache,
+            settings.require_signed_model,
+        )
+        self._serve(list(self._topics()))
+        backend = captioner.backend
+        self.get_logger().info(
+            f"model {captioner.bundle.manifest['name']} ({captioner.bundle.digest}) "
+            f"on {backend.name} {backend.device} {backend.precision}"
+        )
+        if captioner.reason:
+            self.get_logger().info(f"passed over: {captioner.reason}")
+
+    def _topics(self) -> dict[str, str]:
+        """The image topics as the graph knows them, and the names they were given by."""
+        return resolved_topics(self, self._settings.image_topics)
 
     def _serve(self, topics: list[str]) -> None:
         """Make the publishers and counters of these cameras."""
         assert self._captioner is not None
         if self._outputs is not None:
             self._outputs.close()
+        self._outputs = None
         self._statistics = Statistics(topics)
         self._outputs = Outputs(self, topics, self._captioner)
 
-    def on_activate(self, state: LifecycleState) -> Result:
-        """Subscribe to the cameras and start the worker; failure leaves the node inactive."""
+    def _activate(self, state: LifecycleState) -> None:
+        topics, mailbox, undo = self._topics(), Mailbox(), self._working
+        if self._outputs is None or list(topics) != self._outputs.cameras:
+            self._serve(list(topics))
         assert self._captioner is not None and self._outputs is not None
-        topics, mailbox = self._topics(), Mailbox()
-        if topics != self._outputs.cameras:
-            self._serve(topics)
-        try:
-            for topic in topics:
-                self._cameras.append(Camera(self, topic, self._settings, mailbox, self._statistics))
-        except CaptionerError as error:
-            self._stop_work()
-            self.get_logger().error(f"cannot activate: {error}")
-            return Result.FAILURE
-        self._worker = CaptionWorker(
+        self._statistics.go_on()
+        self._cameras = []
+        worker = CaptionWorker(
             self._captioner,
             mailbox,
             lambda: self._settings,
             lambda: not self._rests(),
-            self._publish,
+            self._outputs.publish,
             self._statistics,
+            self._faults,
             self.get_clock(),
             self.get_logger(),
         )
-        result: Result = super().on_activate(state)
-        self._worker.start()
+        undo.callback(self._forget_work)
+        undo.callback(super().on_deactivate, state)
+        super().on_activate(state)
+        worker.start()
+        undo.callback(self._stop, worker)
+        self._worker = worker
+        for topic, name in topics.items():
+            camera = Camera(self, topic, name, self._settings, mailbox, self._statistics)
+            undo.callback(camera.close)
+            self._cameras.append(camera)
         if not self._settings.autostart:  # else nobody manages the node
-            self._bond = ManagerBond(self, self._settings.bond_heartbeat_period)
+            bond = ManagerBond(self, self._settings.bond_heartbeat_period)
+            undo.callback(bond.close)
         self.get_logger().info(f"captioning {', '.join(topics)}")
-        return result
 
-    def on_deactivate(self, state: LifecycleState) -> Result:
-        """Stop work; the model stays loaded."""
-        self._stop_work()
+    def _deactivate(self) -> None:
+        self._working.close()
         self.get_logger().info("deactivated")
-        result: Result = super().on_deactivate(state)
-        return result
 
-    def on_cleanup(self, state: LifecycleState) -> Result:
-        """Free the model and the publishers."""
-        del state
-        self._release()
-        return Result.SUCCESS
+    def _stop(self, worker: CaptionWorker) -> None:
+        if not worker.stop(_STOP_TIMEOUT_S):
+            self.get_logger().error(f"the worker did not stop within {_STOP_TIMEOUT_S} s")
 
-    def on_shutdown(self, state: LifecycleState) -> Result:
-        """Stop work and free everything, from any state."""
-        del state
-        self._release()
-        return Result.SUCCESS
+    def _forget_work(self) -> None:
+        self._worker = None
+        self._cameras.clear()
 
-    def on_error(self, state: LifecycleState) -> Result:
-        """Fall back to unconfigured after a failed transition."""
-        del state
-        self._release()
-        return Result.SUCCESS
+    def _release(self) -> None:
+        with ExitStack() as steps:  # all of them, whichever fails; the last one first
+            steps.callback(return_freed_memory)
+            steps.callback(self._unload)
+            steps.callback(self._working.close)
+
+    def _unload(self) -> None:
+        outputs, self._outputs, self._captioner = self._outputs, None, None
+        if outputs is not None:
+            outputs.close()
 
     def destroy_node(self) -> None:
         """Stop the worker before the node's handles go."""
-        self._stop_work()
+        with self._faults.survived("stopping work"):
+            self._working.close()
         super().destroy_node()
 
-    def _stop_work(self) -> None:
-        if self._bond is not None:
-            self._bond.close()
-        self._bond = None
-        while self._cameras:
-            self._cameras.pop().close()
-        if self._worker is not None and not self._worker.stop(_STOP_TIMEOUT_S):
-            self.get_logger().error(f"the worker did not stop within {_STOP_TIMEOUT_S} s")
-        self._worker = None
-
-    def _release(self) -> None:
-        self._stop_work()
-        if self._outputs is not None:
-            self._outputs.close()
-        self._outputs = self._captioner = None
-        return_freed_memory()
+    def _remedy(self) -> str:
+        """Why the node does not caption, and what to type."""
+        state = self._state_machine.current_state[1]
+        if state == "finalized":
+            return "the node was shut down; start it again"
+        reason = self._failure or f"the node is {state}"
+        steps = "activate" if self._captioner else "configure"
+        command = f"ros2 lifecycle set {self.get_fully_qualified_name()} {steps}"
+        return f"{reason}; {'mend that and ' if self._failure else ''}type: {command}"
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         self._settings, result = changed_settings(
@@ -202,11 +251,6 @@ class CaptionerNode(LifecycleNode):
             return "nobody subscribes to an output (always_on is false)"
         return ""
 
-    def _publish(self, frame: CaptionedFrame) -> None:
-        """Publish one caption; runs in the worker's thread."""
-        if self._outputs is not None:
-            self._outputs.publish(frame)
-
     def _watch(self) -> None:
         """Inspect the cameras; report once a runtime that failed, and an inference that hangs."""
         for camera in self._cameras:
@@ -215,20 +259,28 @@ class CaptionerNode(LifecycleNode):
         if trouble != self._trouble_reported:
             self.get_logger().warning(trouble or "the runtime works again")
         self._trouble_reported = trouble
-        hangs = self._worker is not None and self._worker.busy_s > HANGS_AFTER_S
+        self._report_hang()
+
+    def _report_hang(self) -> None:
+        worker = self._worker
+        limit_s = hangs_after_s(worker.usual_batch_s) if worker else 0.0
+        hangs = worker is not None and worker.busy_s > limit_s
         if hangs and not self._hang_reported:
-            self.get_logger().error(f"one batch has taken more than {HANGS_AFTER_S} s so far")
+            self.get_logger().error(f"one batch has taken more than {limit_s:.1f} s so far")
         self._hang_reported = hangs
 
     def _diagnose(self) -> None:
-        name = self.get_fully_qualified_name()
+        name, worker = diagnostics_name(self), self._worker
         model = model_status(
             name,
             rests=self._rests(),
             trouble=self._captioner.trouble if self._captioner else "",
-            busy_s=self._worker.busy_s if self._worker else 0.0,
+            busy_s=worker.busy_s if worker else 0.0,
+            usual_batch_s=worker.usual_batch_s if worker else 0.0,
             model=model_values(self._captioner) if self._captioner else {},
             latencies_s=(self._statistics.latency_s(0.5), self._statistics.latency_s(0.95)),
+            failure=self._failure,
+            fault=self._faults.fresh(),
         )
         problems = {camera.topic: camera.problem for camera in self._cameras}
         statuses = [

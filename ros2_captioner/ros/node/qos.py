@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+from ros2_captioner.errors import OptionsError
 from ros2_captioner.settings import NodeSettings
+
+_POLICIES = {
+    "history": "keep_last or keep_all",
+    "depth": "an integer",
+    "reliability": "reliable or best_effort",
+    "durability": "volatile or transient_local",
+    "deadline": "nanoseconds",
+    "lifespan": "nanoseconds",
+    "liveliness": "automatic or manual_by_topic",
+    "liveliness_lease_duration": "nanoseconds",
+}
+_ONLY_OF_PUBLISHERS = "lifespan"
 
 
 def camera_profile(settings: NodeSettings) -> QoSProfile:
@@ -21,14 +38,39 @@ def camera_profile(settings: NodeSettings) -> QoSProfile:
 def overriding_options(node: Node, topic: str, entity: str) -> QoSOverridingOptions | None:
     """Options that let ``qos_overrides.<topic>.<entity>.*`` win; None where none was given.
 
-    rclpy declares such parameters read-only and for the life of the node, so declaring them
-    without need would freeze ``image_reliability`` and ``image_depth`` at their first values.
+    rclpy declares such parameters read-only and for the life of the node, so only those that were
+    given are declared: the others would freeze ``image_reliability`` and ``image_depth`` at their
+    first values.
 
     Args:
-        node: its overrides are looked through.
+        node: has the overrides.
         topic: resolved name.
         entity: ``publisher`` or ``subscription``.
+
+    Raises:
+        OptionsError: an override names no policy.
     """
     prefix = f"qos_overrides.{topic}.{entity}."
-    given = any(name.startswith(prefix) for name in node._parameter_overrides)
-    return QoSOverridingOptions.with_default_policies() if given else None
+    given = [n.removeprefix(prefix) for n in node._parameter_overrides if n.startswith(prefix)]
+    known = [n for n in _POLICIES if entity == "publisher" or n != _ONLY_OF_PUBLISHERS]
+    for name in given:
+        if name not in known:
+            raise OptionsError(f"found {prefix}{name}; expected one of the policies {known}")
+    kinds = [QoSPolicyKind[name.upper()] for name in given]
+    return QoSOverridingOptions(kinds) if kinds else None
+
+
+@contextmanager
+def naming_overrides(topic: str, options: QoSOverridingOptions | None) -> Iterator[None]:
+    """Where overrides were given, a failure to make the topic is told with what they may be.
+
+    Raises:
+        OptionsError: names the topic and what each policy takes.
+    """
+    try:
+        yield
+    except (AttributeError, RuntimeError, TypeError, ParameterException) as error:
+        if options is None:
+            raise
+        takes = ", ".join(f"{name} {values}" for name, values in _POLICIES.items())
+        raise OptionsError(f"qos_overrides of {topic}: {error}; expected {takes}") from error

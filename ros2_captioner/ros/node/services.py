@@ -17,14 +17,20 @@ class CaptionServices:
     Args:
         node: offers the services.
         worker: returns the worker of the active node, else None.
+        remedy: returns why there is none, and what to type.
 
     Attributes:
         enabled: what ``~/enable`` was last told.
     """
 
-    def __init__(self, node: Node, worker: Callable[[], CaptionWorker | None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        worker: Callable[[], CaptionWorker | None],
+        remedy: Callable[[], str],
+    ) -> None:
         self.enabled = True
-        self._node, self._worker = node, worker
+        self._node, self._worker, self._remedy = node, worker, remedy
         # A group of its own: a request that waits for the worker holds nobody else up.
         node.create_service(
             Trigger, "~/caption", self._caption, callback_group=ReentrantCallbackGroup()
@@ -38,7 +44,7 @@ class CaptionServices:
         del request
         worker = self._worker()
         if worker is None:
-            response.message = "not active; type: ros2 lifecycle set /captioner activate"
+            response.message = self._remedy()
             return response
         future = worker.request()
         future.add_done_callback(lambda _: self._wake_executor())

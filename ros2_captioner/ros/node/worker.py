@@ -5,27 +5,31 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
-from rclpy.time import Time
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import FrameError
+from ros2_captioner.captions import Caption, Timing
+from ros2_captioner.errors import FrameError, described
 from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
+from ros2_captioner.ros.node.faults import Faults, ThrottledLog, frame_step
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.scene_gate import SceneGate
 from ros2_captioner.stream.statistics import Statistics
 
-_WARNING_PERIOD_S = 5.0
 _POLL_S = 0.1  # how soon a changed parameter or a new listener is noticed while nothing is due
+_BATCHES = 20  # whose times tell how long one usually takes
+
+Frame = tuple[ReceivedImage, NDArray[np.uint8]]
 
 
 class Answer(NamedTuple):
@@ -43,6 +47,9 @@ class Answer(NamedTuple):
 class CaptionWorker:
     """Captions the newest frames until stopped; no frame and no failure ends it.
 
+    Each frame is counted once: captioned, dropped on purpose, or refused for a reason of its own
+    that costs no other frame.
+
     Args:
         captioner: the loaded model.
         mailbox: where frames arrive.
@@ -50,6 +57,7 @@ class CaptionWorker:
         wanted: returns whether anybody wants captions; frames wait while not.
         publish: called in the worker's thread for each caption.
         statistics: counts every frame.
+        faults: what fails beside frames.
         clock: the node's clock.
         logger: the node's logger.
     """
@@ -62,6 +70,7 @@ class CaptionWorker:
         wanted: Callable[[], bool],
         publish: Callable[[CaptionedFrame], None],
         statistics: Statistics,
+        faults: Faults,
         clock: Clock,
         logger: RcutilsLogger,
     ) -> None:
@@ -71,14 +80,18 @@ class CaptionWorker:
         self._wanted = wanted
         self._publish = publish
         self._statistics = statistics
+        self._faults = faults
         self._clock = clock
-        self._logger = logger
+        self._log = ThrottledLog(logger)
         self._last_taken_s: dict[str, float] = {}
         self._gates: defaultdict[str, SceneGate] = defaultdict(SceneGate)
+        self._open: dict[str, ReceivedImage] = {}  # taken and not yet counted
+        self._unchanged: dict[str, ReceivedImage] = {}
         self._outcomes: dict[str, CaptionedFrame | str] = {}
         self._requests: deque[Future[Answer]] = deque()
+        self._batches_s: deque[float] = deque(maxlen=_BATCHES)
         self._busy_since_s: float | None = None
-        self._last_warned_s: dict[str, float] = {}
+        self._idle_since_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="captioner-worker", daemon=True)
 
     def start(self) -> None:
@@ -86,7 +99,10 @@ class CaptionWorker:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Close the mailbox and wait for the frame in hand; False if that outlasts the timeout."""
+        """Close the mailbox and wait for the batch in hand; False if that outlasts the timeout.
+
+        Its captions are dropped: by then nobody may expect them any more.
+        """
         self._mailbox.close()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -104,23 +120,46 @@ class CaptionWorker:
         since = self._busy_since_s
         return 0.0 if since is None else time.monotonic() - since
 
+    @property
+    def usual_batch_s(self) -> float:
+        """Median seconds of the last batches; 0 before the first has ended."""
+        return median(self._batches_s) if self._batches_s else 0.0
+
     def _run(self) -> None:
-        while not self._mailbox.closed:
-            images = self._mailbox.take(self._due, self._patience_s())
-            requests = [self._requests.popleft() for _ in range(len(self._requests))]
-            # A live parameter may have changed during the wait and holds for these frames.
-            settings = self._settings()
-            self._busy_since_s = time.monotonic()
-            try:
-                self._caption(images, settings, every=bool(requests))
-            except Exception as error:  # the frame boundary: nothing may end the worker
-                for received in images:
-                    self._refuse(received, "inference_failed", f"captioning failed: {error}")
-            self._busy_since_s = None
-            for request in requests:
-                request.set_result(self._answer(settings.max_frame_age_s))
+        over = False
+        while not over:
+            with self._faults.survived("captioning"):
+                self._turn()
+                over = self._mailbox.closed
+                continue
+            over = self._mailbox.wait_for_close(_POLL_S)  # what failed may fail again at once
+        for received in self._mailbox.leftovers():
+            self._statistics.dropped(received.camera, "deactivated")
         while self._requests:
             self._requests.popleft().set_result(Answer(False, "the node was deactivated"))
+
+    def _turn(self) -> None:
+        images = self._mailbox.take(self._due, self._patience_s())
+        requests = [self._requests.popleft() for _ in range(len(self._requests))]
+        self._open = {received.camera: received for received in images}
+        captioned: set[str] = set()
+        begun_s = time.monotonic()
+        try:
+            if requests:
+                images += self._recalled()
+            self._busy_since_s = begun_s if images else None
+            # A live parameter may have changed during the wait and holds for these frames.
+            settings = self._settings()
+            frames = list(self._prepared(images, settings, asked=bool(requests)))
+            captioned.update(self._caption(frames, settings, begun_s))
+        except Exception as error:
+            for received in list(self._open.values()):
+                self._refuse(received, FrameError("captioning_failed", described(error)))
+            raise
+        finally:
+            self._busy_since_s = None
+            for request in requests:
+                request.set_result(self._answer_safely(captioned))
 
     def _due(self, camera: str) -> bool:
         return self._rest_s(camera) <= 0 and self._wanted()
@@ -136,30 +175,87 @@ class CaptionWorker:
         rests = [self._rest_s(camera) for camera in self._last_taken_s]
         return min([_POLL_S, *(rest for rest in rests if rest > 0)])
 
-    def _caption(self, images: list[ReceivedImage], settings: NodeSettings, *, every: bool) -> None:
-        frames: list[tuple[ReceivedImage, NDArray[np.uint8]]] = []
+    def _recalled(self) -> list[ReceivedImage]:
+        """The newest frames of still scenes, which the gate had held back."""
+        found = [image for camera, image in self._unchanged.items() if camera not in self._open]
+        for received in found:
+            self._statistics.recalled(received.camera, "unchanged")
+            self._open[received.camera] = received
+        return found
+
+    def _prepared(
+        self, images: list[ReceivedImage], settings: NodeSettings, *, asked: bool
+    ) -> Iterator[Frame]:
+        """The frames to be captioned; the others are counted for what kept them out."""
         for received in images:
+            self._unchanged.pop(received.camera, None)
             try:
-                self._check_age(received, settings.max_frame_age_s)
-                picture = _to_rgb(received.message)
+                with frame_step("age_check"):
+                    fresh = self._is_fresh(received, settings.max_frame_age_s)
+                if not fresh:
+                    self._outcomes[received.camera] = _none_newer(settings)
+                    self._drop(received, "expired")
+                    continue
+                with frame_step("conversion"):
+                    picture = _to_rgb(received.message)
+                with frame_step("scene_gate"):
+                    changed = self._changed(received, picture, settings)
             except FrameError as error:
-                self._refuse(received, error.reason, f"{received.camera}: {error}")
+                self._refuse(received, error)
                 continue
-            if self._changed(received, picture, settings) or every:
-                frames.append((received, picture))
+            if changed or asked:
+                yield received, picture
             else:
-                self._statistics.dropped(received.camera, "unchanged")
+                self._unchanged[received.camera] = received
+                self._drop(received, "unchanged")
+
+    def _caption(
+        self, frames: list[Frame], settings: NodeSettings, begun_s: float
+    ) -> Iterator[str]:
+        """Caption and publish; yields the cameras for which that went well."""
         if not frames:
             return
         for received, _ in frames:
             self._last_taken_s[received.camera] = time.monotonic()
-        batch = self._captioner.caption([picture for _, picture in frames], settings)
-        for (received, picture), caption in zip(frames, batch.captions, strict=True):
-            age_s = self._age_s(received)
-            frame = CaptionedFrame(received, picture, caption, batch.timing, settings, age_s)
+        for (received, picture), caption, timing in self._inferred(frames, settings):
+            if self._mailbox.closed:
+                self._drop(received, "deactivated")
+                continue
+            try:
+                with frame_step("age_check"):
+                    age_s = self._age_s(received)
+                frame = CaptionedFrame(received, picture, caption, timing, settings, age_s)
+                with frame_step("publishing"):
+                    self._publish(frame)
+            except FrameError as error:
+                self._refuse(received, error)
+                continue
+            self._gates[received.camera].captioned(time.monotonic())
             self._outcomes[received.camera] = frame
-            self._publish(frame)
-            self._statistics.captioned(received.camera, time.monotonic() - received.received_s)
+            waited_s = self._waited_for_model_s(received)
+            self._statistics.captioned(received.camera, waited_s + time.monotonic() - begun_s)
+            self._open.pop(received.camera)
+            yield received.camera
+        self._idle_since_s = time.monotonic()
+        self._batches_s.append(self._idle_since_s - begun_s)
+
+    def _inferred(
+        self, frames: list[Frame], settings: NodeSettings
+    ) -> Iterator[tuple[Frame, Caption, Timing]]:
+        """The captions of a batch; when it fails, of each frame alone, and a failing one is
+        refused."""
+        try:
+            with frame_step("inference"):
+                batch = self._captioner.caption([picture for _, picture in frames], settings)
+        except FrameError as error:
+            if len(frames) == 1:
+                self._refuse(frames[0][0], error)
+                return
+            for frame in frames:
+                yield from self._inferred([frame], settings)
+            return
+        for frame, caption in zip(frames, batch.captions, strict=True):
+            yield frame, caption, batch.timing
 
     def _changed(
         self, received: ReceivedImage, picture: NDArray[np.uint8], settings: NodeSettings
@@ -171,47 +267,102 @@ class CaptionWorker:
             time.monotonic(),
         )
 
-    def _check_age(self, received: ReceivedImage, limit_s: float) -> None:
+    def _is_fresh(self, received: ReceivedImage, limit_s: float) -> bool:
+        """Whether a frame is young enough; False if it was only kept waiting until wanted.
+
+        Raises:
+            FrameError: it arrived too old or from the future, the model kept it waiting for too
+                long, or its stamp is no time.
+        """
+        stamp = received.message.header.stamp
+        if stamp.sec < 0:
+            raise FrameError("bad_stamp", f"found a stamp of {stamp.sec} s; expected one from 0 on")
         age_s = self._age_s(received)
-        if limit_s > 0 and age_s > limit_s:
+        if limit_s <= 0 or abs(age_s) <= limit_s:
+            return True
+        clocks = "Are the clocks of camera and node in step, and use_sim_time the same?"
+        if age_s < 0:
+            raise FrameError(
+                "future_stamp",
+                f"found a frame from {-age_s:.2f} s in the future; expected at most "
+                f"max_frame_age_s = {limit_s}. {clocks}",
+            )
+        arrived_s = self._age_on_arrival_s(received)
+        if arrived_s > limit_s:
             raise FrameError(
                 "too_old",
-                f"found a frame {age_s:.2f} s old; expected at most max_frame_age_s = {limit_s}. "
-                "Are the clocks of camera and node in step, and use_sim_time the same?",
+                f"found a frame that was {arrived_s:.2f} s old when it arrived; expected at most "
+                f"max_frame_age_s = {limit_s}. {clocks}",
             )
+        waited_s = self._waited_for_model_s(received)
+        if arrived_s + waited_s > limit_s:
+            raise FrameError(
+                "too_late",
+                f"found a frame that waited {waited_s:.2f} s for the model; expected at most "
+                f"max_frame_age_s = {limit_s}. Raise that, or lower beam_width",
+            )
+        return False
+
+    def _waited_for_model_s(self, received: ReceivedImage) -> float:
+        """Seconds for which a frame waited for the batch before; what followed was not wanted."""
+        return max(0.0, self._idle_since_s - received.received_s)
 
     def _age_s(self, received: ReceivedImage) -> float:
-        stamp = received.message.header.stamp
-        if stamp.sec == 0 and stamp.nanosec == 0:  # a camera that does not stamp its frames
+        stamp_ns = _stamp_ns(received)
+        if stamp_ns == 0:  # a camera that does not stamp its frames
             return time.monotonic() - received.received_s
-        now = self._clock.now()
-        return float((now - Time.from_msg(stamp, clock_type=now.clock_type)).nanoseconds * 1e-9)
+        return float(1e-9 * (self._clock.now().nanoseconds - stamp_ns))
 
-    def _answer(self, limit_s: float) -> Answer:
+    def _age_on_arrival_s(self, received: ReceivedImage) -> float:
+        stamp_ns = _stamp_ns(received)
+        return 1e-9 * (received.clock_ns - stamp_ns) if stamp_ns else 0.0
+
+    def _answer_safely(self, captioned: set[str]) -> Answer:
+        try:
+            return self._answer(captioned)
+        except Exception as error:  # whoever asked must not wait for ever
+            return Answer(False, described(error))
+
+    def _answer(self, captioned: set[str]) -> Answer:
         if not self._outcomes:
             return Answer(False, "no camera has sent a frame yet; see /diagnostics")
-        found: dict[str, Answer] = {}
-        for camera, outcome in self._outcomes.items():
-            if isinstance(outcome, str):
-                found[camera] = Answer(False, outcome)
-            elif 0 < limit_s < self._age_s(outcome.received):
-                found[camera] = Answer(False, f"no frame newer than {limit_s} s")
-            else:
-                found[camera] = Answer(True, outcome.caption.text)
+        found = {camera: self._answer_for(camera, camera in captioned) for camera in self._outcomes}
         if len(found) == 1:
             return next(iter(found.values()))
         lines = [f"{camera}: {answer.message}" for camera, answer in found.items()]
         return Answer(any(answer.success for answer in found.values()), "\n".join(lines))
 
-    def _refuse(self, received: ReceivedImage, reason: str, message: str) -> None:
-        self._outcomes[received.camera] = message
-        count = self._statistics.refused(received.camera, reason, message)
-        # rclpy's own throttle counts a line of code, so one reason would silence the others.
-        now = time.monotonic()
-        if now - self._last_warned_s.get(reason, -_WARNING_PERIOD_S) >= _WARNING_PERIOD_S:
-            self._last_warned_s[reason] = now
-            self._logger.warning(f"{message} ({count} refused as {reason})")
+    def _answer_for(self, camera: str, just_captioned: bool) -> Answer:
+        outcome = self._outcomes[camera]
+        if isinstance(outcome, str):
+            return Answer(False, outcome)
+        settings = self._settings()
+        if not just_captioned and 0 < settings.max_frame_age_s < self._age_s(outcome.received):
+            return Answer(False, _none_newer(settings))
+        if not outcome.caption.words:
+            return Answer(False, "the model found no words that banned_words and min_length allow")
+        return Answer(True, outcome.caption.text)
+
+    def _drop(self, received: ReceivedImage, reason: str) -> None:
+        self._statistics.dropped(received.camera, reason)
+        self._open.pop(received.camera)
+
+    def _refuse(self, received: ReceivedImage, error: FrameError) -> None:
+        camera, reason = received.camera, error.reason
+        self._open.pop(camera)
+        message = self._outcomes[camera] = f"{camera}: {error}"
+        count = self._statistics.refused(camera, reason, message)
+        self._log.warning(f"{camera} {reason}", f"{message} ({count} refused as {reason})")
 
 
 def _to_rgb(message: Any) -> NDArray[np.uint8]:
     return image_to_rgb(message) if hasattr(message, "encoding") else compressed_to_rgb(message)
+
+
+def _none_newer(settings: NodeSettings) -> str:
+    return f"no frame newer than {settings.max_frame_age_s} s"
+
+
+def _stamp_ns(received: ReceivedImage) -> int:
+    stamp = received.message.header.stamp
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from image_strategies import compressed_images, images, png_that_claims
-from ros_harness import Client, Process
+from ros_harness import Client, Process, accounted_for
 from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_captioner.errors import FrameError
@@ -114,10 +114,3 @@ def test_the_node_survives_and_accounts_for_every_message(tmp_path, captioner, p
     finally:
         process.stop()
         client.close()
-
-
-def accounted_for(status):
-    """Every frame was captioned or dropped for a reason that is counted."""
-    counts = {value.key: value.value for value in status.values}
-    dropped = sum(int(n) for key, n in counts.items() if key.startswith("dropped: "))
-    return int(counts["received"]) == int(counts["captioned"]) + dropped

@@ -5,9 +5,10 @@ import threading
 import time
 
 import pytest
-from rclpy.qos import ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_harness import Process
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
 
 from ros2_captioner.ros.messages.images import jpeg_message
 
@@ -120,6 +121,33 @@ def test_qos_overrides_win_and_only_where_given(start, client, photograph):
         return reliability_of(infos) == [ReliabilityPolicy.RELIABLE]
 
     assert client.spin_until(followed)
+
+
+def test_a_late_listener_gets_the_last_caption_where_that_was_asked_for(start, client, photograph):
+    durability = "qos_overrides./scene_caption.publisher.durability"
+    node = start(**{durability: "transient_local"})
+    node.wait_for_log("captioning")
+    caption = client.caption_of(photograph)["caption"]
+    late = []
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    client.node.create_subscription(String, "/scene_caption", late.append, latched)
+    assert client.spin_until(lambda: bool(late))
+    assert late[0].data == caption
+
+
+def test_a_misspelt_qos_policy_is_named(start, client):
+    node = start(**{f"qos_overrides.{RAW}.subscription.reliabilty": "reliable"})
+    node.wait_for_log("reliabilty; expected one of the policies")
+    assert client.state() == "inactive"
+
+
+def test_a_camera_that_stops_is_not_told_of_large_frames(start, client, photograph):
+    node = start()
+    node.wait_for_log("captioning")
+    client.caption_of(photograph)
+    client.diagnosis(RAW, lambda s: "stopped sending" in s.message)
+    node.wait_for_log(f"{RAW} has a publisher, but it has stopped sending")
+    assert "512 KB" not in node.log
 
 
 def test_a_senseless_qos_override_is_named_and_leaves_the_node_inactive(start, client):

@@ -6,13 +6,14 @@ far more. What is timed is noted as a mark and not asserted: other programs may 
 
 import json
 import os
+import random
 import time
 from collections import Counter
 
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
-from ros_harness import SUPPORT, Process, running_node
+from ros_harness import SUPPORT, Process, accounted_for, running_node
 from std_srvs.srv import SetBool
 
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
@@ -92,6 +93,54 @@ def test_a_soak_of_four_cameras(node, client, photograph, marks):
     assert oldest_s < MAX_AGE_S + 1
     if FRAMES >= 10_000:
         assert growth < 2
+
+
+STEREO = ("/stereo/left", "/stereo/right")
+_HOSTILE = {
+    "bad_stamp": lambda now_s: -1,
+    "future_stamp": lambda now_s: now_s + 3600,
+    "too_old": lambda now_s: now_s - 3600,
+    "far_future": lambda now_s: 2**31 - 1,
+    "unstamped": lambda now_s: 0,
+    "": lambda now_s: now_s,
+}
+
+
+def test_a_soak_of_stamps_that_are_wrong(tmp_path, client, photograph, marks):
+    """Two cameras of one namespace whose names are swapped, and whose clocks are anything."""
+    swapped = [f"{STEREO[0]}:={STEREO[1]}", f"{STEREO[1]}:={STEREO[0]}"]
+    process = Process("captioner_node", tmp_path / "node.log", swapped, image_topics=list(STEREO))
+    draw, sent = random.Random(2), Counter()
+    try:
+        process.wait_for_log("captioning")
+        own = {topic: client.listen(f"{topic}/scene_caption/detail") for topic in STEREO}
+        for topic in STEREO:
+            client.caption_of(photograph, topic)
+        for _ in range(max(60, FRAMES // 10)):
+            kind, topic = draw.choice(list(_HOSTILE)), draw.choice(STEREO)
+            message = raw_message(photograph, client.header())
+            message.header.stamp.sec = _HOSTILE[kind](message.header.stamp.sec)
+            if kind == "unstamped":
+                message.header.stamp.nanosec = 0
+            client.publish(topic, message)
+            sent[kind] += 1
+            client.spin_until(lambda: False, 0.03)
+        for topic in STEREO:
+            client.caption_of(photograph, topic)
+            status = client.diagnosis(topic, accounted_for)
+            dropped = {v.key.removeprefix("dropped: ") for v in status.values if ": " in v.key}
+            assert dropped <= {"bad_stamp", "future_stamp", "too_old", "too_late", "replaced"}
+        details = [json.loads(text) for text in client.details]
+        assert all(0 <= d["stamp"]["sec"] < 2**31 - 1 for d in details)
+        assert all(abs(d["frame_age_s"]) < MAX_AGE_S + 1 for d in details)
+        for topic in STEREO:
+            assert {json.loads(text)["camera"] for text in own[topic]} == {topic}
+        print(dict(sent))
+        marks("frames with any stamp, all accounted for", sent.total(), "frames", at_least=60)
+        assert process.alive and process.stop() == 0
+        assert "Traceback" not in process.log and "_failed" not in process.log
+    finally:
+        process.stop()
 
 
 def test_control_answers_under_full_load(node, client, tmp_path, marks):

@@ -31,6 +31,49 @@ def test_a_silent_camera_is_stale_and_says_why(statistics, monkeypatch, problem,
     assert found.level == DiagnosticStatus.STALE and found.message == message
 
 
+def test_a_slow_camera_is_stale_after_three_of_its_periods(statistics, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    for _ in range(4):
+        now[0] += 10
+        statistics.received(CAMERA)
+        statistics.captioned(CAMERA, 0.1)
+    now[0] += 29
+    assert status(statistics).level == DiagnosticStatus.OK
+    assert statistics.silence(CAMERA) == (29, 10, True)
+    now[0] += 2
+    assert status(statistics).level == DiagnosticStatus.STALE
+
+
+def test_the_rate_of_a_slow_camera_is_not_nought(statistics, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    for _ in range(3):
+        now[0] += 8
+        statistics.received(CAMERA)
+    now[0] += 7
+    assert statistics.report()[0].rate_hz == pytest.approx(1 / 8)
+
+
+def test_a_pause_is_no_silence(statistics, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    statistics.received(CAMERA)
+    now[0] += 60
+    statistics.go_on()
+    assert status(statistics).level == DiagnosticStatus.OK
+    assert statistics.silence(CAMERA) == (0, 0, True)
+
+
+def test_a_frame_that_is_asked_for_after_all_is_counted_once(statistics):
+    statistics.received(CAMERA)
+    statistics.dropped(CAMERA, "unchanged")
+    statistics.recalled(CAMERA, "unchanged")
+    statistics.captioned(CAMERA, 0.1)
+    report = statistics.report()[0]
+    assert report.received == report.captioned == 1 and report.dropped == {}
+
+
 def test_a_camera_whose_frames_are_captioned_is_ok(statistics):
     statistics.received(CAMERA)
     statistics.captioned(CAMERA, 0.1)
@@ -58,6 +101,43 @@ def test_drops_on_purpose_are_no_fault(statistics):
     found = status(statistics)
     assert found.level == DiagnosticStatus.OK
     assert {v.key: v.value for v in found.values}["dropped: replaced"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("usual_batch_s", "level"), [(0.0, DiagnosticStatus.ERROR), (1.0, DiagnosticStatus.OK)]
+)
+def test_a_slow_machine_does_not_hang(usual_batch_s, level):
+    found = model_status(
+        "captioner",
+        rests="",
+        trouble="",
+        busy_s=4.0,
+        model={"name": "m"},
+        latencies_s=(None, None),
+        usual_batch_s=usual_batch_s,
+    )
+    assert found.level == level
+
+
+@pytest.mark.parametrize(
+    ("failure", "fault", "level", "message"),
+    [
+        ("cannot configure: no disk", "", DiagnosticStatus.ERROR, "cannot configure: no disk"),
+        ("", "captioning failed: x", DiagnosticStatus.WARN, "captioning failed: x"),
+    ],
+)
+def test_failures_of_the_node_are_told(failure, fault, level, message):
+    found = model_status(
+        "captioner",
+        rests="",
+        trouble="",
+        busy_s=0.0,
+        model={} if failure else {"name": "m"},
+        latencies_s=(None, None),
+        failure=failure,
+        fault=fault,
+    )
+    assert (found.level, found.message, found.name) == (level, message, "captioner: model")
 
 
 def test_latency_quantiles(statistics):

@@ -1,0 +1,72 @@
+"""Names of the running node: remapped once, and topics that no two cameras share."""
+
+import json
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from ros_harness import Process
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+LEFT, RIGHT = "/stereo/left", "/stereo/right"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the node with remappings and parameters; it must end cleanly after the test."""
+    processes = []
+
+    def _start(remaps=(), **parameters):
+        processes.append(Process("captioner_node", tmp_path / "node.log", remaps, **parameters))
+        return processes[-1]
+
+    yield _start
+    for process in processes:
+        assert process.stop() == 0
+        assert "Traceback" not in process.log
+
+
+def test_each_remapping_is_applied_once(start, client, photograph):
+    """left and right change places, and first becomes second while second becomes third."""
+    node = start(
+        [f"{LEFT}:={RIGHT}", f"{RIGHT}:={LEFT}", "/first:=/second", "/second:=/third"],
+        image_topics=[LEFT, RIGHT, "/first"],
+    )
+    node.wait_for_log(f"captioning {RIGHT}, {LEFT}, /second\n")
+    for topic in (LEFT, RIGHT, "/second"):
+        own = client.listen(f"{topic}/scene_caption/detail")
+        detail = client.caption_of(photograph, topic)
+        assert detail["camera"] == topic
+        assert client.spin_until(lambda own=own: bool(own))
+        assert {json.loads(text)["camera"] for text in own} == {topic}
+    assert "nothing publishes" not in client.diagnosis(LEFT, lambda s: True).message
+
+
+def test_cameras_of_one_namespace_have_topics_of_their_own(
+    start, client, photograph, second_photograph
+):
+    node = start(image_topics=[LEFT, RIGHT, "/rear/image_raw"])
+    node.wait_for_log("captioning")
+    sentences = {topic: client.listen(f"{topic}/scene_caption") for topic in (LEFT, RIGHT, "/rear")}
+    overlay = client.receive(Image, f"{RIGHT}/scene_caption/overlay")
+    left = client.caption_of(photograph, LEFT)["caption"]
+    right = client.caption_of(second_photograph, RIGHT, frame_id="right")["caption"]
+    assert left != right
+    assert client.spin_until(lambda: sentences[LEFT] and sentences[RIGHT] and overlay)
+    assert set(sentences[LEFT]) == {left} and set(sentences[RIGHT]) == {right}
+    assert not sentences["/rear"]
+    assert {message.header.frame_id for message in overlay} == {"right"}
+
+
+def test_a_failed_start_is_an_error_with_the_next_command_and_the_own_name(start, client):
+    node = start(
+        ["__node:=eyes", "__ns:=/robot"],
+        **{"qos_overrides./robot/scene_caption.publisher.reliability": "perhaps"},
+    )
+    node.wait_for_log("cannot configure: qos_overrides of /robot/scene_caption")
+    status = client.diagnosis("robot/eyes: model", lambda s: s.level == DiagnosticStatus.ERROR)
+    assert "cannot configure: qos_overrides" in status.message and "expected" in status.message
+    assert status.name == "robot/eyes: model"
+    answer, _ = client.call(Trigger, "/robot/eyes/caption", Trigger.Request())
+    assert not answer.success and "cannot configure: qos_overrides" in answer.message
+    assert answer.message.endswith("type: ros2 lifecycle set /robot/eyes configure")
