@@ -36,6 +36,12 @@ class NodeSettings(DecodingOptions):
         0.0,
         3600.0,
     )
+    min_confidence: float = option(
+        0.0,
+        "Captions less confident than this stay off scene_caption; detail still tells them",
+        0.0,
+        1.0,
+    )
     always_on: bool = option(False, "Caption even while nobody subscribes to any output")
     publish_attention: bool = option(
         False, "Add each word's attention grid to the detail topic and to the overlay"

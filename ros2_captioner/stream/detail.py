@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.captions import objects_json
 from ros2_captioner.stream.frames import CaptionedFrame
 
 DETAIL_SCHEMA = 1
@@ -35,6 +36,8 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "camera": frame.received.camera,
         "caption": caption.text,
         "score": _number(caption.score),
+        "confidence": None if caption.confidence is None else round(caption.confidence, 4),
+        "objects": objects_json(caption),
         "words": words,
         "alternatives": [
             {"caption": other.text, "score": _number(other.score)} for other in caption.alternatives

@@ -49,6 +49,11 @@ class CaptionedFrame:
     settings: NodeSettings
     frame_age_s: float
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the caption is less confident than the settings ask of a published one."""
+        confidence = self.caption.confidence
+        return confidence is not None and confidence < self.settings.min_confidence
 
 def camera_namespace(topic: str) -> str:
     """The namespace of an image topic: ``/front/image_raw/compressed`` is of ``/front``."""

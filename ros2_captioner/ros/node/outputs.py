@@ -67,7 +67,7 @@ class Outputs:
         rendering = Rendering(frame, self._captioner)
         failures: list[str] = []
         for topics in self._topics[frame.received.camera]:
-            for output, message in topics.wanted(rendering, frame.settings.publish_overlay):
+            for output, message in topics.wanted(rendering, frame):
                 try:
                     output.publish(message())
                 except Exception as error:
@@ -94,10 +94,12 @@ class _Topics:
         self.all = (self.sentence, self._detail, self._overlay, self._compressed_overlay)
 
     def wanted(
-        self, rendering: Rendering, overlay: bool
+        self, rendering: Rendering, frame: CaptionedFrame
     ) -> Iterator[tuple[Output, Callable[[], Any]]]:
         """What to publish where, and the message when it is called."""
-        yield self.sentence, lambda: rendering.sentence
+        overlay = frame.settings.publish_overlay
+        if not frame.unsure:
+            yield self.sentence, lambda: rendering.sentence
         yield self._detail, lambda: rendering.detail
         if overlay and self._overlay.listened:
             yield self._overlay, lambda: rendering.overlay

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 
 import numpy as np
@@ -59,8 +58,9 @@ class Rendering:
 
 
 def overlay_text(caption: Caption) -> str:
-    """The sentence and how sure the model is: the geometric mean of its words' probabilities."""
+    """The sentence and its confidence, where the model tells one."""
     if not caption.words:
         return "(no caption)"
-    sure = math.exp(sum(caption.log_probs) / len(caption.log_probs))
-    return f"{caption.text} ({sure:.0%})"
+    if caption.confidence is None:
+        return caption.text
+    return f"{caption.text} ({caption.confidence:.0%})"

@@ -232,9 +232,12 @@ class CaptionWorker:
                 continue
             self._gates[received.camera].captioned(time.monotonic())
             self._outcomes[received.camera] = frame
-            waited_s = self._waited_for_model_s(received)
-            self._statistics.captioned(received.camera, waited_s + time.monotonic() - begun_s)
-            self._open.pop(received.camera)
+            if frame.unsure:
+                self._drop(received, "unsure")
+            else:
+                waited_s = self._waited_for_model_s(received)
+                self._statistics.captioned(received.camera, waited_s + time.monotonic() - begun_s)
+                self._open.pop(received.camera)
             yield received.camera
         self._idle_since_s = time.monotonic()
         self._batches_s.append(self._idle_since_s - begun_s)

@@ -296,3 +296,18 @@ def test_a_worker_that_was_stopped_publishes_nothing_more(bench):
     assert not it.published
     assert it.settle() == {FRONT: {"captioned": 0, "deactivated": 1},
                            REAR: {"captioned": 0, "deactivated": 1}}  # fmt: skip
+
+
+# Confidence.
+
+
+@pytest.mark.parametrize(
+    ("confidence", "expected"),
+    [(0.4, {"captioned": 0, "unsure": 1}), (0.5, {"captioned": 1}), (None, {"captioned": 1})],
+)
+def test_an_unsure_caption_is_told_and_counted_apart(bench, confidence, expected):
+    with bench(min_confidence=0.5) as it:
+        it.model.confidence = confidence
+        it.put()
+        assert it.settle()[FRONT] == expected
+        assert [frame.unsure for frame in it.published] == ["unsure" in expected]
