@@ -127,7 +127,8 @@ class _Rewriting:
         if values.dtype == np.int8:
             self._nodes.append(node)
         else:
-            self._constants[node.output[0]] = np.float32(scale * (values - offset))
+            # In floats: unsigned differences would wrap around.
+            self._constants[node.output[0]] = scale * (np.float32(values) - np.float32(offset))
 
     def _keep(self, node: Any) -> None:
         if node.op_type == "Cast":
