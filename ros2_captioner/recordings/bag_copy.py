@@ -10,17 +10,17 @@ from typing import Any
 
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.recordings.journal import Moment
-from ros2_captioner.stream.frames import camera_namespace
+from ros2_captioner.stream.namespaces import own_namespaces
 
 _STRING = "std_msgs/msg/String"
 _UNKNOWN_DIGEST = f"RIHS01_{'0' * 64}"  # old bags have none, and rosbags wants one
 _Message = tuple[int, Any, Any]  # time in nanoseconds, connection of the new bag, CDR bytes
 
 
-def caption_topics(camera: str) -> tuple[str, str]:
-    """The topics of the sentence and of the detail of an image topic."""
-    sentence = f"{camera_namespace(camera)}/scene_caption"
-    return sentence, f"{sentence}/detail"
+def caption_topics(cameras: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """For each image topic those of the sentence and of the detail."""
+    captions = {c: f"{own}/scene_caption" for c, own in own_namespaces(cameras).items()}
+    return {camera: (sentence, f"{sentence}/detail") for camera, sentence in captions.items()}
 
 
 class CaptionedBag:
@@ -43,7 +43,7 @@ class CaptionedBag:
 
         self._reader = Reader(source)
         self._store = get_typestore(Stores.LATEST)
-        self._topics = {camera: caption_topics(camera) for camera in cameras}
+        self._topics = caption_topics(cameras)
         with self._reader as reader:
             there = {connection.topic for connection in reader.connections}
         if taken := sorted(there & {topic for pair in self._topics.values() for topic in pair}):
@@ -107,9 +107,10 @@ class CaptionedBag:
         return text, digest or _UNKNOWN_DIGEST
 
     def _captions(self, writer: Any, moments: Iterable[Moment]) -> Iterator[_Message]:
-        names = dict.fromkeys(topic for pair in self._topics.values() for topic in pair)
         outputs = {
-            name: writer.add_connection(name, _STRING, typestore=self._store) for name in names
+            topic: writer.add_connection(topic, _STRING, typestore=self._store)
+            for pair in self._topics.values()
+            for topic in pair
         }
         string = self._store.types[_STRING]
         for moment in moments:

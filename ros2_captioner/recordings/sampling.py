@@ -55,7 +55,11 @@ class Sampler:
         """Whether a frame that is due, uint8 ``[height, width, 3]`` RGB, is captioned."""
         if self._sampling.every_s:
             self._taken[camera] = self._turn(camera, time_ns)
-        return self._gates[camera].passes(picture, self._sampling.changed, 0.0, time_ns * 1e-9)
+        gate, time_s = self._gates[camera], time_ns * 1e-9
+        taken = gate.passes(picture, self._sampling.changed, 0.0, time_s)
+        if taken:
+            gate.captioned(time_s)
+        return taken
 
     def _turn(self, camera: str, time_ns: int) -> int:
         """Number of the period that a time is in."""

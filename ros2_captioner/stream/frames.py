@@ -54,8 +54,3 @@ class CaptionedFrame:
         """Whether the caption is less confident than the settings ask of a published one."""
         confidence = self.caption.confidence
         return confidence is not None and confidence < self.settings.min_confidence
-
-def camera_namespace(topic: str) -> str:
-    """The namespace of an image topic: ``/front/image_raw/compressed`` is of ``/front``."""
-    parts = topic.removesuffix("/compressed").rsplit("/", 1)
-    return parts[0] or topic

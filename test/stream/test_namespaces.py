@@ -2,7 +2,7 @@
 
 import pytest
 
-from ros2_captioner.ros.node.names import own_namespaces
+from ros2_captioner.stream.namespaces import own_namespaces
 
 
 @pytest.mark.parametrize(
