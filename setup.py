@@ -90,6 +90,7 @@ setup(
         "console_scripts": [
             f"caption = {NAME}.tools.commands:caption",
             f"caption_bag = {NAME}.tools.commands:caption_bag",
+            f"caption_find = {NAME}.tools.commands:caption_find",
             f"captioner_node = {NAME}.ros.executables:captioner_node",
             f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
             f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",

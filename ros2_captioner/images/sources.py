@@ -43,6 +43,37 @@ def frames_from(
     )
 
 
+def video_moments(
+    source: str, due: Callable[[int], bool]
+) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
+    """Every frame of a video file with its time from the start in nanoseconds.
+
+    Args:
+        source: the file.
+        due: told a time; a frame that is not due is not decoded and comes as None, the others as
+            uint8 ``[height, width, 3]`` RGB.
+
+    Raises:
+        FrameError: the file has no frame that can be read.
+    """
+    capture = _opened(source)
+    time_ns = -1
+    try:
+        while capture.grab():
+            time_ns = max(time_ns + 1, round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
+            read, frame = capture.retrieve() if due(time_ns) else (False, None)
+            if read and frame is not None:
+                yield time_ns, np.ascontiguousarray(frame[:, :, ::-1], dtype=np.uint8)
+            else:
+                yield time_ns, None
+    finally:
+        capture.release()
+    if time_ns < 0:
+        raise FrameError(
+            "no_source", f"cannot read a frame from {source}; expected a video that OpenCV decodes"
+        )
+
+
 def shrink(frame: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
     """The frame with its longer side at most ``max_side`` pixels; 0 leaves it as it is."""
     height, width = frame.shape[:2]

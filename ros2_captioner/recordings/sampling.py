@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.stream.scene_gate import SceneGate
 
-_EARLY = 0.1  # of a period, so that a frame which comes a little too soon is not skipped
+_EARLY = 0.05  # of a period, so that a frame which comes a little too soon is not skipped
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,13 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, objects_json
 from ros2_captioner.command_line import Progress, command, command_parser
-from ros2_captioner.errors import CaptionerError, FrameError
+from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import read_image, write_image
 from ros2_captioner.options import declarations
+from ros2_captioner.recordings.sampling import Sampling
+from ros2_captioner.recordings.subtitles import write_srt, write_vtt
+from ros2_captioner.recordings.video_captions import video_cues
 from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
 
 Frame = NDArray[np.uint8]
@@ -44,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     captioner = load_captioner(parsed)
     defaults = captioner.default_options()
     options = dataclasses.replace(defaults, **_changes(parsed, defaults.beam_width))
+    if parsed.vtt or parsed.srt:
+        return _write_subtitles(captioner, options, parsed)
     return _caption_all(captioner, options, parsed)
 
 
@@ -59,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
         "--explain", metavar="OUT.png", help="draw the attention of every word of every image"
+    )
+    parser.add_argument("--vtt", metavar="OUT.vtt", help="subtitles of one video, as WebVTT")
+    parser.add_argument("--srt", metavar="OUT.srt", help="the same as SubRip")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="of a video, from one captioned frame to the next; 0 takes all (default: 1)",
     )
     add_model_arguments(parser)
     return parser
@@ -90,6 +104,29 @@ def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
     if parsed.beam_width is None and parsed.num_alternatives:
         changes["beam_width"] = max(beam_width, parsed.num_alternatives + 1)
     return changes
+
+
+def _write_subtitles(
+    captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace
+) -> int:
+    if len(parsed.images) != 1:
+        raise OptionsError(
+            f"found {len(parsed.images)} files; expected one video with --vtt or --srt"
+        )
+    progress = Progress()
+    cues = video_cues(
+        parsed.images[0],
+        captioner,
+        options,
+        Sampling(parsed.every),
+        lambda seconds: progress.show(f"{seconds:.0f} s of {parsed.images[0]}"),
+    )
+    progress.clear()
+    if parsed.vtt:
+        write_vtt(Path(parsed.vtt), cues)
+    if parsed.srt:
+        write_srt(Path(parsed.srt), cues)
+    return 0
 
 
 def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace) -> int:

@@ -15,6 +15,11 @@ def caption_bag() -> int:
     return run_command("ros2_captioner.tools.caption_bag")
 
 
+def caption_find() -> int:
+    """``caption_find``."""
+    return run_command("ros2_captioner.tools.caption_find")
+
+
 def captioner_bundle() -> int:
     """``captioner_bundle``."""
     return run_command("ros2_captioner.tools.bundle")

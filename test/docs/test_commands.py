@@ -22,7 +22,7 @@ SCRIPTS = {file.name for file in (ROOT / "scripts").iterdir()}
 SETTINGS = set(NodeSettings.__dataclass_fields__)
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
 INDENTED = re.compile(r"^\n((?:^    \S.*\n)+)", re.M)
-RUN_HERE = ("caption ", "caption_bag ", "captioner_bundle ", "openssl ")
+RUN_HERE = ("caption ", "caption_bag ", "caption_find ", "captioner_bundle ", "openssl ")
 # What needs a ROS installation, a network, a GPU or hours, and has no name of ours to check.
 ELSEWHERE = (
     "cd ", "git clone ", "rosdep install ", "colcon build ", "source ", "export ", "pip3 install ",
@@ -122,6 +122,11 @@ def test_commands_that_can_run_here_run(page, tmp_path, photograph):
 
         images = [("/camera/image_raw/compressed", turn, jpeg(photograph, turn)) for turn in (1, 2)]
         write_bag(tmp_path / "drive", images)
+        video = cv2.VideoWriter(
+            str(tmp_path / "video.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 2, (640, 480)
+        )
+        video.write(photograph[:, :, ::-1])
+        video.release()
     shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundles/flickr8k", copy_function=os.link)
     functions = [
         f'{name}() {{ "{sys.executable}" "{ROOT}/scripts/{name}" "$@"; }}' for name in SCRIPTS

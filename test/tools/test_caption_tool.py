@@ -167,3 +167,35 @@ def test_what_stands_in_brackets_is_named(pictures, capsys):
 def test_progress_needs_a_terminal(pictures, capsys):
     assert main(pictures * 5) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def video(tmp_path, photograph, second_photograph):
+    """Three seconds at 10 Hz: one scene for two seconds, then another."""
+    file = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 10, (640, 480))
+    for frame in [photograph] * 20 + [second_photograph] * 10:
+        writer.write(frame[:, :, ::-1])
+    writer.release()
+    return str(file)
+
+
+def test_a_video_becomes_subtitles(video, tmp_path):
+    vtt, srt = tmp_path / "out.vtt", tmp_path / "out.srt"
+    assert main([video, "--every", "1", "--vtt", str(vtt), "--srt", str(srt)]) == 0
+    head, first, second = vtt.read_text().strip().split("\n\n")
+    assert head == "WEBVTT"
+    assert first.startswith("00:00:00.000 --> 00:00:02.000\n")
+    assert second.startswith("00:00:02.000 --> 00:00:02.900\n")
+    assert [block.split("\n")[2] for block in srt.read_text().strip().split("\n\n")] == [
+        first.split("\n")[1],
+        second.split("\n")[1],
+    ]
+
+
+def test_subtitles_are_of_one_video(video, pictures, tmp_path, capsys):
+    assert main([video, *pictures, "--vtt", str(tmp_path / "out.vtt")]) == 2
+    assert "expected one video" in capsys.readouterr().err
+    (tmp_path / "text.mp4").write_text("no video")
+    assert main([str(tmp_path / "text.mp4"), "--vtt", str(tmp_path / "out.vtt")]) == 2
+    assert "expected a video" in capsys.readouterr().err

@@ -1,0 +1,127 @@
+"""Search in captions: BM25 over their words and what they mean, by SQLite's full-text index."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.synonyms import meaning
+
+_WORD = re.compile(r"\w+")
+_UNTOLD = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "at",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "the",
+        "their",
+        "there",
+        "to",
+        "with",
+    ]
+)
+# Columns: the words themselves, what they mean, and the objects that the model saw.
+_SCHEMA = (
+    "CREATE VIRTUAL TABLE captions USING fts5"
+    "(words, meanings, objects, row UNINDEXED, file UNINDEXED, tokenize='porter unicode61')"
+)
+_RANKED = (
+    "SELECT row, file, -bm25(captions, 1.0, 0.7, 0.7) FROM captions WHERE captions MATCH ? "
+    "ORDER BY bm25(captions, 1.0, 0.7, 0.7), rowid LIMIT ?"
+)
+
+
+class Hit(NamedTuple):
+    """A moment that was found.
+
+    Attributes:
+        row: its line of the captions.
+        file: that the line is in.
+        relevance: BM25; higher is better.
+    """
+
+    row: dict[str, Any]
+    file: Path
+    relevance: float
+
+
+class CaptionIndex:
+    """Captions of files as ``caption_bag --format jsonl`` and ``caption --json`` write them.
+
+    The index is on disk, in a temporary file, where captions are many.
+
+    Args:
+        files: JSON lines.
+
+    Raises:
+        OptionsError: a line is no caption.
+        OSError: a file cannot be read.
+    """
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._database = sqlite3.connect("")
+        self._database.execute(_SCHEMA)
+        for file in files:
+            self._add(file)
+
+    def find(self, query: str, limit: int) -> list[Hit]:
+        """The moments that fit a query best.
+
+        Raises:
+            OptionsError: the query has no word that tells moments apart.
+        """
+        words = _words(query)
+        if not words:
+            raise OptionsError(f"found no word to look for in {query!r}; expected, say, 'red car'")
+        exact = " OR ".join(f'"{word}"' for word in words)
+        meant = " OR ".join(f'"{word}"' for word in dict.fromkeys(map(meaning, words)))
+        match = f"words : ({exact}) OR {{meanings objects}} : ({meant})"
+        found = self._database.execute(_RANKED, (match, limit))
+        return [Hit(json.loads(row), Path(file), score) for row, file, score in found]
+
+    def close(self) -> None:
+        """Drop the index."""
+        self._database.close()
+
+    def _add(self, file: Path) -> None:
+        with open(file, encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    row = json.loads(line)
+                    entry = _entry(row)
+                except (ValueError, LookupError, TypeError, AttributeError) as error:
+                    raise OptionsError(
+                        f"{file}, line {number}: found no caption ({error!r}); expected JSON lines "
+                        "as caption_bag --format jsonl or caption --json write them"
+                    ) from error
+                self._database.execute(
+                    "INSERT INTO captions VALUES (?, ?, ?, ?, ?)", (*entry, line, str(file))
+                )
+
+
+def _entry(row: dict[str, Any]) -> tuple[str, str, str]:
+    caption: str = row["caption"].lower()
+    objects = [each["word"] for each in row.get("objects", ())]
+    return caption, _meanings(_WORD.findall(caption)), _meanings(objects)
+
+
+def _meanings(words: Sequence[str]) -> str:
+    return " ".join(map(meaning, words))
+
+
+def _words(query: str) -> list[str]:
+    return [word for word in _WORD.findall(query.lower()) if word not in _UNTOLD]

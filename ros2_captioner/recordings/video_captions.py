@@ -1,0 +1,64 @@
+"""The frames of a video through the model, as subtitles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.images.sources import video_moments
+from ros2_captioner.recordings.sampling import Sampler, Sampling
+from ros2_captioner.recordings.subtitles import Cue, joined
+
+_BATCH = 4  # frames
+
+
+def video_cues(
+    path: str,
+    captioner: Captioner,
+    options: DecodingOptions,
+    sampling: Sampling,
+    advanced: Callable[[float], None],
+) -> list[Cue]:
+    """Captions of a video file, neighbouring equal ones joined.
+
+    Args:
+        path: of the video.
+        captioner: the model.
+        options: of its search.
+        sampling: which frames.
+        advanced: told the seconds read so far.
+
+    Raises:
+        FrameError: it is no video that OpenCV decodes.
+        BackendError: the runtime failed, and so did its fallback.
+    """
+    frames = _Frames(path, sampling, advanced)
+    taken = iter(frames)
+    captions: list[tuple[float, str, str]] = []
+    while batch := list(islice(taken, _BATCH)):
+        found = captioner.caption([picture for _, picture in batch], options).captions
+        times = (time_ns * 1e-9 for time_ns, _ in batch)
+        captions += [(time_s, path, each.text) for time_s, each in zip(times, found, strict=True)]
+    return joined(captions, frames.end_s)
+
+
+class _Frames:
+    """The frames that a sampling takes; `end_s` is the time of the last frame read."""
+
+    def __init__(self, path: str, sampling: Sampling, advanced: Callable[[float], None]) -> None:
+        self._path, self._advanced = path, advanced
+        self._sampler = Sampler(sampling)
+        self.end_s = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        due = self._sampler.due
+        for time_ns, picture in video_moments(self._path, lambda now_ns: due("", now_ns)):
+            self.end_s = time_ns * 1e-9
+            self._advanced(self.end_s)
+            if picture is not None and self._sampler.takes("", time_ns, picture):
+                yield time_ns, picture

@@ -1,0 +1,39 @@
+"""What a killed run leaves, and who may go on with it."""
+
+import pytest
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.journal import Journal, Moment
+
+BATCH = [Moment(5, {"camera": "front", "caption": "Straße"}), Moment(6, {"camera": "rear"})]
+
+
+def test_batches_come_back_as_they_were(tmp_path):
+    Journal(tmp_path / "journal", {"bag": "one"}).append(BATCH)
+    again = Journal(tmp_path / "journal", {"bag": "one"})
+    again.append(BATCH[:1])
+    assert list(again.batches()) == [BATCH, BATCH[:1]]
+    assert [moment.camera for moment in again.moments()] == ["front", "rear", "front"]
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 13))
+def test_a_torn_batch_is_dropped_whole(cut, tmp_path):
+    file = tmp_path / "journal"
+    journal = Journal(file, {"bag": "one"})
+    journal.append(BATCH[:1])
+    journal.append(BATCH)
+    file.write_bytes(file.read_bytes()[:-cut])
+    assert list(Journal(file, {"bag": "one"}).batches()) == [BATCH[:1]]
+
+
+def test_a_torn_head_is_written_again(tmp_path):
+    file = tmp_path / "journal"
+    file.write_text('{"ba')
+    assert list(Journal(file, {"bag": "one"}).batches()) == []
+    assert file.read_text() == '{"bag": "one"}\n'
+
+
+def test_another_run_is_refused(tmp_path):
+    Journal(tmp_path / "journal", {"bag": "one"})
+    with pytest.raises(OptionsError, match="Repeat that command"):
+        Journal(tmp_path / "journal", {"bag": "two"})

@@ -1,0 +1,67 @@
+"""Captions found by words and by what they mean."""
+
+import json
+
+import pytest
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.search import CaptionIndex
+
+CAPTIONS = [
+    "a brown dog runs through the grass",
+    "a man in a red shirt is climbing a rock",
+    "two children play with a ball on the beach",
+    "a puppy jumps over a log",
+]
+
+
+@pytest.fixture
+def index(tmp_path):
+    file = tmp_path / "captions.jsonl"
+    rows = [{"picture": str(number), "caption": text} for number, text in enumerate(CAPTIONS)]
+    rows.append({"picture": "4", "caption": "a room", "objects": [{"word": "sofa"}]})
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    index = CaptionIndex([file])
+    yield index
+    index.close()
+
+
+def found(index, query, limit=10):
+    return [int(hit.row["picture"]) for hit in index.find(query, limit)]
+
+
+def test_the_words_themselves_come_before_their_synonyms(index):
+    assert found(index, "a dog") == [0, 3]
+    assert found(index, "puppies") == [3]
+    assert found(index, "the puppy")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("kids", 2), ("running hounds", 0), ("woman on a boulder", 1), ("couch", 4), ("DOG-like", 0)],
+)
+def test_synonyms_forms_of_words_and_objects_are_found(query, expected, index):
+    assert found(index, query)[0] == expected
+
+
+def test_the_limit_holds_and_nothing_is_found_for_other_words(index):
+    assert len(found(index, "a dog or a ball", 1)) == 1
+    assert found(index, "aeroplane") == []
+
+
+@pytest.mark.parametrize("query", ["", "the a", '"" *'])
+def test_a_query_without_a_telling_word_is_refused(query, index):
+    with pytest.raises(OptionsError, match="found no word"):
+        index.find(query, 10)
+
+
+@pytest.mark.parametrize("query", ['dog" OR "x', "dog NEAR(", "words:dog", "dog*"])
+def test_the_query_is_words_and_never_a_language(query, index):
+    assert 0 in found(index, query)
+
+
+@pytest.mark.parametrize("line", ["no json", "[]", '{"picture": "a"}', '{"caption": null}'])
+def test_a_line_that_is_no_caption_is_named(line, tmp_path):
+    (tmp_path / "bad.jsonl").write_text(f'{{"caption": "a dog"}}\n{line}\n')
+    with pytest.raises(OptionsError, match=r"bad.jsonl, line 2: .*expected JSON lines"):
+        CaptionIndex([tmp_path / "bad.jsonl"])

@@ -1,0 +1,39 @@
+"""Cues and the two formats of subtitles."""
+
+from ros2_captioner.recordings.subtitles import Cue, joined, write_srt, write_vtt
+
+
+def test_neighbouring_equal_captions_are_one_cue():
+    captions = [(0.0, "", "a dog"), (1.0, "", "a dog"), (2.0, "", "a cat"), (3.0, "", "a dog")]
+    assert joined(captions, 5.0) == [
+        Cue(0.0, 2.0, "a dog"),
+        Cue(2.0, 3.0, "a cat"),
+        Cue(3.0, 5.0, "a dog"),
+    ]
+
+
+def test_cameras_do_not_end_each_others_cues():
+    captions = [(0.0, "/front", "a dog"), (0.5, "/rear", "a cat"), (1.0, "/rear", "a tree")]
+    assert joined(captions, 2.0, name_speakers=True) == [
+        Cue(0.0, 2.0, "a dog", "/front"),
+        Cue(0.5, 1.0, "a cat", "/rear"),
+        Cue(1.0, 2.0, "a tree", "/rear"),
+    ]
+
+
+def test_no_captions_give_no_cues():
+    assert joined([], 5.0) == []
+
+
+def test_webvtt_escapes_and_names_the_voice(tmp_path):
+    write_vtt(tmp_path / "out.vtt", [Cue(0.0, 3661.5, "a <b> & c", "/front")])
+    assert (tmp_path / "out.vtt").read_text() == (
+        "WEBVTT\n\n00:00:00.000 --> 01:01:01.500\n<v /front>a &lt;b&gt; &amp; c\n"
+    )
+
+
+def test_subrip_numbers_its_cues(tmp_path):
+    write_srt(tmp_path / "out.srt", [Cue(0.0, 0.9996, "a dog"), Cue(1.0, 2.0, "a cat")])
+    assert (tmp_path / "out.srt").read_text() == (
+        "1\n00:00:00,000 --> 00:00:01,000\na dog\n\n2\n00:00:01,000 --> 00:00:02,000\na cat\n\n"
+    )

@@ -1,0 +1,28 @@
+"""The command line ``caption_find``."""
+
+import json
+
+from ros2_captioner.tools.caption_find import main
+
+
+def test_moments_are_printed_best_first(tmp_path, capsys):
+    rows = [
+        {"recording": "drive", "camera": "/front", "time_ns": 1_500_000_000, "score": -0.5,
+         "caption": "a cat"},
+        {"picture": "photo.jpg", "score": -0.5, "confidence": 0.83, "caption": "a dog by a car"},
+        {"recording": "drive", "camera": "/rear", "time_ns": 2_000_000_000, "score": -0.25,
+         "caption": "a dog"},
+    ]  # fmt: skip
+    file = tmp_path / "captions.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert main(["dog near a car", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "photo.jpg  a dog by a car  (confidence 83%)",
+        "drive  /rear  1970-01-01T00:00:02.000+00:00  a dog  (score -0.25)",
+    ]
+    assert main(["aeroplane", str(file)]) == 1
+
+
+def test_a_missing_file_is_one_line(tmp_path, capsys):
+    assert main(["dog", str(tmp_path / "none.jsonl")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
