@@ -33,15 +33,12 @@ def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
     def decorate(main: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(main)
         def run(arguments: Sequence[str] | None = None) -> int:
-            for stream in (sys.stdout, sys.stderr):
-                if isinstance(stream, io.TextIOWrapper):
-                    stream.reconfigure(errors="backslashreplace")
+            escape_output()
             try:
                 status = main(arguments)
                 sys.stdout.flush()
             except BrokenPipeError:
-                # What is left in the buffer must not be tried again at exit.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                abandon_output()
                 return 0
             except KeyboardInterrupt:
                 if sys.stderr.isatty():  # behind "^C"
@@ -55,6 +52,18 @@ def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
         return run
 
     return decorate
+
+
+def escape_output() -> None:
+    """From now on what the output's alphabet lacks is escaped instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandon_output() -> None:
+    """Its reader went away; what is left in the buffer must not be tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(module: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-from ros2_captioner.command_line import check_node_arguments
+from ros2_captioner.command_line import check_node_arguments, escape_output
 from ros2_captioner.ros.process.signals import wait_for_signals
 from ros2_captioner.settings import BagPlayerSettings, ImagePlayerSettings, NodeSettings
 
@@ -57,6 +57,7 @@ def captioner_watch() -> None:
     from ros2_captioner.ros.process.spinning import leave, run_node
     from ros2_captioner.ros.watch import Watch
 
+    escape_output()
     leave(run_node(Watch))
 
 

@@ -1,4 +1,4 @@
-"""``captioner_watch``: a terminal view of the captioner's cameras and captions; works over ssh."""
+"""``captioner_watch``: a terminal view of all captioners and their cameras; works over ssh."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from ros2_captioner.command_line import abandon_output
+
 _PERIOD_S = 0.5
-_CLEAR = "\x1b[H\x1b[J"
+_DETAIL, _STRING = "/scene_caption/detail", "std_msgs/msg/String"
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 _PLAIN, _BOLD = "\x1b[0m", "\x1b[1m"
 _LEVELS = {
     DiagnosticStatus.OK: ("OK", "\x1b[32m"),
@@ -23,6 +29,9 @@ _LEVELS = {
     DiagnosticStatus.STALE: ("STALE", "\x1b[90m"),
 }
 _SHOWN_AT_MODEL = ("name", "precision", "backend", "device", "latency p50 (ms)", "latency p95 (ms)")
+_MEMORY, _COUNTS = "peak memory (MiB)", ("received", "captioned")  # tell a captioner's statuses
+_OLD_S, _GONE_S = 3.0, 60.0  # a captioner reports once a second
+_REMEMBERED = 100  # captions, of which each may come on several topics
 
 
 class Watch(Node):
@@ -30,75 +39,195 @@ class Watch(Node):
 
     def __init__(self) -> None:
         super().__init__("captioner_watch")
-        self._statuses: dict[str, DiagnosticStatus] = {}
-        self._captions: dict[str, str] = {}
+        self._board = Board()
         self._terminal = sys.stdout.isatty()
+        self._topics: set[str] = set()
         self.create_subscription(DiagnosticArray, "/diagnostics", self._keep_statuses, 10)
-        self.create_subscription(String, "scene_caption/detail", self._keep_caption, 10)
-        if self._terminal:
-            self.create_timer(_PERIOD_S, self._draw)
+        self._find_captions()
+        self.create_timer(_PERIOD_S, self._turn)
+
+    def _find_captions(self) -> None:
+        """Listen to the captions of every captioner, whatever its name and namespace."""
+        for topic, kinds in self.get_topic_names_and_types():
+            if topic.endswith(_DETAIL) and _STRING in kinds and topic not in self._topics:
+                self._topics.add(topic)
+                self.create_subscription(String, topic, self._keep_detail, 10)
 
     def _keep_statuses(self, message: DiagnosticArray) -> None:
-        self._statuses |= {
-            status.name: status for status in message.status if "captioner: " in status.name
-        }
+        self._board.keep_statuses(message.status, time.monotonic())
 
-    def _keep_caption(self, message: String) -> None:
-        detail = json.loads(message.data)
-        self._captions[detail["camera"]] = detail["caption"]
+    def _keep_detail(self, message: String) -> None:
+        line = self._board.keep_detail(message.data, time.monotonic())
+        if line and not self._terminal:
+            self._print(f"{line}\n")
+
+    def _turn(self) -> None:
+        self._find_captions()
         if not self._terminal:
-            print(f"{detail['camera']}: {detail['caption']}", flush=True)
+            return
+        width, height = shutil.get_terminal_size()
+        view = self._board.view(width, height, time.monotonic())
+        lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in view.splitlines())
+        self._print(f"{_HOME}{lines}{_REST_OF_SCREEN}")
 
-    def _draw(self) -> None:
-        width = shutil.get_terminal_size().columns
-        view = render(list(self._statuses.values()), self._captions, width, colour=True)
-        print(_CLEAR + view, flush=True)
+    def _print(self, text: str) -> None:
+        try:
+            print(text, end="", flush=True)
+        except BrokenPipeError:
+            abandon_output()
+            rclpy.try_shutdown()
+
+
+class Board:
+    """What was heard of captioners, and when; whatever else is said on the topics is ignored."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, tuple[DiagnosticStatus, float]] = {}
+        self._captions: dict[str, tuple[str, float]] = {}
+        self._seen: deque[tuple[object, ...]] = deque(maxlen=_REMEMBERED)
+
+    def keep_statuses(self, statuses: Sequence[DiagnosticStatus], now_s: float) -> None:
+        """Keep those that a captioner published; ``/diagnostics`` is everybody's."""
+        for status in statuses:
+            keys = {value.key for value in status.values}
+            if ": " in status.name and (_MEMORY in keys or keys.issuperset(_COUNTS)):
+                self._statuses[status.name] = (status, now_s)
+
+    def keep_detail(self, text: str, now_s: float) -> str:
+        """Keep a caption; returns it as a line, empty if it was heard before or is none."""
+        try:
+            detail = json.loads(text)
+            camera, caption = str(detail["camera"]), str(detail["caption"])
+            key = camera, json.dumps(detail.get("stamp")), caption
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return ""
+        self._captions[camera] = (caption, now_s)
+        if key in self._seen:
+            return ""
+        self._seen.append(key)
+        return _printable(f"{camera}: {caption}")
+
+    def view(self, width: int, height: int, now_s: float, *, colour: bool = True) -> str:
+        """The view at a time, see `render`; what is not heard of any more turns STALE."""
+        self._statuses = {
+            name: kept for name, kept in self._statuses.items() if now_s - kept[1] <= _GONE_S
+        }
+        statuses = [_aged(status, now_s - at_s) for status, at_s in self._statuses.values()]
+        captions = {
+            camera: caption if now_s - at_s < _OLD_S else f"{caption} ({now_s - at_s:.0f} s ago)"
+            for camera, (caption, at_s) in self._captions.items()
+        }
+        return render(statuses, captions, width, colour=colour, height=height)
+
+
+def _aged(status: DiagnosticStatus, age_s: float) -> DiagnosticStatus:
+    if age_s < _OLD_S:
+        return status
+    return DiagnosticStatus(
+        level=DiagnosticStatus.STALE,
+        name=status.name,
+        message=f"nothing heard for {age_s:.0f} s; last: {status.message}",
+        values=status.values,
+    )
 
 
 def render(
-    statuses: Sequence[Any], captions: Mapping[str, str], width: int, *, colour: bool
+    statuses: Sequence[Any],
+    captions: Mapping[str, str],
+    width: int,
+    *,
+    colour: bool,
+    height: int = sys.maxsize,
 ) -> str:
     """The view as text.
 
     Args:
-        statuses: DiagnosticStatus of the model and the cameras.
+        statuses: DiagnosticStatus of the models and the cameras.
         captions: the newest of each camera.
         width: of the terminal, in characters.
         colour: write ANSI colours.
+        height: of the terminal, in lines; where the view is higher, each status is one line.
     """
     if not statuses:
-        return "waiting for a captioner on /diagnostics"
-    # The model first, then its cameras.
-    ordered = sorted(statuses, key=lambda s: (not s.name.endswith(": model"), s.name))
-    lines: list[str] = []
-    for status in ordered:
-        subject = status.name.split(": ", 1)[1]
-        values = {value.key: value.value for value in status.values}
-        word, paint = _LEVELS[status.level]
-        label = f"{paint}{word:5}{_PLAIN}" if colour else f"{word:5}"
-        title = f"{_BOLD}{subject}{_PLAIN}" if colour else subject
-        lines += [f"{label} {title}", *_indented(status.message, width)]
-        lines += _indented(_facts(subject, values), width)
-        if subject in captions:
-            lines += _indented(f"> {captions[subject]}", width)
-        lines.append("")
-    return "\n".join(lines)
+        return "waiting for a captioner on /diagnostics"[:width]
+    # A captioner's model first, then its cameras.
+    ordered = sorted(statuses, key=lambda status: _order(status.name))
+    several = len({_node(status.name) for status in statuses}) > 1
+    blocks = [list(_block(status, captions, width, colour, several)) for status in ordered]
+    lines = [line for block in blocks for line in (*block, "")]
+    if len(lines) < height:
+        return "\n".join(lines)
+    short = [_line(status, captions, width, colour, several) for status in ordered]
+    if len(short) < height:
+        return "\n".join(short)
+    shown = max(0, height - 2)
+    return "\n".join([*short[:shown], f"and {len(short) - shown} more"[:width]])
 
 
-def _facts(subject: str, values: Mapping[str, str]) -> str:
+def _node(name: str) -> str:
+    return name.partition(": ")[0]
+
+
+def _subject(name: str) -> str:
+    return name.partition(": ")[2]
+
+
+def _order(name: str) -> tuple[str, bool, str]:
+    return _node(name), _subject(name) != "model", name
+
+
+def _title(status: Any, several: bool) -> str:
+    return _printable(status.name if several else _subject(status.name))
+
+
+def _label(status: Any, colour: bool) -> str:
+    word, paint = _LEVELS.get(status.level, ("?", _PLAIN))
+    return f"{paint}{word:5}{_PLAIN}" if colour else f"{word:5}"
+
+
+def _block(
+    status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool
+) -> Iterator[str]:
+    title = _title(status, several)[: width - 6]
+    yield (
+        f"{_label(status, colour)} {_BOLD}{title}{_PLAIN}"
+        if colour
+        else (f"{_label(status, colour)} {title}")
+    )
+    yield from _indented(status.message, width)
+    subject = _subject(status.name)
+    yield from _indented(_facts(subject, status), width)
+    if subject in captions:
+        yield from _indented(f"> {captions[subject]}", width)
+
+
+def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool) -> str:
+    caption = captions.get(_subject(status.name))
+    said = f"{status.message} > {caption}" if caption else status.message
+    text = f"{_title(status, several)} {_printable(said)}"
+    return f"{_label(status, colour)} {text[: max(0, width - 6)]}"
+
+
+def _facts(subject: str, status: Any) -> str:
+    values = {value.key: value.value for value in status.values}
     if subject == "model":
         shown = [f"{key} {values[key]}" for key in _SHOWN_AT_MODEL if values.get(key)]
-        return ", ".join([*shown, f"peak memory {values['peak memory (MiB)']} MiB"])
+        return ", ".join([*shown, f"peak memory {values.get(_MEMORY, '?')} MiB"])
     dropped = [
         f"{key.removeprefix('dropped: ')} {count}"
         for key, count in values.items()
         if key.startswith("dropped: ")
     ]
-    counts = f"{values['received']} received, {values['captioned']} captioned"
+    counts = ", ".join(f"{values.get(key, '?')} {key}" for key in _COUNTS)
     return f"{counts}, dropped: {', '.join(dropped)}" if dropped else counts
 
 
 def _indented(text: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text, max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
+        _printable(text), max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
     )
+
+
+def _printable(text: str) -> str:
+    """What others wrote, without a control sequence that the terminal would obey."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
