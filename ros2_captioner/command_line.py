@@ -68,6 +68,8 @@ def abandon_output() -> None:
 
 def run_command(module: str) -> int:
     """Import a module and run its ``main``; Ctrl-C leaves no traceback in the import either."""
+    # Read when OpenCV loads: an error of ours is one line, OpenCV would add two of its own.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         main = importlib.import_module(module).main
     except KeyboardInterrupt:

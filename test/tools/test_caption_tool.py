@@ -127,6 +127,17 @@ def test_no_name_and_no_output_loses_the_other_captions(pictures):
             assert read == [*pictures, *map(os.fsdecode, names)]
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".tiff", ".webp"])
+def test_a_cut_file_is_one_line_on_stderr(pictures, tmp_path, photograph, suffix):
+    whole = cv2.imencode(suffix, photograph)[1].tobytes()
+    (tmp_path / f"cut{suffix}").write_bytes(whole[: len(whole) // 2])
+    reader = start(str(tmp_path / f"cut{suffix}"), pictures[0])
+    output, errors = reader.communicate(timeout=60)
+    assert reader.returncode == 1 and len(output.splitlines()) == 1
+    (line,) = errors.decode().splitlines()
+    assert line.startswith("error: ") and f"cut{suffix}" in line and "expected" in line
+
+
 def test_a_batch_that_fails_loses_no_other(pictures, capsys, monkeypatch):
     class Failing:
         def caption(self, frames, options):
