@@ -116,7 +116,7 @@ class Statistics:
             self._cameras[camera].dropped[reason] += 1
 
     def recalled(self, camera: str, reason: str) -> None:
-        """A frame that had been dropped is asked for after all, and will be counted anew."""
+        """A frame that had been dropped is asked for after all, and will be counted again."""
         with self._lock:
             self._cameras[camera].dropped[reason] -= 1
 
