@@ -18,8 +18,8 @@ def test_best_come_first_and_worst_last_with_references_and_pictures(pictures):
     captioner = Captioner.load(ROOT / "ros2_captioner/models/default", device="cpu")
     page = report(captioner, pictures, 2, "tiny <val>")
     assert "tiny &lt;val&gt;" in page
-    best, worst = page.split("<h2>Worst</h2>")
+    best, worst = page.split("<h2>Worst: inventions first</h2>")
     scores = [[float(s) for s in re.findall(r"CIDEr ([\d.]+) &", half)] for half in (best, worst)]
-    assert scores[0] == sorted(scores[0], reverse=True) and scores[1] == sorted(scores[1])
+    assert scores[0] == sorted(scores[0], reverse=True) and len(scores[1]) == 2
     assert page.count("<img src='data:image/jpeg;base64,") == 4
     assert all(f"{colour}.png" in page for colour in COLOURS)
