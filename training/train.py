@@ -51,7 +51,6 @@ from training.scoring.decode import search_batches
 from training.scoring.validation import validation_scores
 
 SHOWN = 4  # validation pictures in the log
-# What a model keeps of the run that it starts from.
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.images.files import read_image
 from training.average import average
 from training.evaluate import main as evaluate
 from training.export import export
@@ -120,8 +121,7 @@ def test_the_graphs_carry_evidence(bundle, run):
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_every_precision_captions(bundle, tiny_data, precision):
     captioner = Captioner.load(bundle, precision=precision, device="cpu")
-    frames = [torchvision.io.read_image(str(file)) for file in sorted(tiny_data.glob("*.png"))]
-    found = captioner.caption([frame.permute(1, 2, 0).numpy() for frame in frames])
+    found = captioner.caption([read_image(str(file)) for file in sorted(tiny_data.glob("*.png"))])
     assert all(caption.text for caption in found.captions)
 
 

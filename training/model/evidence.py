@@ -64,8 +64,10 @@ class WordEvidence(nn.Module):
 
     def spread(self, gain: Tensor) -> Tensor:
         """``[B, E]`` to ``[B, V]``, zero for words without evidence."""
-        # Exported, this needs neither GatherND nor Shape, as an index in brackets would.
-        return nn.functional.pad(gain, (0, 1)).index_select(1, self.places)
+        # Written so that the exported graph needs neither GatherND nor Shape; padding would do as
+        # well, but OpenVINO crashes on it in the int8 encoder.
+        nothing = 0 * gain[:, :1]
+        return torch.cat([gain, nothing], dim=1).index_select(1, self.places)
 
     def imagined(self, known: Tensor) -> Tensor:
         """Logits ``[B, E]`` as an image would give them whose words are known.
