@@ -89,7 +89,7 @@ PYTHON_3_10 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
 APT := test/distributions
 JAZZY_WHEELS := ros-jazzy-rclpy[fastrtps] \
   $(addprefix ros-jazzy-,sensor-msgs std-msgs std-srvs diagnostic-msgs)
-OPTIONAL := cryptography rosbags openvino onnx tensorrt-rtx-cu13
+OPTIONAL := cryptography simplejpeg rosbags openvino onnx tensorrt-rtx-cu13
 
 .PHONY: test-jazzy test-humble
 test-jazzy: .venv-jazzy/installed
