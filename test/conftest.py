@@ -16,7 +16,7 @@ from ros2_captioner.captioner import Captioner
 ROOT = Path(__file__).parents[1]
 # Helpers that tests import by name. Humble's pytest knows no setting for this.
 sys.path[:0] = [str(ROOT), *(str(ROOT / "test" / name) for name in ("support", "training"))]
-from ros_domain import claim_domain  # noqa: E402
+from ros_domain import claim_domain, free_shared_memory  # noqa: E402
 
 _domain, _lock = claim_domain()
 os.environ["ROS_DOMAIN_ID"] = str(_domain)
@@ -30,6 +30,11 @@ _PROFILE_VARIABLE = {"jazzy": "FASTRTPS_DEFAULT_PROFILES_FILE"}.get(
     os.environ.get("ROS_DISTRO", ""), "FASTDDS_DEFAULT_PROFILES_FILE"
 )
 os.environ[_PROFILE_VARIABLE] = str(ROOT / "config/fastdds_large_images.xml")
+
+
+@pytest.fixture(autouse=True)
+def _shared_memory():
+    free_shared_memory()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The tests' own ROS domain."""
 
+import fcntl
+import os
 import socket
 
 import pytest
@@ -27,3 +29,16 @@ def test_a_domain_whose_ports_are_bound_is_passed_over(domain):
         other.bind(("127.0.0.1", 7400 + 250 * domain + 11))
         with pytest.raises(RuntimeError, match="every ROS domain"):
             ros_domain.claim_domain()
+
+
+def test_shared_memory_of_the_dead_is_freed_and_that_of_the_living_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(ros_domain, "_SHARED_MEMORY", tmp_path)
+    for name in ("fastdds_dead", "fastdds_alive", "fastdds_new", "other"):
+        for file in (tmp_path / name, tmp_path / f"{name}_el"):
+            file.touch()
+            os.utime(file, (0, 0) if "new" not in name else None)
+    with (tmp_path / "fastdds_alive_el").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ros_domain.free_shared_memory()
+    kept = ("fastdds_alive", "fastdds_new", "other")
+    assert {file.name for file in tmp_path.iterdir()} == {*kept, *(f"{name}_el" for name in kept)}

@@ -13,7 +13,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+from rcl_interfaces.srv import ListParameters, SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header, String
@@ -195,14 +195,34 @@ class Client:
 
     def call(self, kind, name, request):
         """Call a service; returns its response and the seconds it took."""
-        client = self._clients.get(name) or self.node.create_client(kind, name)
-        self._clients[name] = client  # a new one each time would be timed with its discovery
+        if name not in self._clients:  # a new one each time would be timed with its discovery
+            self._clients[name] = self._known_client(kind, name)
+        client = self._clients[name]
         assert self.spin_until(client.service_is_ready), f"no service {name}"
         begun = time.monotonic()
         future = client.call_async(request)
         assert self.spin_until(future.done), f"no answer from {name}"
         taken_s = time.monotonic() - begun
         return future.result(), taken_s
+
+    def _known_client(self, kind, name):
+        """A client of whom the node has heard: an answer to one that it has not is lost.
+
+        A node hears of clients in the order in which they are made; so once a second client has an
+        answer, the first is known.
+        """
+        client = self.node.create_client(kind, name)
+        second = self.node.create_client(
+            ListParameters, f"{name.rpartition('/')[0]}/list_parameters"
+        )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        answered = False
+        while not answered:
+            assert time.monotonic() < deadline, f"no answer from the node of {name}"
+            if self.spin_until(second.service_is_ready, 1.0):
+                answered = self.spin_until(second.call_async(ListParameters.Request()).done, 1.0)
+        self.node.destroy_client(second)
+        return client
 
     def set_parameters(self, **values):
         """As ``ros2 param set``; returns the results and the seconds it took."""
