@@ -70,7 +70,7 @@ class DecodingOptions:
     no_repeat_ngram: int = option(
         2, "No sequence of this many words occurs twice in a caption; 0 allows repeats", 0, 10
     )
-    banned_words: tuple[str, ...] = option((), "Words that captions never contain")
+    banned_words: tuple[str, ...] = option((), "Words and phrases that captions never contain")
     num_alternatives: int = option(
         0,
         "Further captions beside the best; must be below beam_width",
@@ -90,6 +90,11 @@ class DecodingOptions:
                 f"num_alternatives is {self.num_alternatives} and beam_width {self.beam_width}; "
                 "expected num_alternatives < beam_width"
             )
+        for phrase in self.banned_words:
+            if phrase.strip() and not any(map(str.isalnum, phrase)):
+                raise OptionsError(
+                    f"banned_words holds {phrase!r}; expected words such as 'dog' or 'hot dog'"
+                )
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ def beam_search(
     start: int,
     end: int,
     vetoed: Sequence[int] = (),
+    phrases: Sequence[Sequence[int]] = (),
 ) -> list[list[Hypothesis]]:
     """Search captions for a batch of images together.
 
@@ -140,6 +146,7 @@ def beam_search(
         start: id of the start token.
         end: id of the end token.
         vetoed: ids that are never chosen (banned words, ``<unk>``).
+        phrases: ids that never follow each other so, at least two each.
 
     Returns:
         For each image at most ``beam_width`` hypotheses, best first, at least one.
@@ -157,6 +164,8 @@ def beam_search(
     for length in range(options.max_length):
         output = stepper.step(tokens, parents)
         veto = _vetoed(output.ids, trellis, never, end, options)
+        for phrase in phrases:
+            veto |= _completes(trellis.words, output.ids, phrase)
         log_probs = np.where(veto, np.float32(-np.inf), output.log_probs)
         totals = scores[:, :, None] + log_probs
         norm = (length + 1) ** options.length_penalty
@@ -213,6 +222,17 @@ def _repeats(
         begun_again &= history[:, :, place : place + count] == history[:, :, count + place, None]
     forbidden = np.where(begun_again, last_words, _NO_WORD)
     return np.asarray((candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
+
+
+def _completes(
+    history: NDArray[np.int32], candidates: NDArray[np.int32], phrase: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Which candidates ``[B, K, k]`` are the last word of a phrase that ``history`` ends with."""
+    *begun, last = phrase
+    if history.shape[2] < len(begun):
+        return np.zeros(candidates.shape, np.bool_)
+    has_begun = (history[:, :, -len(begun) :] == begun).all(axis=2)
+    return np.asarray(has_begun[:, :, None] & (candidates == last))
 
 
 def _best_continuations(

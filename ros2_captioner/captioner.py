@@ -24,7 +24,7 @@ from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.options import make_options
 from ros2_captioner.preprocess import preprocess_batch
-from ros2_captioner.vocabulary import Vocabulary, detokenize
+from ros2_captioner.vocabulary import Vocabulary, detokenize, tokenize
 
 
 class Captioner:
@@ -147,14 +147,16 @@ class Captioner:
     ) -> list[list[Hypothesis]]:
         """All hypotheses for each of ``batch`` images that the backend encoded, best first."""
         vocabulary = self.bundle.vocabulary
-        banned = vocabulary.known_ids(word.lower() for word in options.banned_words)
+        banned = _spelt_by(vocabulary, options.banned_words)
+        words = [ids[0] for ids in banned if len(ids) == 1]
         return beam_search(
             self.backend.start(encoding, options.beam_width),
             batch,
             options,
             start=vocabulary.start,
             end=vocabulary.end,
-            vetoed=[vocabulary.start, vocabulary.unknown, *banned],
+            vetoed=[vocabulary.start, vocabulary.unknown, *words],
+            phrases=[ids for ids in banned if len(ids) > 1],
         )
 
     def _caption(
@@ -181,6 +183,12 @@ class Captioner:
         return self._confidence.probability(
             confidence_features(hypotheses, evidence, self._objects)
         )
+
+
+def _spelt_by(vocabulary: Vocabulary, phrases: Sequence[str]) -> list[list[int]]:
+    """The ids of each phrase as captions spell it; one with an unknown word cannot occur."""
+    words = map(tokenize, phrases)
+    return [ids for each in words if len(ids := vocabulary.known_ids(each)) == len(each)]
 
 
 def worded(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Caption:

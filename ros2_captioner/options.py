@@ -7,7 +7,8 @@ documentation and the command lines.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from ros2_captioner.errors import OptionsError
@@ -118,6 +119,11 @@ def declarations(options: Any) -> tuple[Declaration, ...]:
         for field in dataclasses.fields(options)
         if (default := field.default) is not dataclasses.MISSING
     )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The known name that somebody who typed ``name`` may have meant; empty if none is near."""
+    return next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
 
 
 def check_options(options: Any) -> None:

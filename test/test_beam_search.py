@@ -131,6 +131,19 @@ def test_vetoed_words_never_appear():
     assert all(set(hypothesis.ids) == {4} for hypothesis in found[0])
 
 
+@pytest.mark.parametrize("phrase", [(2, 3), (3, 3), (4, 2, 3)])
+def test_a_phrase_never_appears_and_the_best_without_it_is_found(phrase):
+    def allowed(ids):
+        return not any(ids[at : at + len(phrase)] == phrase for at in range(len(ids)))
+
+    for seed in range(20):
+        stepper = TableStepper(1, 16, seed)
+        options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0)
+        found = beam_search(stepper, 1, options, start=START, end=END, phrases=[phrase])
+        assert all(allowed(hypothesis.ids) for hypothesis in found[0])
+        assert found[0][0].ids == exhaustive(stepper.table[0], 4, 0.0, allowed)[1]
+
+
 def test_all_words_vetoed_gives_an_empty_caption_and_no_crash():
     options = DecodingOptions(beam_width=3, min_length=4)
     found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=range(5))

@@ -1,5 +1,6 @@
 """The shipped model through the captioner."""
 
+import itertools
 import subprocess
 import sys
 
@@ -53,6 +54,18 @@ def test_banned_words_and_length_limits_hold(captioner, photograph):
     options = DecodingOptions(banned_words=(banned.upper(),), max_length=5)
     caption = captioner.caption([photograph], options).captions[0]
     assert banned not in caption.words and len(caption.words) <= 5
+
+
+def test_a_banned_phrase_never_appears_and_its_words_may(captioner, photograph):
+    options = {"beam_width": 3, "min_length": 4}
+    plain = captioner.caption([photograph], DecodingOptions(**options)).captions[0]
+    first, second = plain.words[:2]
+    banned = (f" {first.upper()}  {second}.", "", "flibbertigibbet dog")
+    other = captioner.caption([photograph], DecodingOptions(banned_words=banned, **options))
+    words = other.captions[0].words
+    assert (first, second) not in itertools.pairwise(words)
+    single = captioner.caption([photograph], DecodingOptions(banned_words=(first,), **options))
+    assert first not in single.captions[0].words
 
 
 def test_no_picture_is_refused(captioner):

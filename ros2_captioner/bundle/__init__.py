@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
     """Read a bundle and check every file of it.
 
     Args:
-        path: the bundle's directory; the shipped model if empty.
+        path: the bundle's directory, ``~`` allowed; the shipped model if empty.
         trusted_keys: a public key, or a folder of them, one of which must have signed the bundle,
             see `ros2_captioner.bundle.signatures`; any bundle is loaded if empty.
 
@@ -106,7 +107,7 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
     Raises:
         BundleError: names the file, what was found, what was expected, and the remedy.
     """
-    folder = Path(path) if path else DEFAULT_BUNDLE
+    folder = Path(os.path.expanduser(path)) if path else DEFAULT_BUNDLE
     if not folder.is_dir():
         raise BundleError(
             f"no model bundle at {folder}; expected a directory with {MANIFEST}. Leave the model "
@@ -126,7 +127,7 @@ def _read_manifest(file: Path, trusted_keys: Path | str) -> dict[str, Any]:
     except OSError as error:
         raise BundleError(f"cannot read {file}: {error}; expected JSON. {REMEDY}") from error
     if trusted_keys:  # before anything of it is believed
-        check_signature(file, content, Path(trusted_keys))
+        check_signature(file, content, Path(os.path.expanduser(trusted_keys)))
     return parse_manifest(file, content)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,7 @@ class ImageBag:
                 "bags are read with rosbags, which is not installed; type: pip install rosbags"
             ) from error
         self.path = folder
-        self._open: Callable[[], Any] = lambda: Reader(Path(folder))
+        self._open: Callable[[], Any] = lambda: Reader(Path(os.path.expanduser(folder)))
         try:
             with self._open() as reader:
                 counts: Counter[tuple[str, str]] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def frames_from(
     Raises:
         FrameError: nothing readable is there; of a folder only when no image is.
     """
+    source = os.path.expanduser(source)
     path = Path(source)
     if source.isdecimal() or source.startswith("/dev/"):
         return _webcam(source)

@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.options import AT_ACTIVATE, AT_CONFIGURE, LIVE, Declaration, declarations
 from ros2_captioner.settings import NodeSettings
 
 YAML_FILE, TABLE_FILE = Path("config/captioner.yaml"), Path("README.md")
 _TABLE = re.compile(r"(<!-- parameters: make parameters -->\n).*?(<!-- end -->)", re.S)
+_SEARCH = declarations(DecodingOptions)
 _SECTIONS = {
     LIVE: "Live",
     AT_ACTIVATE: "Read at activate, so set while the node is inactive",
@@ -26,10 +28,11 @@ def main() -> None:
 
 
 def parameter_file() -> str:
-    """The text of ``config/captioner.yaml``: every setting with its default."""
+    """The text of ``config/captioner.yaml``: every setting, those of the search not set."""
     lines = [
         "# Every parameter of the captioner node with its default. Live parameters may be changed",
         "# with `ros2 param set /captioner NAME VALUE` at any time.",
+        "# The search is as the model was tuned unless it is set here.",
         "# Written by `make parameters` from ros2_captioner/settings.py.",
         "/**:",
         "  ros__parameters:",
@@ -39,7 +42,8 @@ def parameter_file() -> str:
         for declaration in declarations(NodeSettings):
             if declaration.read == read:
                 lines.append(f"    # {declaration.description}")
-                lines.append(f"    {declaration.name}: {_literal(declaration)}")
+                unset = "# " if declaration in _SEARCH else ""
+                lines.append(f"    {unset}{declaration.name}: {_literal(declaration)}")
     return "\n".join(lines) + "\n"
 
 

@@ -51,6 +51,13 @@ def test_shipped_bundle_lists_no_foreign_file():
     assert {file.name for file in DEFAULT_BUNDLE.iterdir()} - documents == set(manifest["files"])
 
 
+def test_a_tilde_is_the_home_folder(bundle_copy, monkeypatch):
+    monkeypatch.setenv("HOME", str(bundle_copy.parent))
+    assert load_bundle(f"~/{bundle_copy.name}").path == bundle_copy
+    with pytest.raises(BundleError, match=str(bundle_copy.parent / "keys")):
+        load_bundle(f"~/{bundle_copy.name}", "~/keys")
+
+
 def test_missing_bundle_says_what_to_type(tmp_path):
     with pytest.raises(BundleError, match="no model bundle at .*nowhere.*training.export"):
         load_bundle(tmp_path / "nowhere")

@@ -55,6 +55,13 @@ def test_what_opencv_cannot_open_is_named(source):
         next(frames_from(source, loop=True))
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, photograph):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cv2.imwrite(str(tmp_path / "a.png"), photograph[:, :, ::-1])
+    for source in ("~", "~/a.png"):
+        assert (next(frames_from(source, loop=False)) == photograph).all()
+
+
 def test_single_picture(folder):
     assert len(list(frames_from(str(folder / "a.png"), loop=False))) == 1
 

@@ -43,7 +43,7 @@ class EngineCache:
     """
 
     def __init__(self, folder: Path | str = "") -> None:
-        self._folder = Path(folder) if folder else default_folder()
+        self._folder = Path(os.path.expanduser(folder)) if folder else default_folder()
         try:
             self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             self._check(self._folder, stat.S_ISDIR)

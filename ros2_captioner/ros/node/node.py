@@ -13,7 +13,7 @@ from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import described
+from ros2_captioner.errors import OptionsError, described
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.ros.node.bond import ManagerBond
 from ros2_captioner.ros.node.cameras import Camera
@@ -28,9 +28,17 @@ from ros2_captioner.ros.node.diagnostics import (
 from ros2_captioner.ros.node.faults import Faults
 from ros2_captioner.ros.node.names import resolved_topics
 from ros2_captioner.ros.node.outputs import Outputs
-from ros2_captioner.ros.node.parameters import changed_settings, initial_settings
+from ros2_captioner.ros.node.parameters import (
+    changed_settings,
+    hear_changes,
+    initial_settings,
+    search_parameters,
+)
+from ros2_captioner.ros.node.qos import unused_overrides
 from ros2_captioner.ros.node.services import CaptionServices
 from ros2_captioner.ros.node.worker import CaptionWorker
+from ros2_captioner.ros.process.parameters import given_at_start
+from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
 
@@ -60,7 +68,8 @@ class CaptionerNode(LifecycleNode):
         self._hang_reported = False
         self._trouble_reported = ""
         self._settings = initial_settings(self)
-        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._chosen = set(given_at_start(self))  # parameters that somebody set
+        hear_changes(self, self._check_changes, self._take_changes)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
         watch = self._faults.surviving("watching the cameras", self._watch)
         diagnose = self._faults.surviving("publishing /diagnostics", self._diagnose)
@@ -138,6 +147,7 @@ class CaptionerNode(LifecycleNode):
             settings.engine_cache,
             settings.require_signed_model,
         )
+        self._search_as_the_bundle_does(captioner)
         self._serve(list(self._topics()))
         backend = captioner.backend
         self.get_logger().info(
@@ -146,6 +156,18 @@ class CaptionerNode(LifecycleNode):
         )
         if captioner.reason:
             self.get_logger().info(f"passed over: {captioner.reason}")
+
+    def _search_as_the_bundle_does(self, captioner: Captioner) -> None:
+        """Give the search parameters that nobody set the values that the bundle was tuned with."""
+        chosen = set(self._chosen)
+        tuned = search_parameters(captioner.default_options(), without=chosen)
+        result = self.set_parameters_atomically(tuned)
+        self._chosen = chosen  # the bundle's choice is nobody's
+        if not result.successful:
+            raise OptionsError(
+                f"the search of {captioner.bundle.path} contradicts a parameter: {result.reason}; "
+                "set both"
+            )
 
     def _topics(self) -> dict[str, str]:
         """The image topics as the graph knows them, and the names they were given by."""
@@ -191,6 +213,8 @@ class CaptionerNode(LifecycleNode):
         if not self._settings.autostart:  # else nobody manages the node
             bond = ManagerBond(self, self._settings.bond_heartbeat_period)
             undo.callback(bond.close)
+        for name in unused_overrides(self):
+            self.get_logger().warning(f"{name} is of no topic of this node; see ros2 node info")
         self.get_logger().info(f"captioning {', '.join(topics)}")
 
     def _deactivate(self) -> None:
@@ -232,14 +256,20 @@ class CaptionerNode(LifecycleNode):
         command = f"ros2 lifecycle set {self.get_fully_qualified_name()} {steps}"
         return f"{reason}; {'mend that and ' if self._failure else ''}type: {command}"
 
-    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
-        self._settings, result = changed_settings(
+    def _changed(self, changes: list[Parameter]) -> tuple[NodeSettings, SetParametersResult]:
+        return changed_settings(
             self._settings,
             changes,
             configured=self._captioner is not None,
             active=self._worker is not None,
         )
-        return result
+
+    def _check_changes(self, changes: list[Parameter]) -> SetParametersResult:
+        return self._changed(changes)[1]
+
+    def _take_changes(self, changes: list[Parameter]) -> None:
+        self._settings, _ = self._changed(changes)
+        self._chosen.update(change.name for change in changes)
 
     def _rests(self) -> str:
         """Why nothing is captioned on its own; empty while there is work to do."""

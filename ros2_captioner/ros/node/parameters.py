@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidTopicNameException
@@ -12,6 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.validate_full_topic_name import validate_full_topic_name
 
+from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import (
     AT_ACTIVATE,
@@ -20,7 +21,7 @@ from ros2_captioner.options import (
     declarations,
     make_options,
 )
-from ros2_captioner.ros.process.parameters import declare_parameters
+from ros2_captioner.ros.process.parameters import declare_parameters, message_value
 from ros2_captioner.settings import NodeSettings
 
 _DECLARED = {declaration.name: declaration for declaration in declarations(NodeSettings)}
@@ -51,15 +52,55 @@ def changed_settings(
     Returns:
         The new settings, or the old ones with the reason of the refusal.
     """
-    wanted = {change.name: change.value for change in changes if change.name in _DECLARED}
+    wanted = {
+        change.name: _DECLARED[change.name].converted(change.value)
+        for change in changes
+        if change.name in _DECLARED
+    }
     try:
-        for name in wanted:
-            _check_liveness(_DECLARED[name], configured=configured, active=active)
+        for name, value in wanted.items():
+            if value != getattr(settings, name):
+                _check_liveness(_DECLARED[name], configured=configured, active=active)
         changed = make_options(NodeSettings, {**dataclasses.asdict(settings), **wanted})
         _check_topics(changed)
     except OptionsError as error:
         return settings, SetParametersResult(successful=False, reason=str(error))
     return changed, SetParametersResult(successful=True)
+
+
+def hear_changes(
+    node: Node,
+    check: Callable[[list[Parameter]], SetParametersResult],
+    take: Callable[[list[Parameter]], None],
+) -> None:
+    """Let a node check changes of its parameters, and take them once nobody refused them.
+
+    Humble tells nobody of that; there a change is taken as it passes the check.
+    """
+    add_take = getattr(node, "add_post_set_parameters_callback", None)
+
+    def check_and_take(changes: list[Parameter]) -> SetParametersResult:
+        result = check(changes)
+        if result.successful:
+            take(changes)
+        return result
+
+    node.add_on_set_parameters_callback(check_and_take if add_take is None else check)
+    if add_take is not None:
+        add_take(take)
+
+
+def search_parameters(options: DecodingOptions, without: Collection[str]) -> list[Parameter]:
+    """The options of a search as parameters, but those of these names."""
+    return [
+        Parameter(
+            each.name,
+            Parameter.Type[each.type_name.upper()],
+            message_value(getattr(options, each.name)),
+        )
+        for each in declarations(DecodingOptions)
+        if each.name not in without
+    ]
 
 
 def _check_topics(settings: NodeSettings) -> None:

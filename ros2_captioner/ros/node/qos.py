@@ -11,6 +11,7 @@ from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolic
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.ros.process.parameters import QOS_OVERRIDES, given_at_start
 from ros2_captioner.settings import NodeSettings
 
 _POLICIES = {
@@ -50,14 +51,23 @@ def overriding_options(node: Node, topic: str, entity: str) -> QoSOverridingOpti
     Raises:
         OptionsError: an override names no policy.
     """
-    prefix = f"qos_overrides.{topic}.{entity}."
-    given = [n.removeprefix(prefix) for n in node._parameter_overrides if n.startswith(prefix)]
+    prefix = f"{QOS_OVERRIDES}{topic}.{entity}."
+    given = [n.removeprefix(prefix) for n in given_at_start(node) if n.startswith(prefix)]
     known = [n for n in _POLICIES if entity == "publisher" or n != _ONLY_OF_PUBLISHERS]
     for name in given:
         if name not in known:
             raise OptionsError(f"found {prefix}{name}; expected one of the policies {known}")
     kinds = [QoSPolicyKind[name.upper()] for name in given]
     return QoSOverridingOptions(kinds) if kinds else None
+
+
+def unused_overrides(node: Node) -> list[str]:
+    """``qos_overrides`` given for topics that the node does not have, or not in this direction."""
+    return [
+        name
+        for name in given_at_start(node)
+        if name.startswith(QOS_OVERRIDES) and not node.has_parameter(name)
+    ]
 
 
 @contextmanager

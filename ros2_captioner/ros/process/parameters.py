@@ -9,9 +9,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.options import Declaration, declarations, make_options
+from ros2_captioner.options import Declaration, declarations, did_you_mean, make_options
 
 Settings = TypeVar("Settings")
+QOS_OVERRIDES = "qos_overrides."  # of these rclpy declares what it uses, with the topic
 
 
 def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
@@ -24,7 +25,7 @@ def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
     for declaration in declared:
         try:
             node.declare_parameter(
-                declaration.name, _message_value(declaration.default), _descriptor(declaration)
+                declaration.name, message_value(declaration.default), _descriptor(declaration)
             )
             if declaration.kind is tuple and not node.get_parameter(declaration.name).value:
                 # An empty list carries no type: rclpy takes it for bytes, or for not set.
@@ -34,12 +35,29 @@ def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
             raise OptionsError(
                 f"parameter {declaration.name}: {error}; {declaration.expectation}"
             ) from error
+    _warn_of_unknown_names(node, [each.name for each in declared])
     given = {each.name: each.typed(node.get_parameter(each.name).value) for each in declared}
     return make_options(kind, given)
 
 
-def _message_value(default: Any) -> Any:
-    return list(default) if isinstance(default, tuple) else default
+def given_at_start(node: Node) -> tuple[str, ...]:
+    """Names of the parameters that files and the command line set, declared or not."""
+    return tuple(node._parameter_overrides)  # rclpy has no other way to them
+
+
+def _warn_of_unknown_names(node: Node, known: list[str]) -> None:
+    """rclpy keeps parameters of other names to itself, and they do nothing."""
+    for name in given_at_start(node):
+        if node.has_parameter(name) or name.startswith(QOS_OVERRIDES):
+            continue
+        meant = did_you_mean(name, known)
+        advice = f"did you mean {meant}?" if meant else f"expected one of {', '.join(known)}"
+        node.get_logger().warning(f"there is no parameter {name}; {advice}")
+
+
+def message_value(value: Any) -> Any:
+    """An option's value as ROS takes it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _descriptor(declaration: Declaration) -> ParameterDescriptor:

@@ -83,6 +83,12 @@ def test_a_file_in_the_way_is_named(tmp_path):
         EngineCache(tmp_path / "file")
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    EngineCache("~/engines")
+    assert (tmp_path / "engines").is_dir()
+
+
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "ros2_captioner" / "engines"

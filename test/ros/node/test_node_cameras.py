@@ -141,6 +141,14 @@ def test_a_misspelt_qos_policy_is_named(start, client):
     assert client.state() == "inactive"
 
 
+def test_an_override_of_no_topic_of_the_node_is_told(start, client):
+    used = "qos_overrides./scene_caption.publisher.depth"
+    unused = "qos_overrides./scene_captoin.publisher.depth"
+    node = start(**{used: 3, unused: 3})
+    node.wait_for_log(f"{unused} is of no topic of this node")
+    assert f"{used} is" not in node.log
+
+
 def test_a_camera_that_stops_is_not_told_of_large_frames(start, client, photograph):
     node = start()
     node.wait_for_log("captioning")

@@ -1,16 +1,23 @@
 """The parameter table and what follows from it."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import declarations
-from ros2_captioner.ros.node.parameters import changed_settings, initial_settings
+from ros2_captioner.ros.node.parameters import (
+    changed_settings,
+    hear_changes,
+    initial_settings,
+    search_parameters,
+)
 from ros2_captioner.settings import NodeSettings
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +55,7 @@ def test_several_parameters_change_together_or_not_at_all():
         {"min_length": 30},
         {"publish_attention": 1},
         {"banned_words": "word"},
+        {"banned_words": ["dog", "?!"]},
         {"image_topics": []},
         {"image_topics": ["/camera//image"]},
         {"image_topics": ["a camera"]},
@@ -70,6 +78,15 @@ def test_fixed_parameters_are_refused_once_configured():
     assert not change(settings, model="elsewhere")[1].successful
     free = change(settings, configured=False, active=False, model="elsewhere")[0]
     assert free.model == "elsewhere"
+
+
+def test_a_value_that_stays_is_no_change():
+    """``ros2 param load`` of what ``ros2 param dump`` wrote sets every parameter."""
+    settings = NodeSettings()
+    values = {**dataclasses.asdict(settings), "image_topics": ["/camera/image_raw"]}
+    del values["banned_words"]  # an empty list has no type in Python
+    same, result = change(settings, **{**values, "max_rate_hz": 0})
+    assert result.successful and same == settings
 
 
 def test_cameras_are_changed_between_deactivate_and_activate():
@@ -110,11 +127,68 @@ def node_with_file():
         rclpy.shutdown(context=context)
 
 
+@pytest.fixture
+def node(node_with_file, tmp_path):
+    file = tmp_path / "parameters.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    beam_width: 5\n")
+    return node_with_file(file)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_change_is_taken_unless_another_callback_refuses_it(node, refused):
+    if not hasattr(node, "add_post_set_parameters_callback"):
+        pytest.skip("Humble tells nobody what became of a change")
+    initial_settings(node)
+    checked, taken = [], []
+    # The callback that was added last is asked first.
+    node.add_on_set_parameters_callback(lambda _: SetParametersResult(successful=not refused))
+    hear_changes(
+        node, lambda _: checked.append(1) or SetParametersResult(successful=True), taken.append
+    )
+    node.set_parameters_atomically([Parameter("beam_width", value=4)])
+    assert checked and bool(taken) is not refused
+
+
+def test_where_nobody_tells_a_change_is_taken_as_it_passes():
+    class OfHumble:
+        def add_on_set_parameters_callback(self, callback):
+            self.callback = callback
+
+    node, taken = OfHumble(), []
+    results = iter([SetParametersResult(successful=good) for good in (False, True)])
+    hear_changes(node, lambda _: next(results), taken.append)
+    assert not node.callback(["a"]).successful and not taken
+    assert node.callback(["a"]).successful and taken == [["a"]]
+
+
+def test_the_search_of_a_bundle_as_parameters_keeps_the_types(node):
+    initial_settings(node)
+    options = DecodingOptions(beam_width=4, length_penalty=0.5, num_alternatives=2)
+    found = search_parameters(options, without={"beam_width"})
+    assert node.set_parameters_atomically(found).successful
+    assert node.get_parameter("beam_width").value == 5
+    assert node.get_parameter("length_penalty").value == 0.5
+    assert node.get_parameter("banned_words").type_ == Parameter.Type.STRING_ARRAY
+
+
+def test_misspelt_names_are_told_with_what_was_meant(node_with_file, tmp_path, capfd):
+    file = tmp_path / "parameters.yaml"
+    file.write_text(
+        "/**:\n  ros__parameters:\n    beam_with: 5\n    colour: red\n    use_sim_time: false\n"
+        "    qos_overrides:\n      /scene_caption:\n        publisher: {depth: 3}\n"
+    )
+    initial_settings(node_with_file(file))
+    told = capfd.readouterr().err
+    assert "there is no parameter beam_with; did you mean beam_width?" in told
+    assert "there is no parameter colour; expected one of beam_width, " in told
+    assert told.count("there is no parameter") == 2
+
+
 @pytest.mark.parametrize("words", ["[]", "[dog, cat]"])
 def test_lists_of_a_parameter_file_arrive_and_keep_their_type(node_with_file, tmp_path, words):
     file = tmp_path / "parameters.yaml"
     defaults = (ROOT / "config/captioner.yaml").read_text()
-    file.write_text(defaults.replace("banned_words: []", f"banned_words: {words}"))
+    file.write_text(defaults.replace("# banned_words: []", f"banned_words: {words}"))
     node = node_with_file(file)
     found = initial_settings(node)
     assert found == NodeSettings(banned_words=() if words == "[]" else ("dog", "cat"))

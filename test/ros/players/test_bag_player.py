@@ -70,6 +70,11 @@ def test_a_topic_that_is_not_there_is_named(bag):
         ImageBag(str(bag), ["/side/image_raw"])
 
 
+def test_a_tilde_is_the_home_folder(bag, monkeypatch):
+    monkeypatch.setenv("HOME", str(bag.parent))
+    assert ImageBag(f"~/{bag.name}").types == ImageBag(str(bag)).types
+
+
 def test_what_is_no_bag_is_named(tmp_path):
     with pytest.raises(OptionsError, match="expected a rosbag2 folder"):
         ImageBag(str(tmp_path))
