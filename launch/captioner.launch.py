@@ -3,6 +3,7 @@
 ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_raw']"
 """
 
+import os
 from typing import Any
 
 import yaml
@@ -15,12 +16,14 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from ros2_captioner.options import declarations
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.options import declarations, flag, misspelt, number
 from ros2_captioner.settings import NodeSettings
 
 _DEFAULT_PARAMS = PathJoinSubstitution(
@@ -60,22 +63,31 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    known = [*_PARAMETERS, *(name for name, _, _ in _ARGUMENTS)]
+    # launch takes any names; those of a file that includes this one are here too.
+    for warning in misspelt(context.launch_configurations, known):
+        get_logger("captioner.launch.py").warning(warning)
     # Only what was given may override the parameter file, so the values must be known here.
-    texts = {name: LaunchConfiguration(name).perform(context) for name in _PARAMETERS}
+    texts = {name: _text(context, name) for name in _PARAMETERS}
     given = {name: _value(name, text) for name, text in texts.items() if text}
-    respawn = yaml.safe_load(LaunchConfiguration("respawn").perform(context))
-    delay_s = float(LaunchConfiguration("respawn_delay").perform(context))
-    return _started(given, delay_s if respawn else None)
+    file = os.path.expanduser(_text(context, "params_file"))
+    if not os.path.isfile(file):  # launch_ros would go on without it
+        raise OptionsError(f"params_file is {file!r}; expected a parameter file")
+    delay_s = number("respawn_delay", _text(context, "respawn_delay"))
+    respawns = flag("respawn", _text(context, "respawn"))
+    return _started(file, given, delay_s if respawns else None)
 
 
-def _started(given: dict[str, Any], respawn_delay_s: float | None) -> list[LaunchDescriptionEntity]:
+def _started(
+    file: str, given: dict[str, Any], respawn_delay_s: float | None
+) -> list[LaunchDescriptionEntity]:
     """The node, started again after a crash; launch's own respawn knows no exit codes."""
     captioner = Node(
         package="ros2_captioner",
         executable="captioner_node",
         name=LaunchConfiguration("name"),
         namespace=LaunchConfiguration("namespace"),
-        parameters=[LaunchConfiguration("params_file"), given],
+        parameters=[file, given],
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
         output="screen",
         emulate_tty=True,
@@ -86,7 +98,7 @@ def _started(given: dict[str, Any], respawn_delay_s: float | None) -> list[Launc
             return []
         return [
             LogInfo(msg=f"the captioner crashed with status {event.returncode} and is restarted"),
-            TimerAction(period=respawn_delay_s, actions=_started(given, respawn_delay_s)),
+            TimerAction(period=respawn_delay_s, actions=_started(file, given, respawn_delay_s)),
         ]
 
     after = RegisterEventHandler(OnProcessExit(target_action=captioner, on_exit=respawn))
@@ -94,10 +106,21 @@ def _started(given: dict[str, Any], respawn_delay_s: float | None) -> list[Launc
 
 
 def _value(name: str, text: str) -> Any:
-    value = yaml.safe_load(text)
-    kind = _SETTINGS[name].kind if name in _SETTINGS else None
-    if kind is tuple:  # one entry needs no brackets
-        return value if isinstance(value, list) else [str(value)]
+    kind = _SETTINGS[name].kind if name in _SETTINGS else bool
+    if kind is str:
+        return text
+    if kind is bool:
+        return flag(name, text)
     if kind is float:  # also when typed without its point
-        return float(value)
-    return text if kind is str else value
+        return number(name, text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise OptionsError(f"{name} is {text!r}; {_SETTINGS[name].expectation}") from error
+    if kind is tuple:  # one entry needs no brackets
+        return value if isinstance(value, list) else [value if isinstance(value, str) else text]
+    return value
+
+
+def _text(context: LaunchContext, name: str) -> str:
+    return LaunchConfiguration(name).perform(context)

@@ -16,11 +16,13 @@ from launch.actions import (
     Shutdown,
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from ros2_captioner.options import flag, misspelt, number
 
 _TOPIC = "/camera/image_raw"
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -49,6 +51,9 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    known = ["source", *(name for name, _, _ in _ARGUMENTS)]
+    for warning in misspelt(context.launch_configurations, known):  # launch takes any names
+        get_logger("demo.launch.py").warning(warning)
     # Viewers first: where one is missing nothing may have started that nobody would end.
     return [*_viewers(context), *_camera_and_captioner(context)]
 
@@ -61,7 +66,7 @@ def _viewers(context: LaunchContext) -> list[Node]:
     wanted = [
         package
         for name, package in (("rviz", "rviz2"), ("foxglove", "foxglove_bridge"))
-        if yaml.safe_load(LaunchConfiguration(name).perform(context))
+        if flag(name, _text(context, name))
     ]
     for package in wanted:
         try:
@@ -78,16 +83,16 @@ def _viewers(context: LaunchContext) -> list[Node]:
 
 
 def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    source = LaunchConfiguration("source").perform(context)
+    source = os.path.expanduser(_text(context, "source"))
     metadata = Path(source) / "metadata.yaml"
     if metadata.is_file():
         topics = _image_topics(metadata)
-        rate = float(LaunchConfiguration("rate").perform(context))
-        player = _player(context, "captioner_bag_player", {"bag": source, "rate": rate})
+        settings = {"bag": source, "rate": number("rate", _text(context, "rate"))}
+        player = _player(context, "captioner_bag_player", settings)
     else:
-        form = LaunchConfiguration("format").perform(context)
+        form = _text(context, "format")
         topics = [_TOPIC + ("/compressed" if form == "jpeg" else "")]
-        rate_hz = float(LaunchConfiguration("rate_hz").perform(context))
+        rate_hz = number("rate_hz", _text(context, "rate_hz"))
         settings = {"source": source, "topic": _TOPIC, "format": form, "rate_hz": rate_hz}
         player = _player(context, "captioner_image_player", settings)
     captioner = IncludeLaunchDescription(
@@ -116,6 +121,10 @@ def _player(context: LaunchContext, executable: str, parameters: dict[str, objec
         output="screen",
         emulate_tty=True,
     )
+
+
+def _text(context: LaunchContext, name: str) -> str:
+    return LaunchConfiguration(name).perform(context)
 
 
 def _image_topics(metadata: Path) -> list[str]:

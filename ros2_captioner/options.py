@@ -7,7 +7,7 @@ documentation and the command lines.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -124,6 +124,36 @@ def declarations(options: Any) -> tuple[Declaration, ...]:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The known name that somebody who typed ``name`` may have meant; empty if none is near."""
     return next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
+
+
+def misspelt(given: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    """A line for each given name that is near a known one without being one."""
+    for name in given:
+        if name not in known and (meant := did_you_mean(name, known)):
+            yield f"there is no {name}; did you mean {meant}?"
+
+
+def flag(name: str, text: str) -> bool:
+    """What was typed for an option that is true or false.
+
+    Raises:
+        OptionsError: it is neither.
+    """
+    if text.lower() not in ("true", "false"):
+        raise OptionsError(f"{name} is {text!r}; expected true or false")
+    return text.lower() == "true"
+
+
+def number(name: str, text: str) -> float:
+    """What was typed for an option that is a number.
+
+    Raises:
+        OptionsError: it is none.
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        raise OptionsError(f"{name} is {text!r}; expected a number") from error
 
 
 def check_options(options: Any) -> None:

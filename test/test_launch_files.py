@@ -11,12 +11,20 @@ from statistics import median
 
 import pytest
 
+from ros2_captioner.errors import OptionsError
+
 ROOT = Path(__file__).parents[1]
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 KILLS = int(os.environ.get("KILLS", "1"))
 HAS_LAUNCH = importlib.util.find_spec("launch_ros") is not None
+needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason="launch_ros is not installed (no wheel)")
+CAPTIONER, DEMO = LAUNCH_FILES
 if HAS_LAUNCH:
     import psutil  # launch depends on it
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+    from launch.logging import get_logger
+
+    from launch import LaunchContext
 
 
 def test_both_launch_files_are_there():
@@ -29,19 +37,84 @@ def test_executables_are_installed_under_those_names(file):
     assert named and all((ROOT / "scripts" / name).is_file() for name in named)
 
 
-@pytest.mark.skipif(not HAS_LAUNCH, reason="launch_ros is not installed (it has no wheel)")
-@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
-def test_every_argument_has_a_description(file):
+def description(file):
     spec = importlib.util.spec_from_file_location("launch_file", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    arguments = module.generate_launch_description().get_launch_arguments()
+    return module.generate_launch_description()
+
+
+@needs_launch
+@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
+def test_every_argument_has_a_description(file):
+    arguments = description(file).get_launch_arguments()
     assert arguments and all(
         argument.description != "no description given" for argument in arguments
     )
 
 
-@pytest.mark.skipif(not HAS_LAUNCH, reason="launch_ros is not installed (it has no wheel)")
+@needs_launch
+@pytest.mark.parametrize(
+    ("file", "arguments", "said"),
+    [
+        (CAPTIONER, {"length_penalty": "abc"}, "length_penalty is 'abc'; expected a number"),
+        (CAPTIONER, {"banned_words": "[dog"}, r"banned_words is '\[dog'; expected string_array"),
+        (CAPTIONER, {"publish_overlay": "no"}, "publish_overlay is 'no'; expected true or false"),
+        (CAPTIONER, {"use_sim_time": "no"}, "use_sim_time is 'no'; expected true or false"),
+        (CAPTIONER, {"respawn": "maybe"}, "respawn is 'maybe'; expected true or false"),
+        (CAPTIONER, {"respawn_delay": "x"}, "respawn_delay is 'x'; expected a number"),
+        (CAPTIONER, {"params_file": "/no"}, "params_file is '/no'; expected a parameter file"),
+        (DEMO, {"source": ".", "rate_hz": "fast"}, "rate_hz is 'fast'; expected a number"),
+        (DEMO, {"source": ".", "rviz": "maybe"}, "rviz is 'maybe'; expected true or false"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_has_started(file, arguments, said, prefix):
+    with pytest.raises(OptionsError, match=said):
+        started(file, arguments)
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("file", "arguments", "said"),
+    [
+        (CAPTIONER, {"beam_with": "5"}, "there is no beam_with; did you mean beam_width?"),
+        (DEMO, {"source": ".", "ratehz": "5"}, "there is no ratehz; did you mean rate_hz?"),
+    ],
+)
+def test_a_misspelt_argument_is_told(file, arguments, said, prefix, caplog):
+    get_logger(file.name).addHandler(caplog.handler)
+    started(file, arguments)
+    assert caplog.messages == [said]
+
+
+@needs_launch
+def test_a_missing_viewer_is_named_before_anything_has_started(prefix):
+    with pytest.raises(RuntimeError, match="found no package rviz2; type: sudo apt install"):
+        started(DEMO, {"source": ".", "rviz": "true"})
+
+
+def started(file, arguments):
+    """Evaluate a launch file with these arguments, without starting anything."""
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    actions = description(file).entities
+    while actions:
+        action = actions.pop(0)
+        if isinstance(action, DeclareLaunchArgument | OpaqueFunction):
+            actions += action.visit(context) or []
+
+
+@pytest.fixture
+def prefix(tmp_path, monkeypatch):
+    """This package as launch finds it, and no other one."""
+    index = tmp_path / "share/ament_index/resource_index/packages"
+    index.mkdir(parents=True)
+    (index / "ros2_captioner").touch()
+    (tmp_path / "share/ros2_captioner").symlink_to(ROOT)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+
+
+@needs_launch
 def test_a_killed_node_captions_again(tmp_path, client, photograph, marks):
     """SIGKILL under a real launch; the file's ``respawn`` brings the node back.
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import pytest
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.options import check_options, declarations, make_options, option
+from ros2_captioner.options import (
+    check_options,
+    declarations,
+    flag,
+    make_options,
+    misspelt,
+    number,
+    option,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,23 @@ def test_a_number_where_a_name_is_wanted_is_its_text(typed, name):
 @pytest.mark.parametrize(("typed", "names"), [("pan", ["pan"]), (["pan"], ["pan"]), (7, 7)])
 def test_a_name_where_names_are_wanted_is_a_list_of_one(typed, names):
     assert declarations(Kitchen)[3].typed(typed) == names
+
+
+def test_names_near_a_known_one_are_told():
+    known = ["beam_width", "min_confidence"]
+    given = ["beam_with", "beam_width", "source", "confidence"]
+    assert list(misspelt(given, known)) == [
+        "there is no beam_with; did you mean beam_width?",
+        "there is no confidence; did you mean min_confidence?",
+    ]
+
+
+def test_typed_flags_and_numbers_are_named_where_they_are_none():
+    assert flag("a", "True") and not flag("a", "false") and number("a", "1e-3") == 0.001
+    with pytest.raises(OptionsError, match="respawn is 'maybe'; expected true or false"):
+        flag("respawn", "maybe")
+    with pytest.raises(OptionsError, match="rate_hz is 'fast'; expected a number"):
+        number("rate_hz", "fast")
 
 
 def test_unknown_names_are_refused_with_the_known():
