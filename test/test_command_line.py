@@ -12,7 +12,6 @@ import ros2_captioner
 from ros2_captioner import command_line
 from ros2_captioner.command_line import INTERRUPTED, Progress, command, without_ros_arguments
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.ros import executables
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "scripts").iterdir())
 
@@ -49,11 +48,27 @@ def test_what_ros_does_not_know_is_refused_in_a_line(script):
     assert refused.stderr == "error: --ros-args: ['--nonsense']; see --help\n"
 
 
-def test_without_ros_a_node_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(executables, "find_spec", lambda name: None)
-    monkeypatch.setattr(sys, "argv", ["captioner_node"])
-    with pytest.raises(SystemExit, match=r"error: found no rclpy; .*pip install"):
-        executables.captioner_node()
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+
+def test_without_ros_a_node_says_what_to_install():
+    refused = python(
+        "from ros2_captioner.ros import executables as e\n"
+        "e.find_spec = lambda name: None\n"
+        "e.captioner_node()"
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: found no rclpy; ") and "pip" in refused.stderr
+
+
+def test_signals_are_handled_before_what_takes_long_is_imported():
+    """Until then Python answers Ctrl-C with a traceback."""
+    loaded = python(
+        "import sys, ros2_captioner.ros.executables; print(*sys.modules)"
+    ).stdout.split()
+    assert "ros2_captioner.ros.process.signals" in loaded
+    assert not {"numpy", "rclpy", "cv2", "argparse"} & set(loaded)
 
 
 def test_the_help_of_a_node_lists_its_parameters():

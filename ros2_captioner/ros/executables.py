@@ -1,7 +1,7 @@
 """What ``ros2 run`` starts: a signal ends a process cleanly even before its node exists.
 
-The nodes are imported late: rclpy and OpenCV take most of the start, and signals must be handled
-before.
+All else is imported late: numpy, rclpy and OpenCV take most of the start, and signals must be
+handled before.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-from ros2_captioner.command_line import check_node_arguments, escape_output
 from ros2_captioner.ros.process.signals import wait_for_signals
-from ros2_captioner.settings import BagPlayerSettings, ImagePlayerSettings, NodeSettings
 
 
 def captioner_node() -> None:
     """Run the captioner until a signal."""
-    _begin("captioner_node", "Caption camera topics.", NodeSettings)
+    wait_for_signals()
+    from ros2_captioner.settings import NodeSettings
+
+    _check("captioner_node", "Caption camera topics.", NodeSettings)
     from ros2_captioner.memory import use_one_heap
     from ros2_captioner.ros.node.node import CaptionerNode
     from ros2_captioner.ros.process.spinning import leave, run_node
@@ -27,7 +28,10 @@ def captioner_node() -> None:
 
 def captioner_image_player() -> None:
     """Publish images of files or a webcam until a signal."""
-    _begin(
+    wait_for_signals()
+    from ros2_captioner.settings import ImagePlayerSettings
+
+    _check(
         "captioner_image_player",
         "Publish a folder of images, a video file or a webcam as a camera does.",
         ImagePlayerSettings,
@@ -40,7 +44,10 @@ def captioner_image_player() -> None:
 
 def captioner_bag_player() -> None:
     """Publish images of a recording until a signal."""
-    _begin(
+    wait_for_signals()
+    from ros2_captioner.settings import BagPlayerSettings
+
+    _check(
         "captioner_bag_player",
         "Publish the image topics of a rosbag2 recording.",
         BagPlayerSettings,
@@ -53,19 +60,21 @@ def captioner_bag_player() -> None:
 
 def captioner_watch() -> None:
     """Show cameras and captions in the terminal until a signal."""
-    _begin("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
+    wait_for_signals()
+    _check("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
     from ros2_captioner.ros.process.spinning import leave, run_node
     from ros2_captioner.ros.watch import Watch
 
-    escape_output()
     leave(run_node(Watch))
 
 
-def _begin(name: str, description: str, settings: type | None) -> None:
+def _check(name: str, description: str, settings: type | None) -> None:
+    from ros2_captioner.command_line import check_node_arguments, escape_output
+
+    escape_output()
     check_node_arguments(name, description, settings, sys.argv[1:])
     if find_spec("rclpy") is None:
         sys.exit(
             "error: found no rclpy; source a ROS 2 installation, or type: "
             "pip install 'ros2_captioner[ros]'"
         )
-    wait_for_signals()
