@@ -16,6 +16,8 @@ FIELDS = {
     name for kinds in HUMBLE["interfaces"].values() for names in kinds.values() for name in names
 }
 _own = read_names(ROOT / "ros2_captioner")
+# In Humble an enum of the compiled module, which the table does not read; Jazzy has it in Python.
+CLOCK_TYPES = {"UNINITIALIZED", "ROS_TIME", "SYSTEM_TIME", "STEADY_TIME"}
 OWN = {*_own.attributes, *_own.keywords, *FIELDS}
 
 
@@ -96,7 +98,7 @@ def test_no_attribute_is_newer_than_humble():
     """Attributes are compared by name: none that the installed rclpy has and Humble's has not."""
     pytest.importorskip("rclpy")
     installed = read_names(Path(importlib.util.find_spec("rclpy").origin).parent).attributes
-    newer = installed - set(HUMBLE["attributes"]["rclpy"]) - OWN
+    newer = installed - set(HUMBLE["attributes"]["rclpy"]) - CLOCK_TYPES - OWN
     used = {
         f"{file.name}:{node.lineno}: {node.attr}"
         for file, tree in trees()
