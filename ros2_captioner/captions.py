@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +55,19 @@ class CaptionBatch:
     timing: Timing
 
 
-def objects_json(caption: Caption) -> list[dict[str, str | float]]:
-    """The objects of a caption as they go into JSON."""
-    return [
-        {"word": word, "probability": round(probability, 4)}
-        for word, probability in caption.objects
-    ]
+def caption_json(caption: Caption) -> dict[str, Any]:
+    """Sentence, score, confidence and objects as they go into JSON."""
+    return {
+        "caption": caption.text,
+        "score": number_json(caption.score),
+        "confidence": None if caption.confidence is None else round(caption.confidence, 4),
+        "objects": [
+            {"word": word, "probability": round(probability, 4)}
+            for word, probability in caption.objects
+        ],
+    }
+
+
+def number_json(value: float) -> float | None:
+    """Four decimals; JSON has no infinity, which is the score of an empty caption."""
+    return round(value, 4) if math.isfinite(value) else None

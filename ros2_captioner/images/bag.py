@@ -107,6 +107,23 @@ class ImageBag:
         if not read:
             raise OptionsError(f"{self.path}: found no message; expected a whole recording")
 
+    def message_at(self, topic: str, time_ns: int) -> Recorded:
+        """The message of a topic that was recorded at a time.
+
+        Raises:
+            OptionsError: there is none, or the bag is damaged there.
+        """
+        try:
+            with self._open() as reader:
+                wanted = [c for c in reader.connections if c.topic == topic]
+                found = reader.messages(wanted, start=time_ns, stop=time_ns + 1)
+                return next(Recorded(topic, time_ns, bytes(cdr)) for _, _, cdr in found)
+        except Exception as error:  # as above
+            raise OptionsError(
+                f"{self.path} has no message on {topic} at {time_ns} ns: {_said(error)}; expected "
+                "the recording that was captioned"
+            ) from error
+
 
 def _said(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -6,30 +6,21 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Timing
-from ros2_captioner.errors import FrameError, OptionsError
-from ros2_captioner.images.bag import ImageBag, Recorded
-from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.recordings.bag_frames import BagFrame, bag_frames
 from ros2_captioner.recordings.journal import Journal, Moment
-from ros2_captioner.recordings.sampling import Sampler, Sampling
+from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.detail import detail_json
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
 
 _BATCH = 4  # frames; few enough that large ones fit in memory
 _UNTIMED = Timing(0.0, 0.0, 0.0)
-
-
-class _Frame(NamedTuple):
-    recorded: Recorded
-    message: Any
-    picture: NDArray[np.uint8]
 
 
 class BagCaptions:
@@ -51,11 +42,8 @@ class BagCaptions:
         refused: Callable[[str], None],
         advanced: Callable[[int], None],
     ) -> None:
-        from rosbags.typesys import Stores, get_typestore
-
         self._bag, self._captioner, self._sampling = bag, captioner, sampling
         self._refused, self._advanced = refused, advanced
-        self._store = get_typestore(Stores.LATEST)
         self._settings = NodeSettings()
 
     def journal(self, path: Path) -> Journal:
@@ -86,7 +74,9 @@ class BagCaptions:
             BackendError: the runtime failed, and so did its fallback.
         """
         known = journal.batches()
-        for frames in _batches(self._frames()):
+        for frames in _batches(
+            bag_frames(self._bag, self._sampling, self._refused, self._advanced)
+        ):
             before = next(known, None)
             if before is None:
                 journal.append(self._moments(frames))
@@ -96,40 +86,14 @@ class BagCaptions:
                     "recording has changed since, so delete the file"
                 )
 
-    def _frames(self) -> Iterator[_Frame]:
-        sampler = Sampler(self._sampling)
-        for count, recorded in enumerate(self._bag.messages(), 1):
-            self._advanced(count)
-            if not sampler.due(recorded.topic, recorded.time_ns):
-                continue
-            try:
-                frame = self._decoded(recorded)
-            except FrameError as error:
-                self._refused(f"{recorded.topic} at {recorded.time_ns * 1e-9:.3f} s: {error}")
-                continue
-            if sampler.takes(recorded.topic, recorded.time_ns, frame.picture):
-                yield frame
-
-    def _decoded(self, recorded: Recorded) -> _Frame:
-        kind = self._bag.types[recorded.topic]
-        try:
-            message = self._store.deserialize_cdr(recorded.cdr, kind)
-        except Exception as error:  # of any kind: the frame boundary
-            raise FrameError(
-                "undecodable", f"found {len(recorded.cdr)} bytes that are no {kind} ({error})"
-            ) from error
-        raw = hasattr(message, "encoding")
-        picture = image_to_rgb(message) if raw else compressed_to_rgb(message)
-        return _Frame(recorded, message, picture)
-
-    def _moments(self, frames: list[_Frame]) -> list[Moment]:
+    def _moments(self, frames: list[BagFrame]) -> list[Moment]:
         captions = self._captioner.caption([f.picture for f in frames], self._settings).captions
         return [
             Moment(frame.recorded.time_ns, self._detail(frame, caption))
             for frame, caption in zip(frames, captions, strict=True)
         ]
 
-    def _detail(self, frame: _Frame, caption: Any) -> dict[str, Any]:
+    def _detail(self, frame: BagFrame, caption: Any) -> dict[str, Any]:
         """The node's detail; the age is that at recording, and how long it took is left out."""
         stamp = frame.message.header.stamp
         age_s = (frame.recorded.time_ns - stamp.sec * 10**9 - stamp.nanosec) * 1e-9
@@ -142,7 +106,7 @@ class BagCaptions:
         return detail
 
 
-def _batches(frames: Iterable[_Frame]) -> Iterator[list[_Frame]]:
+def _batches(frames: Iterable[BagFrame]) -> Iterator[list[BagFrame]]:
     rest = iter(frames)
     while batch := list(islice(rest, _BATCH)):
         yield batch

@@ -7,9 +7,10 @@ import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.rows import Row, caption_rows, no_caption
 from ros2_captioner.recordings.synonyms import meaning
 
 _WORD = re.compile(r"\w+")
@@ -49,26 +50,26 @@ class Hit(NamedTuple):
     """A moment that was found.
 
     Attributes:
-        row: its line of the captions.
-        file: that the line is in.
+        row: its caption.
+        file: that holds it.
         relevance: BM25; higher is better.
     """
 
-    row: dict[str, Any]
+    row: Row
     file: Path
     relevance: float
 
 
 class CaptionIndex:
-    """Captions of files as ``caption_bag --format jsonl`` and ``caption --json`` write them.
+    """Captions of files, see `ros2_captioner.recordings.rows.caption_rows`.
 
     The index is on disk, in a temporary file, where captions are many.
 
     Args:
-        files: JSON lines.
+        files: JSON lines, Parquet, or folders of Parquet files.
 
     Raises:
-        OptionsError: a line is no caption.
+        OptionsError: a row is no caption.
         OSError: a file cannot be read.
     """
 
@@ -98,22 +99,17 @@ class CaptionIndex:
         self._database.close()
 
     def _add(self, file: Path) -> None:
-        with open(file, encoding="utf-8") as stream:
-            for number, line in enumerate(stream, 1):
-                try:
-                    row = json.loads(line)
-                    entry = _entry(row)
-                except (ValueError, LookupError, TypeError, AttributeError) as error:
-                    raise OptionsError(
-                        f"{file}, line {number}: found no caption ({error!r}); expected JSON lines "
-                        "as caption_bag --format jsonl or caption --json write them"
-                    ) from error
-                self._database.execute(
-                    "INSERT INTO captions VALUES (?, ?, ?, ?, ?)", (*entry, line, str(file))
-                )
+        for where, row in caption_rows(file):
+            try:
+                entry = _entry(row)
+            except (LookupError, TypeError, AttributeError) as error:
+                raise no_caption(where, error) from error
+            self._database.execute(
+                "INSERT INTO captions VALUES (?, ?, ?, ?, ?)", (*entry, json.dumps(row), str(file))
+            )
 
 
-def _entry(row: dict[str, Any]) -> tuple[str, str, str]:
+def _entry(row: Row) -> tuple[str, str, str]:
     caption: str = row["caption"].lower()
     objects = [each["word"] for each in row.get("objects", ())]
     return caption, _meanings(_WORD.findall(caption)), _meanings(objects)

@@ -9,10 +9,16 @@ crowd group several many
 dog dogs puppy hound
 cat kitten
 bird seagull duck goose pigeon
+cow cattle bull calf
+horse pony
+sheep lamb
 car vehicle automobile truck van taxi
 bike bicycle bmx cyclist
 motorcycle motorbike scooter
 boat ship canoe kayak sailboat
+plane airplane aeroplane aircraft jet airliner
+train locomotive railway
+bus coach
 street road sidewalk pavement
 water ocean sea lake river pool
 beach shore sand seaside
@@ -37,9 +43,17 @@ shirt top t-shirt jersey
 jacket coat
 hat cap helmet
 picture photo camera
-table desk
+table desk counter
+bathroom toilet restroom washroom
+tv television screen monitor
+computer laptop
+phone cellphone telephone
+refrigerator fridge freezer
 couch sofa
 plate dish
+cup mug glass
+food meal dinner lunch
+cake pastry dessert
 """
 _MEANING = {word: group.split()[0] for group in _GROUPS.split("\n") for word in group.split()}
 _ENDINGS = ("", "s", "es", "ing", "ning", "ped", "ping", "ed")

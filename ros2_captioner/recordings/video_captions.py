@@ -13,8 +13,11 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.sources import video_moments
 from ros2_captioner.recordings.sampling import Sampler, Sampling
 from ros2_captioner.recordings.subtitles import Cue, joined
+from ros2_captioner.stream.scene_gate import apart, thumbnail
 
 _BATCH = 4  # frames
+_LOOK_S = 0.2  # from one frame that is looked at for a cut to the next
+_CUT = 0.1  # of brightness, from look to look; neither motion nor a pan changes as much
 
 
 def video_cues(
@@ -24,7 +27,9 @@ def video_cues(
     sampling: Sampling,
     advanced: Callable[[float], None],
 ) -> list[Cue]:
-    """Captions of a video file, neighbouring equal ones joined.
+    """Captions of a video file: of the frames that a sampling takes and where a scene begins.
+
+    Neighbouring equal captions are one cue.
 
     Args:
         path: of the video.
@@ -48,17 +53,32 @@ def video_cues(
 
 
 class _Frames:
-    """The frames that a sampling takes; `end_s` is the time of the last frame read."""
+    """The frames that a sampling takes, and the first of each scene.
+
+    Attributes:
+        end_s: time of the last frame read.
+    """
 
     def __init__(self, path: str, sampling: Sampling, advanced: Callable[[float], None]) -> None:
         self._path, self._advanced = path, advanced
         self._sampler = Sampler(sampling)
+        self._looks = Sampler(Sampling(min(_LOOK_S, sampling.every_s)))
+        self._seen: NDArray[np.float32] | None = None
         self.end_s = 0.0
 
     def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        due = self._sampler.due
-        for time_ns, picture in video_moments(self._path, lambda now_ns: due("", now_ns)):
+        for time_ns, picture in video_moments(self._path, self._due):
             self.end_s = time_ns * 1e-9
             self._advanced(self.end_s)
-            if picture is not None and self._sampler.takes("", time_ns, picture):
+            if picture is not None and self._takes(time_ns, picture):
                 yield time_ns, picture
+
+    def _due(self, time_ns: int) -> bool:
+        return self._looks.due("", time_ns) or self._sampler.due("", time_ns)
+
+    def _takes(self, time_ns: int, picture: NDArray[np.uint8]) -> bool:
+        self._looks.takes("", time_ns, picture)
+        before, self._seen = self._seen, thumbnail(picture)
+        cut = before is not None and apart(before, self._seen) > _CUT
+        due = self._sampler.due("", time_ns) and self._sampler.takes("", time_ns, picture)
+        return due or cut

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import objects_json
+from ros2_captioner.captions import caption_json, number_json
 from ros2_captioner.stream.frames import CaptionedFrame
 
 DETAIL_SCHEMA = 1
@@ -23,7 +22,7 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
     header, caption, timing = frame.received.message.header, frame.caption, frame.timing
     settings = frame.settings
     words: list[dict[str, Any]] = [
-        {"word": word, "log_prob": _number(log_prob)}
+        {"word": word, "log_prob": number_json(log_prob)}
         for word, log_prob in zip(caption.words, caption.log_probs, strict=True)
     ]
     if settings.publish_attention:
@@ -34,13 +33,11 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "stamp": {"sec": header.stamp.sec, "nanosec": header.stamp.nanosec},
         "frame_id": header.frame_id,
         "camera": frame.received.camera,
-        "caption": caption.text,
-        "score": _number(caption.score),
-        "confidence": None if caption.confidence is None else round(caption.confidence, 4),
-        "objects": objects_json(caption),
+        **caption_json(caption),
         "words": words,
         "alternatives": [
-            {"caption": other.text, "score": _number(other.score)} for other in caption.alternatives
+            {"caption": other.text, "score": number_json(other.score)}
+            for other in caption.alternatives
         ],
         "beam_width": settings.beam_width,
         "latency_ms": {
@@ -55,8 +52,3 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "model": captioner.bundle.digest,
     }
     return json.dumps(detail, ensure_ascii=False, allow_nan=False)
-
-
-def _number(value: float) -> float | None:
-    """Four decimals; JSON has no infinity, which is the score of an empty caption."""
-    return round(value, 4) if math.isfinite(value) else None

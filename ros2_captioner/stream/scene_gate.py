@@ -39,13 +39,13 @@ class SceneGate:
         if threshold <= 0:
             self._captioned = self._previous = None
             return True
-        seen = _thumbnail(frame)
+        seen = thumbnail(frame)
         captioned, previous, self._previous = self._captioned, self._previous, seen
         if captioned is None or previous is None:
             self._moving = True
         else:
-            still_moving = self._moving and _apart(seen, previous) > _STILL_SHARE * threshold
-            self._moving = still_moving or _apart(seen, captioned) > threshold
+            still_moving = self._moving and apart(seen, previous) > _STILL_SHARE * threshold
+            self._moving = still_moving or apart(seen, captioned) > threshold
         overdue = 0 < max_silence_s <= now_s - self._captioned_s
         return self._moving or overdue
 
@@ -54,10 +54,12 @@ class SceneGate:
         self._captioned, self._captioned_s = self._previous, now_s
 
 
-def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+def thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Brightness, 0 to 1, of a uint8 ``[height, width, 3]`` frame in a coarse grid."""
     small = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(small.mean(axis=2) / 255, np.float32)
 
 
-def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Mean absolute difference of two thumbnails."""
     return float(np.abs(one - other).mean())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption, objects_json
+from ros2_captioner.captions import Caption, caption_json, number_json
 from ros2_captioner.command_line import Progress, command, command_parser
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
@@ -190,22 +189,11 @@ def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
         print(f"{' ' * len(prefix)}{other.text} (score {other.score:.2f})", flush=True)
 
 
-def _fields(caption: Caption) -> dict[str, object]:
+def _fields(caption: Caption) -> dict[str, Any]:
     alternatives = [
-        {"caption": other.text, "score": _score(other)} for other in caption.alternatives
+        {"caption": other.text, "score": number_json(other.score)} for other in caption.alternatives
     ]
-    return {
-        "caption": caption.text,
-        "score": _score(caption),
-        "confidence": None if caption.confidence is None else round(caption.confidence, 4),
-        "objects": objects_json(caption),
-        "alternatives": alternatives,
-    }
-
-
-def _score(caption: Caption) -> float | None:
-    """None, as JSON has no infinity, for a caption without words."""
-    return round(caption.score, 4) if math.isfinite(caption.score) else None
+    return {**caption_json(caption), "alternatives": alternatives}
 
 
 if __name__ == "__main__":

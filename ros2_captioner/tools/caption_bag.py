@@ -17,10 +17,10 @@ from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
-from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import joined, write_vtt
 from ros2_captioner.recordings.tables import write_csv, write_jsonl
 from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
+from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
 _SUFFIXES = {"bag": "_captioned", "jsonl": ".jsonl", "csv": ".csv", "vtt": ".vtt"}
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output = Path(parsed.output or f"{source.resolve()}{_SUFFIXES[parsed.format]}")
     if output.exists():
         raise OptionsError(f"{output} is already there; delete it or give another --output")
-    sampling = Sampling(0.0 if parsed.all else parsed.every, parsed.changed)
+    sampling = sampling_of(parsed)
     bag = ImageBag(parsed.bag, parsed.topics)
     copy = CaptionedBag(source, list(bag.types)) if parsed.format == "bag" else None
     report = _Report(bag.messages_total)
@@ -67,25 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", default="", metavar="NEW", help="what is written (default: beside the bag)"
     )
-    parser.add_argument(
-        "--topics", nargs="+", default=[], metavar="TOPIC", help="default: all image topics"
-    )
-    rate = parser.add_mutually_exclusive_group()
-    rate.add_argument(
-        "--every",
-        type=float,
-        default=1.0,
-        metavar="SECONDS",
-        help="from one captioned frame of a camera to the next (default: 1)",
-    )
-    rate.add_argument("--all", action="store_true", help="caption every frame")
-    parser.add_argument(
-        "--changed",
-        type=float,
-        default=0.0,
-        metavar="THRESHOLD",
-        help="caption only what looks new: change of brightness, 0-1 (default: 0, everything)",
-    )
+    add_sampling_arguments(parser)
     parser.add_argument(
         "--format",
         default="bag",
@@ -105,7 +87,7 @@ def _cleared(partial: Path) -> Path:
 
 
 def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> None:
-    name = Path(bag.path).name
+    name = Path(bag.path).resolve().name
     if form == "jsonl":
         write_jsonl(target, name, journal.moments())
     elif form == "csv":

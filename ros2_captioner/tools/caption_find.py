@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.recordings.page import write_page
+from ros2_captioner.recordings.rows import place, sureness
 from ros2_captioner.recordings.search import CaptionIndex
 
 
@@ -29,8 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "captions",
         nargs="+",
         type=Path,
-        metavar="CAPTIONS.jsonl",
-        help="as caption_bag --format jsonl and caption --json write them",
+        metavar="CAPTIONS",
+        help="as caption_bag --format jsonl and caption --json write them, or caption_fleet's "
+        "folder",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="OUT.html",
+        help="also write a page with the pictures, which are looked for where the command runs and "
+        "beside the captions",
     )
     parser.add_argument("--limit", type=int, default=10, metavar="N", help="(default: 10)")
     parsed = parser.parse_args(arguments)
@@ -38,21 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hits = index.find(parsed.query, parsed.limit)
     index.close()
     for hit in hits:
-        print(_line(hit.row))
+        print(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})")
+    if parsed.pictures:
+        write_page(parsed.pictures, parsed.query, hits)
     return 0 if hits else 1
-
-
-def _line(row: dict[str, Any]) -> str:
-    sure = row.get("confidence")
-    told = f"score {row['score']}" if sure is None else f"confidence {sure:.0%}"
-    return f"{_place(row)}  {row['caption']}  ({told})"
-
-
-def _place(row: dict[str, Any]) -> str:
-    if "picture" in row:
-        return str(row["picture"])
-    time = datetime.fromtimestamp(row["time_ns"] // 10**6 / 1000, timezone.utc)
-    return f"{row['recording']}  {row['camera']}  {time.isoformat(timespec='milliseconds')}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ def test_moments_are_printed_best_first(tmp_path, capsys):
     ]  # fmt: skip
     file = tmp_path / "captions.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    assert main(["dog near a car", str(file)]) == 0
+    page = tmp_path / "out.html"
+    assert main(["dog near a car", str(file), "--pictures", str(page)]) == 0
+    assert page.read_text().count("<figure>") == 2
     assert capsys.readouterr().out.splitlines() == [
         "photo.jpg  a dog by a car  (confidence 83%)",
         "drive  /rear  1970-01-01T00:00:02.000+00:00  a dog  (score -0.25)",

@@ -1,0 +1,75 @@
+"""How often a sentence that a person wrote finds its picture by the captions of the model.
+
+``python -m benchmarks.search CAPTIONS.jsonl ANNOTATIONS.json`` takes what ``caption --json`` prints
+and sentences in COCO's format. Hits among the first ten of `CaptionIndex`, beside those of plain
+word overlap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+from pathlib import Path
+
+from ros2_captioner.recordings.search import CaptionIndex
+
+_FIRST = 10
+_SEED = 0
+
+
+def main() -> None:
+    """Print both figures, for one sentence each of some pictures and for all sentences."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("captions", type=Path)
+    parser.add_argument("annotations", type=Path)
+    parser.add_argument("--pictures", type=int, default=50)
+    parsed = parser.parse_args()
+    sentences = _sentences(parsed.annotations)
+    captions = _captions(parsed.captions)
+    index = CaptionIndex([parsed.captions])
+    choice = random.Random(_SEED)
+    some = [
+        (picture, choice.choice(sentences[picture]))
+        for picture in choice.sample(sorted(sentences), parsed.pictures)
+    ]
+    every = [(picture, text) for picture, texts in sentences.items() for text in texts]
+    for queries in (some, every):
+        found = sum(picture in _found(index, text) for picture, text in queries)
+        overlap = sum(picture in _overlapping(captions, text) for picture, text in queries)
+        print(f"{len(queries)} sentences: caption_find {found}, word overlap {overlap}")
+    index.close()
+
+
+def _sentences(path: Path) -> dict[str, list[str]]:
+    """Sentences by the name of the picture's file."""
+    read = json.loads(path.read_text(encoding="utf-8"))
+    names = {image["id"]: image["file_name"] for image in read["images"]}
+    found: dict[str, list[str]] = {name: [] for name in names.values()}
+    for each in read["annotations"]:
+        found[names[each["image_id"]]].append(each["caption"])
+    return found
+
+
+def _captions(path: Path) -> list[tuple[str, set[str]]]:
+    """Name of each picture and words of its caption."""
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [(Path(row["picture"]).name, _words(row["caption"])) for row in rows]
+
+
+def _found(index: CaptionIndex, text: str) -> list[str]:
+    return [Path(hit.row["picture"]).name for hit in index.find(text, _FIRST)]
+
+
+def _overlapping(captions: list[tuple[str, set[str]]], text: str) -> list[str]:
+    ranked = sorted(captions, key=lambda caption: -len(_words(text) & caption[1]))
+    return [name for name, _ in ranked[:_FIRST]]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Moments that were found, as one web page that carries its pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.errors import CaptionerError, OptionsError
+from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.images.files import read_image
+from ros2_captioner.images.sources import shrink
+from ros2_captioner.recordings.bag_frames import decoded
+from ros2_captioner.recordings.rows import Row, place, sureness
+from ros2_captioner.recordings.search import Hit
+
+_SIDE = 480  # pixels; twice what is shown, for dense screens
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }
+body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+ol { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr));
+     list-style: none; padding: 0; }
+figure { margin: 0; }
+img, .missing { aspect-ratio: 4 / 3; background: #8882; border-radius: .4rem; display: block;
+                object-fit: contain; width: 100%; }
+.missing { align-content: center; box-sizing: border-box; overflow: auto; padding: 1rem; }
+figcaption strong { display: block; margin-top: .4rem; }
+small { display: block; opacity: .75; overflow-wrap: anywhere; }
+"""
+
+
+def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
+    """Write the page; where a picture cannot be found, it says why.
+
+    Raises:
+        OSError: the target cannot be written.
+    """
+    items = "\n".join(_item(hit) for hit in hits) or "<p>No caption has any of these words.</p>"
+    target.write_text(
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{escape(query)}</title>\n<style>{_STYLE}</style>\n"
+        f"<h1>{escape(query)}</h1>\n<ol>\n{items}\n</ol>\n</html>\n",
+        encoding="utf-8",
+    )
+
+
+def _item(hit: Hit) -> str:
+    row = hit.row
+    seen = ", ".join(f"{each['word']} {each['probability']:.0%}" for each in row.get("objects", ()))
+    lines = (sureness(row), place(row), f"sees {seen}" if seen else "")
+    small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
+    return (
+        f"<li><figure>{_image(hit)}<figcaption><strong>{escape(row['caption'])}</strong>{small}"
+        "</figcaption></figure></li>"
+    )
+
+
+def _image(hit: Hit) -> str:
+    try:
+        picture = shrink(_picture(hit.row, hit.file), _SIDE)
+    except CaptionerError as error:
+        return f'<div class="missing"><small>{escape(str(error))}</small></div>'
+    jpeg = cv2.imencode(".jpg", np.ascontiguousarray(picture[:, :, ::-1]))[1].tobytes()
+    data = base64.b64encode(jpeg).decode("ascii")
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(hit.row["caption"])}">'
+
+
+def _picture(row: Row, captions: Path) -> NDArray[np.uint8]:
+    """The picture of a caption, uint8 ``[height, width, 3]`` RGB."""
+    if "picture" in row:
+        return read_image(_found(row["picture"], captions))
+    bag = ImageBag(str(_found(row["recording"], captions)), [row["camera"]])
+    recorded = bag.message_at(row["camera"], row["time_ns"])
+    return decoded(recorded, bag.types[recorded.topic]).picture
+
+
+def _found(name: str, captions: Path) -> Path:
+    """What a caption names: a path, or a name beside the captions."""
+    candidates = (Path(name), captions.parent / name)
+    if found := next((path for path in candidates if path.exists()), None):
+        return found
+    raise OptionsError(f"found no {name} here, nor beside {captions}; expected what was captioned")

@@ -1,0 +1,63 @@
+"""The page of what was found."""
+
+import base64
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from ros2_captioner.images.decoding import decode
+from ros2_captioner.images.files import write_image
+from ros2_captioner.recordings.page import write_page
+from ros2_captioner.recordings.search import Hit
+
+
+def shown(page):
+    """The pictures of a page with what stands for them where they are not seen."""
+    found = re.findall(r'<img src="data:image/jpeg;base64,(\S+)" alt="(.*?)">', page.read_text())
+    return [(decode(base64.b64decode(data), "it", 10**7), text) for data, text in found]
+
+
+def hit(captions, **row):
+    return Hit({"caption": "a dog", "score": -0.5, **row}, captions, 1.0)
+
+
+def test_a_picture_is_found_beside_its_captions_and_shrunk(tmp_path, photograph):
+    write_image(tmp_path / "a.png", photograph)
+    objects = [{"word": "dog", "probability": 0.91}]
+    found = hit(tmp_path / "captions.jsonl", picture="a.png", confidence=0.83, objects=objects)
+    write_page(tmp_path / "out.html", "dogs", [found])
+    ((picture, text),) = shown(tmp_path / "out.html")
+    expected = cv2.resize(photograph, (480, 360), interpolation=cv2.INTER_AREA)
+    assert text == "a dog" and picture.shape == expected.shape
+    assert np.abs(picture.astype(int) - expected).mean() < 6  # JPEG keeps no noise
+    page = (tmp_path / "out.html").read_text()
+    assert "<small>confidence 83%</small><small>a.png</small><small>sees dog 91%</small>" in page
+
+
+def test_the_frame_of_a_bag_is_the_one_that_was_captioned(tmp_path, photograph, second_photograph):
+    pytest.importorskip("rosbags")
+    from bags import jpeg, write_bag
+
+    topic = "/front/image_raw/compressed"
+    seen = [(topic, 1, jpeg(photograph, 1)), (topic, 2, jpeg(second_photograph, 2))]
+    write_bag(tmp_path / "drive", seen)
+    captions = tmp_path / "captions.jsonl"
+    found = hit(captions, recording="drive", camera=topic, time_ns=2 * 10**9)
+    lost = hit(captions, recording="drive", camera=topic, time_ns=3 * 10**9)
+    write_page(tmp_path / "out.html", "dogs", [found, lost])
+    ((picture, _),) = shown(tmp_path / "out.html")
+    expected = cv2.resize(second_photograph, (480, 360), interpolation=cv2.INTER_AREA)
+    assert np.abs(picture.astype(int) - expected).mean() < 8
+    assert "drive has no message on" in (tmp_path / "out.html").read_text()
+
+
+def test_what_is_written_is_text_and_what_is_missing_is_said(tmp_path):
+    found = hit(tmp_path / "captions.jsonl", picture="<none>.png")
+    write_page(tmp_path / "out.html", "<script>", [found])
+    page = (tmp_path / "out.html").read_text()
+    assert "<script>" not in page and "<h1>&lt;script&gt;</h1>" in page
+    assert "found no &lt;none&gt;.png here" in page and not shown(tmp_path / "out.html")
+    write_page(tmp_path / "out.html", "x", [])
+    assert "No caption has any" in (tmp_path / "out.html").read_text()
