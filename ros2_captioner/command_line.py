@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import io
 import os
 import shutil
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.options import declarations
+from ros2_captioner.standard_streams import abandon_output, escape_output, open_standard_streams
 from ros2_captioner.version import VERSION
 
 INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
@@ -33,6 +33,7 @@ def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
     def decorate(main: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(main)
         def run(arguments: Sequence[str] | None = None) -> int:
+            open_standard_streams()
             escape_output()
             try:
                 status = main(arguments)
@@ -52,18 +53,6 @@ def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
         return run
 
     return decorate
-
-
-def escape_output() -> None:
-    """From now on what the output's alphabet lacks is escaped instead of an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def abandon_output() -> None:
-    """Its reader went away; what is left in the buffer must not be tried again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(module: str) -> int:

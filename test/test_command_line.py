@@ -134,6 +134,27 @@ def test_a_reader_that_goes_away_is_no_error(encoding):
     assert first == shown[encoding]
 
 
+_OUTPUTS = r"""
+import os, sys
+from ros2_captioner.command_line import command
+@command(failed=2)
+def main(arguments=None):
+    print("to nowhere")
+    print("nor this", file=sys.stderr)
+    pipe = os.pipe()
+    return 0 if min(pipe) > 2 and sys.stdout.isatty() is False else 3
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_output_is_no_error_and_nothing_takes_its_place(closed):
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", _OUTPUTS]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert (done.stdout == "") is (closed != "2>&-") and "Traceback" not in done.stderr
+
+
 class Screen(io.StringIO):
     def __init__(self, terminal):
         super().__init__()

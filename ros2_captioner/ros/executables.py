@@ -10,11 +10,12 @@ import sys
 from importlib.util import find_spec
 
 from ros2_captioner.ros.process.signals import wait_for_signals
+from ros2_captioner.standard_streams import escape_output, open_standard_streams
 
 
 def captioner_node() -> None:
     """Run the captioner until a signal."""
-    wait_for_signals()
+    _begin()
     from ros2_captioner.settings import NodeSettings
 
     _check("captioner_node", "Caption camera topics.", NodeSettings)
@@ -28,7 +29,7 @@ def captioner_node() -> None:
 
 def captioner_image_player() -> None:
     """Publish images of files or a webcam until a signal."""
-    wait_for_signals()
+    _begin()
     from ros2_captioner.settings import ImagePlayerSettings
 
     _check(
@@ -44,7 +45,7 @@ def captioner_image_player() -> None:
 
 def captioner_bag_player() -> None:
     """Publish images of a recording until a signal."""
-    wait_for_signals()
+    _begin()
     from ros2_captioner.settings import BagPlayerSettings
 
     _check(
@@ -60,7 +61,7 @@ def captioner_bag_player() -> None:
 
 def captioner_watch() -> None:
     """Show cameras and captions in the terminal until a signal."""
-    wait_for_signals()
+    _begin()
     _check("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
     from ros2_captioner.ros.process.spinning import leave, run_node
     from ros2_captioner.ros.watch import Watch
@@ -68,10 +69,15 @@ def captioner_watch() -> None:
     leave(run_node(Watch))
 
 
-def _check(name: str, description: str, settings: type | None) -> None:
-    from ros2_captioner.command_line import check_node_arguments, escape_output
-
+def _begin() -> None:
+    open_standard_streams()
     escape_output()
+    wait_for_signals()
+
+
+def _check(name: str, description: str, settings: type | None) -> None:
+    from ros2_captioner.command_line import check_node_arguments
+
     check_node_arguments(name, description, settings, sys.argv[1:])
     if find_spec("rclpy") is None:
         sys.exit(

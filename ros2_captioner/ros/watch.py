@@ -16,7 +16,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from ros2_captioner.command_line import abandon_output
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.standard_streams import abandon_output
 
 _PERIOD_S = 0.5
 _DETAIL, _STRING = "/scene_caption/detail", "std_msgs/msg/String"
@@ -76,6 +77,9 @@ class Watch(Node):
         except BrokenPipeError:
             abandon_output()
             rclpy.try_shutdown()
+        except OSError as error:  # such as a full disk
+            abandon_output()
+            raise CaptionerError(f"cannot write to the output: {error.strerror}") from error
 
 
 class Board:

@@ -3,12 +3,13 @@
 import functools
 import itertools
 import select
+import signal
 import subprocess
 import sys
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from ros_harness import SCRIPTS, Client, Process
+from ros_harness import SCRIPTS, START_TIMEOUT_S, Client, Process
 from std_msgs.msg import String
 
 from ros2_captioner.ros.watch import Board, render
@@ -174,6 +175,54 @@ def test_a_captioner_in_a_namespace_is_found_and_foreign_messages_survived(
         assert watch.stop() == 0 and "Traceback" not in watch.log
     finally:
         watch.stop()
+
+
+@pytest.mark.parametrize("executable", ["captioner_watch", "captioner_node"])
+def test_closed_outputs_end_no_node(executable, client):
+    """A pipe of the node's own would take their place, and its messages would be signals to it."""
+    shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable]
+    process = subprocess.Popen([*shell, str(SCRIPTS / executable)])
+    name = executable.removesuffix("_node")
+    listeners = client.node.count_subscribers
+
+    def at_work():
+        topic = "/scene_caption/detail" if name == "captioner_watch" else RAW
+        return name in client.node.get_node_names() and listeners(topic) > (topic != RAW)
+
+    try:
+        assert client.spin_until(at_work, 2 * START_TIMEOUT_S)
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+
+
+def test_a_full_disk_is_one_line(client):
+    watch = subprocess.Popen(
+        [
+            "sh",
+            "-c",
+            'exec "$@" >/dev/full',
+            "sh",
+            sys.executable,
+            str(SCRIPTS / "captioner_watch"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    detail = String(data='{"camera": "/c", "caption": "a dog"}')
+    publisher = client.node.create_publisher(String, "/scene_caption/detail", 10)
+
+    def ended():
+        publisher.publish(detail)
+        return watch.poll() is not None
+
+    try:
+        assert client.spin_until(ended, 2 * START_TIMEOUT_S)
+        assert watch.returncode == 1
+        assert watch.stderr.read() == "error: cannot write to the output: No space left on device\n"
+    finally:
+        watch.kill()
 
 
 def test_a_reader_that_goes_away_ends_it_in_silence(client):

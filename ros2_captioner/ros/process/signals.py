@@ -77,5 +77,7 @@ def _escalate(reader: int, begun_s: float) -> None:
 
 
 def _end(status: int, why: str) -> None:
-    print(why, file=sys.stderr, flush=True)
-    os._exit(status)
+    try:
+        print(why, file=sys.stderr, flush=True)
+    finally:  # also where nobody reads that any more
+        os._exit(status)

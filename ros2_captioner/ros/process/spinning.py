@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 import rclpy
@@ -78,8 +79,9 @@ def leave(status: int) -> NoReturn:
 
     Python's own end stops a thread that is still inside a runtime, and that aborts the process.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # its reader went away
+            stream.flush()
     os._exit(status)
 
 
