@@ -58,6 +58,7 @@ setup(
         "ros": ROS_WHEELS,
         "demo": ["scikit-image", "scikit-learn"],  # for the photographs they ship
         "bag": ["rosbags"],
+        "ray": ["ray[data]", "rosbags"],
         "rtx": [RTX, "cuda-python", "onnx"],
         "openvino": ["openvino"],
         "signing": ["cryptography"],
@@ -91,6 +92,7 @@ setup(
             f"caption = {NAME}.tools.commands:caption",
             f"caption_bag = {NAME}.tools.commands:caption_bag",
             f"caption_find = {NAME}.tools.commands:caption_find",
+            f"caption_fleet = {NAME}.tools.commands:caption_fleet",
             f"captioner_node = {NAME}.ros.executables:captioner_node",
             f"captioner_image_player = {NAME}.ros.executables:captioner_image_player",
             f"captioner_bag_player = {NAME}.ros.executables:captioner_bag_player",

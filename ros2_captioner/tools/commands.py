@@ -20,6 +20,11 @@ def caption_find() -> int:
     return run_command("ros2_captioner.tools.caption_find")
 
 
+def caption_fleet() -> int:
+    """``caption_fleet``."""
+    return run_command("ros2_captioner.tools.caption_fleet")
+
+
 def captioner_bundle() -> int:
     """``captioner_bundle``."""
     return run_command("ros2_captioner.tools.bundle")

@@ -1,9 +1,11 @@
-"""What of the ONNX Runtime backend no other test reaches: outputs that stay on the device."""
+"""What of the ONNX Runtime backend no other test reaches: kept outputs and granted threads."""
 
 import numpy as np
+import pytest
 from onnxruntime import OrtValue
 
-from ros2_captioner.backends.onnxruntime import BoundGraph
+from ros2_captioner.backends.onnxruntime import BoundGraph, OnnxRuntimeBackend
+from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 
 
@@ -25,3 +27,10 @@ def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_ph
     found = captioner.caption(frames).captions
     assert [c.text for c in found] == [c.text for c in expected]
     np.testing.assert_allclose(found[0].log_probs, expected[0].log_probs, atol=1e-5)
+
+
+@pytest.mark.parametrize(("granted", "threads"), [("1", 1), ("", 0), ("4,2", 0)])
+def test_threads_are_those_that_a_scheduler_grants(granted, threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", granted)
+    session = OnnxRuntimeBackend(load_bundle())._decoder._session
+    assert session.get_session_options().intra_op_num_threads == threads

@@ -15,6 +15,7 @@ import yaml
 from ros2_captioner.bundle import DEFAULT_BUNDLE
 from ros2_captioner.options import make_options
 from ros2_captioner.settings import NodeSettings
+from ros2_captioner.tools.caption_fleet import argument_parser as fleet_arguments
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -87,7 +88,12 @@ def check_pip(command):
         assert f'"{extra}":' in (ROOT / "setup.py").read_text(encoding="utf-8")
 
 
+def check_fleet(command):
+    assert fleet_arguments().parse_args(shlex.split(command)[1:]).output
+
+
 CHECKS = {
+    "caption_fleet ": check_fleet,
     "make ": check_make,
     "ros2 run ros2_captioner ": check_run,
     "ros2 launch ros2_captioner ": check_launch,

@@ -1,0 +1,114 @@
+"""What a fleet has to caption, cut into jobs that a worker reads in one go."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.files import IMAGE_SUFFIXES
+
+_PICTURES = 64  # to a job, which is what a run that was stopped repeats at most
+_BAG_SUFFIXES = frozenset({".mcap", ".db3"})
+
+
+class FrameId(NamedTuple):
+    """Names one frame of a fleet.
+
+    Attributes:
+        source: path of the bag or of the picture.
+        camera: topic in the bag; None of a picture, and of a bag that cannot be read.
+        time_ns: of recording; None likewise.
+    """
+
+    source: str
+    camera: str | None = None
+    time_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bag, or some image files.
+
+    Attributes:
+        bag: path; empty if it is of pictures.
+        pictures: paths.
+        done: frames of the bag that need no caption any more.
+    """
+
+    bag: str = ""
+    pictures: Sequence[str] = ()
+    done: Collection[FrameId] = ()
+
+    def to_json(self) -> str:
+        """The job as a line that travels."""
+        return json.dumps({"bag": self.bag, "pictures": self.pictures, "done": list(self.done)})
+
+    @classmethod
+    def of_json(cls, line: str) -> Job:
+        """The job of a line."""
+        found = json.loads(line)
+        done = frozenset(FrameId(*each) for each in found.pop("done"))
+        return cls(**found, done=done)
+
+
+def jobs(sources: Sequence[Path], done: Iterable[FrameId]) -> list[Job]:
+    """The work that is left.
+
+    Args:
+        sources: bags, image files, and folders that hold either at any depth.
+        done: frames that have their captions.
+
+    Raises:
+        OptionsError: a source is missing, or holds neither bags nor pictures.
+    """
+    known: defaultdict[str, set[FrameId]] = defaultdict(set)
+    for frame in done:
+        known[frame.source].add(frame)
+    bags: list[str] = []
+    pictures: list[str] = []
+    for source in sources:
+        found = [*_bags_and_pictures(source)]
+        if not found:
+            raise OptionsError(
+                f"found neither a bag nor a picture in {source}; expected a rosbag2 folder, an "
+                "image file, or a folder of them"
+            )
+        for path, is_bag in found:
+            (bags if is_bag else pictures).append(str(path))
+    left = (path for path in dict.fromkeys(pictures) if path not in known)
+    return [
+        *(Job(path, done=known[path]) for path in dict.fromkeys(bags)),
+        *(Job(pictures=paths) for paths in _chunks(left)),
+    ]
+
+
+def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
+    """Paths in the order of their names, each with whether it is a bag."""
+    if source.suffix in _BAG_SUFFIXES:
+        yield source, True
+        return
+    if not source.is_dir():
+        if source.suffix.lower() in IMAGE_SUFFIXES and source.exists():
+            yield source, False
+        return
+    for folder, folders, files in os.walk(source):
+        if "metadata.yaml" in files:
+            folders.clear()
+            yield Path(folder), True
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                yield Path(folder, name), False
+
+
+def _chunks(paths: Iterator[str]) -> Iterator[tuple[str, ...]]:
+    while chunk := tuple(islice(paths, _PICTURES)):
+        yield chunk

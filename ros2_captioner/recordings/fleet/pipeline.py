@@ -1,0 +1,248 @@
+"""The pipeline: jobs -> frames -> captions -> Parquet, on Ray Data.
+
+Ray streams the frames from the tasks that read them to actors that hold the model, one batch after
+another, so memory stays flat; it starts again what dies, and counts nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_captioner.bundle import Bundle
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.captions import Caption, caption_json
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
+from ros2_captioner.recordings.fleet.jobs import FrameId, Job, jobs
+from ros2_captioner.recordings.sampling import Sampling
+from ros2_captioner.settings import NodeSettings
+
+try:
+    import pyarrow
+    import pyarrow.parquet
+    import ray
+    import ray.data
+except ImportError as error:
+    raise OptionsError(
+        f"fleets are captioned with Ray Data, which does not import ({error}); type: pip install "
+        "'ray[data]'"
+    ) from error
+
+_FRAMES = pyarrow.schema(
+    {
+        "source": pyarrow.string(),
+        "camera": pyarrow.string(),
+        "time_ns": pyarrow.int64(),
+        "stamp_ns": pyarrow.int64(),
+        "frame_id": pyarrow.string(),
+        "error": pyarrow.string(),
+        "pixels": pyarrow.binary(),
+    }
+)
+_OBJECT = pyarrow.struct({"word": pyarrow.string(), "probability": pyarrow.float64()})
+_ROWS = pyarrow.schema(
+    [
+        *(field for field in _FRAMES if field.name != "pixels"),
+        pyarrow.field("caption", pyarrow.string()),
+        pyarrow.field("score", pyarrow.float64()),
+        pyarrow.field("confidence", pyarrow.float64()),
+        pyarrow.field("objects", pyarrow.list_(_OBJECT)),
+    ]
+)
+_BATCH = 4  # frames, as in caption_bag
+_READER_CORES = 0.5  # not those of a worker: Ray would make one step of both, four jobs at a time
+_RUN = "_run.json"  # readers of Parquet pass over names with an underscore
+
+
+class Fleet(NamedTuple):
+    """What is captioned, and where.
+
+    Attributes:
+        sources: bags, image files, and folders of either; every machine finds them there.
+        output: folder of Parquet files, likewise.
+        sampling: which frames of bags.
+        topics: of bags; empty takes all images.
+        workers: how many hold the model, each on one core; 0 for three quarters of the cores, the
+            rest of which read, or for all GPUs.
+        on_gpu: give each worker a GPU.
+        address: of a Ray cluster; empty starts one on this machine and ends it again.
+    """
+
+    sources: Sequence[Path]
+    output: Path
+    sampling: Sampling
+    topics: Sequence[str] = ()
+    workers: int = 0
+    on_gpu: bool = False
+    address: str = ""
+
+
+class Outcome(NamedTuple):
+    """What the output holds.
+
+    Attributes:
+        captions: how many.
+        errors: what is wrong with each picture or bag that was passed over, in words.
+    """
+
+    captions: int
+    errors: list[str]
+
+
+def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -> Outcome:
+    """Caption what the output lacks.
+
+    Args:
+        fleet: what and where.
+        bundle: the model.
+        load: loads it on a worker.
+
+    Raises:
+        OptionsError: a source or the cluster is missing, or the output is of another run.
+    """
+    fleet.output.mkdir(parents=True, exist_ok=True)
+    _claim(fleet, bundle)
+    if left := jobs(fleet.sources, _done(fleet.output)):
+        _connect(fleet)
+        try:
+            _run(fleet, left, bundle, load)
+        finally:
+            ray.shutdown()
+    found = [_columns(file, ["error"]) for file in _files(fleet.output)]
+    errors = [row["error"] for rows in found for row in rows if row["error"]]
+    return Outcome(sum(map(len, found)) - len(errors), errors)
+
+
+def _claim(fleet: Fleet, bundle: Bundle) -> None:
+    """Leave a note of whose output it is; refuse that of another run."""
+    run = {"model": bundle.digest, "topics": sorted(fleet.topics), **asdict(fleet.sampling)}
+    note = fleet.output / _RUN
+    before = json.loads(note.read_text(encoding="utf-8")) if note.exists() else run
+    if before != run:
+        raise OptionsError(
+            f"{fleet.output} holds captions of a run with {before}; this one has {run}. Give "
+            "another --output, or delete the folder"
+        )
+    note.write_text(json.dumps(run), encoding="utf-8")
+
+
+def _done(output: Path) -> Iterator[FrameId]:
+    """The frames that the output has; a file that a kill cut short is deleted."""
+    for file in _files(output):
+        try:
+            rows = _columns(file, FrameId._fields)
+        except pyarrow.ArrowInvalid:
+            file.unlink()
+        else:
+            yield from (FrameId(**row) for row in rows)
+
+
+def _files(output: Path) -> list[Path]:
+    return sorted(output.glob("*.parquet"))
+
+
+def _columns(file: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file, columns=list(names)).to_pylist()
+    return rows
+
+
+def _connect(fleet: Fleet) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = sys.stderr.isatty()
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    if not fleet.address:
+        # However few cores there are, one more than the workers take, for reading and writing.
+        cores = fleet.workers + 1 if fleet.workers else max(2, os.cpu_count() or 1)
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+        return
+    try:
+        ray.init(address=fleet.address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise OptionsError(
+            f"address is {fleet.address!r}: {error}; expected that of a running Ray cluster"
+        ) from error
+
+
+def _workers(fleet: Fleet) -> int:
+    resources = ray.cluster_resources()
+    cores, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    most = gpus if fleet.on_gpu else cores - 1
+    if not max(1, fleet.workers) <= most:
+        raise OptionsError(
+            f"workers is {fleet.workers}; found {gpus} GPUs and {cores} cores, one of which reads "
+            f"and writes, so there is room for {most}"
+        )
+    return fleet.workers or (gpus if fleet.on_gpu else max(1, cores * 3 // 4))
+
+
+def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], Captioner]) -> None:
+    read = partial(_read, sampling=fleet.sampling, topics=fleet.topics, size=bundle.image_size)
+    (
+        ray.data.from_items([job.to_json() for job in left], override_num_blocks=len(left))
+        .map_batches(read, batch_size=1, num_cpus=_READER_CORES)
+        .map_batches(
+            _Captions,
+            fn_constructor_kwargs={"load": load, "model": bundle.digest},
+            batch_size=_BATCH,
+            batch_format="pyarrow",
+            num_cpus=0 if fleet.on_gpu else 1,
+            num_gpus=1 if fleet.on_gpu else 0,
+            compute=ray.data.ActorPoolStrategy(size=min(_workers(fleet), len(left))),
+        )
+        .write_parquet(str(fleet.output.resolve()))
+    )
+
+
+def _read(batch: dict[str, Any], **how: Any) -> Iterator[pyarrow.Table]:
+    for job in batch["item"]:
+        for frame in frames(Job.of_json(job), **how):
+            yield pyarrow.Table.from_pylist([_frame_row(frame)], schema=_FRAMES)
+
+
+def _frame_row(frame: FleetFrame) -> dict[str, Any]:
+    pixels = None if frame.pixels is None else frame.pixels.tobytes()
+    return {**frame._asdict(), **frame.id._asdict(), "pixels": pixels}
+
+
+class _Captions:
+    """The captioner as a step of a pipeline.
+
+    Args:
+        load: loads the model.
+        model: the digest that it must have.
+    """
+
+    def __init__(self, load: Callable[[], Captioner], model: str) -> None:
+        self._captioner = load()
+        if self._captioner.bundle.digest != model:
+            raise OptionsError(
+                f"this worker has model {self._captioner.bundle.digest}; expected {model}, as "
+                "where the run was started"
+            )
+
+    def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
+        rows = batch.to_pylist()
+        side = self._captioner.bundle.image_size
+        pictures = [
+            np.frombuffer(row["pixels"], np.uint8).reshape(side, side, 3)
+            for row in rows
+            if row["pixels"]
+        ]
+        captions = iter(self._captions(pictures))
+        told = [{**row, **(caption_json(next(captions)) if row["pixels"] else {})} for row in rows]
+        return pyarrow.Table.from_pylist(told, schema=_ROWS)
+
+    def _captions(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Caption]:
+        return self._captioner.caption(pictures, NodeSettings()).captions if pictures else ()

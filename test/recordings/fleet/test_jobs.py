@@ -1,0 +1,41 @@
+"""What a fleet consists of, and what is left of it."""
+
+import pytest
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.fleet.jobs import FrameId, Job, jobs
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A bag in a folder of pictures, of which one is hidden."""
+    for name in ("a.jpg", "sub/b.PNG", "sub/drive/metadata.yaml", "sub/drive/c.jpg", ".d.jpg", "e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_bags_and_pictures_are_found_at_any_depth_and_once(archive):
+    bag, pictures = jobs([archive, archive / "a.jpg"], [])
+    assert bag == Job(str(archive / "sub/drive"), done=set())
+    assert pictures == Job(pictures=(str(archive / "a.jpg"), str(archive / "sub/b.PNG")))
+
+
+def test_what_is_done_is_left_out(archive):
+    drive = str(archive / "sub/drive")
+    done = [FrameId(str(archive / "a.jpg")), FrameId(drive, "/front", 5)]
+    bag, pictures = jobs([archive], done)
+    assert Job.of_json(bag.to_json()) == Job(drive, [], frozenset(done[1:]))
+    assert pictures.pictures == (str(archive / "sub/b.PNG"),)
+
+
+def test_many_pictures_are_several_jobs(tmp_path):
+    for number in range(130):
+        (tmp_path / f"{number}.jpg").touch()
+    assert [len(job.pictures) for job in jobs([tmp_path], [])] == [64, 64, 2]
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "none", "sub/drive/metadata.yaml"])
+def test_a_source_of_nothing_is_named(name, archive):
+    with pytest.raises(OptionsError, match=f"in .*{name}"):
+        jobs([archive / name], [])

@@ -1,0 +1,141 @@
+"""A fleet on a real Ray cluster of this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import cv2
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'ros2_captioner[ray]'")
+pytest.importorskip("rosbags")
+import pyarrow.parquet
+import ray
+from bags import jpeg, write_bag
+from dying_model import DyingOnce
+from ray.cluster_utils import Cluster
+
+from ros2_captioner.bundle import load_bundle
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
+from ros2_captioner.recordings.sampling import Sampling
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = ROOT / "scripts/caption_fleet"
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test/support")]),
+    "RAY_worker_niceness": "0",  # Ray's own 15 starves on a busy machine
+}
+LOAD = partial(Captioner.load, device="cpu")
+PICTURES = 70  # two jobs
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Its workers find the tests' modules, as those of a user find the package."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PYTHONPATH", "RAY_worker_niceness"):
+            patch.setenv(name, ENVIRONMENT[name])
+        found = Cluster(initialize_head=True, head_node_args={"num_cpus": 3})
+    yield found
+    ray.shutdown()
+    found.shutdown()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory, photograph, second_photograph):
+    """Pictures that differ, one that is none, and a bag of two seconds."""
+    folder = tmp_path_factory.mktemp("archive")
+    for number in range(PICTURES):
+        shown = (photograph, second_photograph)[number % 2][number : 200 + number, : 200 + number]
+        cv2.imwrite(str(folder / f"{number}.png"), shown[:, :, ::-1])
+    (folder / "broken.jpg").write_bytes(b"junk")
+    seen = [("/camera/image_raw/compressed", second, jpeg(photograph, second)) for second in (1, 2)]
+    write_bag(folder / "drive", seen)
+    return folder
+
+
+def rows(output):
+    found = [row for file in output.glob("*.parquet") for row in read(file)]
+    return {(row["source"], row["camera"], row["time_ns"]): row for row in found}, len(found)
+
+
+def read(file):
+    return pyarrow.parquet.read_table(file).to_pylist()
+
+
+def expected(archive, captioner):
+    from ros2_captioner.images.files import read_image
+
+    paths = [archive / f"{number}.png" for number in range(PICTURES)]
+    captions = captioner.caption([read_image(path) for path in paths]).captions
+    return {str(path): caption.text for path, caption in zip(paths, captions, strict=True)}
+
+
+def test_a_killed_worker_loses_and_repeats_nothing(cluster, archive, tmp_path, captioner):
+    mark = tmp_path / "mark"
+    fleet = Fleet([archive], tmp_path / "out", Sampling(1.0), workers=2, address=cluster.address)
+    outcome = caption_fleet(fleet, load_bundle(), partial(DyingOnce, mark, 3))
+    assert mark.exists()
+    assert outcome.captions == PICTURES + 2 and len(outcome.errors) == 1
+    found, count = rows(tmp_path / "out")
+    assert count == len(found) == PICTURES + 3
+    pictures = {source: row["caption"] for (source, *_), row in found.items() if row["score"]}
+    del pictures[str(archive / "drive")]
+    assert pictures == expected(archive, captioner)
+
+
+def test_a_killed_run_goes_on(cluster, archive, tmp_path):
+    """It has two tasks of 73 frames by four: the 18th batch is one of the second."""
+    code = (
+        "import os, sys\nfrom functools import partial\nfrom pathlib import Path\n"
+        "from ros2_captioner.bundle import load_bundle\n"
+        "from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet\n"
+        "from ros2_captioner.recordings.sampling import Sampling\n"
+        "from dying_model import DyingOnce\n"
+        "archive, output, mark, address = sys.argv[1:]\n"
+        "fleet = Fleet([Path(archive)], Path(output), Sampling(1.0), workers=1, address=address)\n"
+        "load = partial(DyingOnce, Path(mark), 18, os.getpid(), Path(output))\n"
+        "caption_fleet(fleet, load_bundle(), load)\n"
+    )
+    output, mark = tmp_path / "out", tmp_path / "mark"
+    given = [str(archive), str(output), str(mark), cluster.address]
+    killed = subprocess.run([sys.executable, "-c", code, *given], env=ENVIRONMENT)
+    assert killed.returncode == -signal.SIGKILL and mark.exists()
+    kept, _ = rows(output)
+    (output / "torn.parquet").write_bytes(b"PAR1 and no end")
+    fleet = Fleet([archive], output, Sampling(1.0), workers=1, address=cluster.address)
+    assert caption_fleet(fleet, load_bundle(), LOAD).captions == PICTURES + 2
+    found, count = rows(output)
+    assert 0 < len(kept) < len(found) == count
+    assert {key: found[key] for key in kept} == kept
+
+
+def test_the_command_says_what_it_did_and_does_it_once(archive, tmp_path):
+    """Without an address it has a cluster of its own."""
+    (tmp_path / "some").mkdir()
+    for name in ("0.png", "1.png", "broken.jpg"):
+        os.link(archive / name, tmp_path / "some" / name)
+    given = ["some", str(archive / "drive"), "--output", "out", "--workers", "1"]
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, SCRIPT, *given], cwd=tmp_path, env=ENVIRONMENT, text=True,
+            capture_output=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (1, "out: 4 captions\n")
+        assert "passed over: some/broken.jpg: the file of 4 bytes" in done.stderr
+    assert json.loads((tmp_path / "out/_run.json").read_text())["every_s"] == 1.0
+    with pytest.raises(OptionsError, match="another --output"):
+        caption_fleet(Fleet([archive], tmp_path / "out", Sampling(2.0)), load_bundle(), LOAD)
+
+
+def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
+    wanted = Fleet([archive], tmp_path / "out", Sampling(1.0), workers=9, address=cluster.address)
+    with pytest.raises(OptionsError, match="0 GPUs and 3 cores.*room for 2"):
+        caption_fleet(wanted, load_bundle(), LOAD)
