@@ -6,6 +6,7 @@ import argparse
 import functools
 import importlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from ros2_captioner.options import declarations
 from ros2_captioner.standard_streams import abandon_output, escape_output, open_standard_streams
 from ros2_captioner.version import VERSION
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
 
 
@@ -64,6 +66,11 @@ def run_command(module: str) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return int(main())
+
+
+def in_line(text: str) -> str:
+    """A text with its control characters, such as a name's line break, escaped."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class Progress:

@@ -12,8 +12,10 @@ from ros2_captioner.errors import FrameError
 from ros2_captioner.images.encodings import rgb_of_decoded
 from ros2_captioner.images.headers import (
     FORMATS,
+    PNG,
     is_jpeg,
     orientation,
+    png_is_whole,
     scan_place,
     stated_size,
 )
@@ -65,6 +67,11 @@ def decode(
             f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
         )
     check_size(*size, max_pixels)
+    if data.startswith(PNG) and not png_is_whole(data):  # libpng would print a line of its own
+        raise FrameError(
+            "truncated",
+            f"{what} of {len(data)} bytes is a cut or damaged PNG; expected a whole one",
+        )
     try:
         found = _decoded_jpeg(data) if is_jpeg(data) else _decoded(data, cv2.IMREAD_UNCHANGED)
         picture = rgb_of_decoded(found, encoding)

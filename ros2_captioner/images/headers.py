@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 
 Size = tuple[int, int]
@@ -51,6 +52,23 @@ def scan_place(data: bytes) -> int:
     Before it an embedded thumbnail may have an end marker of its own.
     """
     return next((at for marker, at in _jpeg_segments(data) if marker == _START_OF_SCAN), 0)
+
+
+def png_is_whole(data: bytes) -> bool:
+    """Whether the chunks of a PNG are there up to the last, those of its pixels unchanged."""
+    at = len(PNG)
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        end = at + 12 + length
+        kind = data[at + 4 : at + 8]
+        if kind == b"IEND":
+            return True
+        if kind == b"IDAT" and data[end - 4 : end] != zlib.crc32(data[at + 4 : end - 4]).to_bytes(
+            4, "big"
+        ):
+            return False
+        at = end
+    return False
 
 
 def orientation(data: bytes) -> int:

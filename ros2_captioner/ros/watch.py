@@ -32,6 +32,7 @@ _LEVELS = {
 _SHOWN_AT_MODEL = ("name", "precision", "backend", "device", "latency p50 (ms)", "latency p95 (ms)")
 _MEMORY, _COUNTS = "peak memory (MiB)", ("received", "captioned")  # tell a captioner's statuses
 _OLD_S, _GONE_S = 3.0, 60.0  # a captioner reports once a second
+_LONGEST = 1000  # characters of a text that are shown
 _REMEMBERED = 100  # captions, of which each may come on several topics
 
 
@@ -101,20 +102,25 @@ class Board:
         """Keep a caption; returns it as a line, empty if it was heard before or is none."""
         try:
             detail = json.loads(text)
-            camera, caption = str(detail["camera"]), str(detail["caption"])
-            key = camera, json.dumps(detail.get("stamp")), caption
+            camera, caption = detail["camera"], detail["caption"]
+            stamp = json.dumps(detail.get("stamp"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return ""
-        self._captions[camera] = (caption, now_s)
-        if key in self._seen:
+        if not isinstance(camera, str) or not isinstance(caption, str):
             return ""
-        self._seen.append(key)
+        self._captions[camera] = (caption[:_LONGEST], now_s)
+        if (camera, stamp, caption) in self._seen:
+            return ""
+        self._seen.append((camera, stamp, caption))
         return _printable(f"{camera}: {caption}")
 
     def view(self, width: int, height: int, now_s: float, *, colour: bool = True) -> str:
         """The view at a time, see `render`; what is not heard of any more turns STALE."""
         self._statuses = {
             name: kept for name, kept in self._statuses.items() if now_s - kept[1] <= _GONE_S
+        }
+        self._captions = {
+            camera: kept for camera, kept in self._captions.items() if now_s - kept[1] <= _GONE_S
         }
         statuses = [_aged(status, now_s - at_s) for status, at_s in self._statuses.values()]
         captions = {
@@ -234,4 +240,4 @@ def _indented(text: str, width: int) -> list[str]:
 
 def _printable(text: str) -> str:
     """What others wrote, without a control sequence that the terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST])

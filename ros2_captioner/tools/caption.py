@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.beam_search import MAX_BEAM_WIDTH, DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json, number_json
-from ros2_captioner.command_line import Progress, command, command_parser
+from ros2_captioner.command_line import Progress, command, command_parser, in_line
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import read_image, write_image
@@ -101,7 +101,8 @@ def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if parsed.beam_width is None and parsed.num_alternatives:
-        changes["beam_width"] = max(beam_width, parsed.num_alternatives + 1)
+        wider = min(parsed.num_alternatives + 1, MAX_BEAM_WIDTH)
+        changes["beam_width"] = max(beam_width, wider)
     return changes
 
 
@@ -175,7 +176,7 @@ def _captioned(
 
 def _complain(message: str, progress: Progress) -> None:
     progress.clear()
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {in_line(message)}", file=sys.stderr)
 
 
 def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
@@ -183,7 +184,7 @@ def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
         # ASCII alone, so that it is JSON whatever the output can show.
         print(json.dumps({"picture": path, **_fields(caption)}), flush=True)
         return
-    prefix = f"{Path(path)}: " if len(parsed.images) > 1 else ""
+    prefix = f"{in_line(str(Path(path)))}: " if len(parsed.images) > 1 else ""
     print(f"{prefix}{caption.text}", flush=True)
     for other in caption.alternatives:
         print(f"{' ' * len(prefix)}{other.text} (score {other.score:.2f})", flush=True)

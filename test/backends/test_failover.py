@@ -61,7 +61,7 @@ def test_a_better_backend_is_not_tried_before_its_time():
     assert restored(failover) == "b" and best.loads == 1
 
 
-def test_the_only_one_is_loaded_anew_but_not_again_at_once():
+def test_the_only_one_is_reloaded_but_not_again_at_once():
     only = Loader("a")
     failover = Failover([only], retry_s=1000)
     failover.replace(LOST)

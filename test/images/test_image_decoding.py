@@ -74,7 +74,15 @@ def test_other_formats_are_read_whole_and_refused_cut(photograph, suffix):
     data = cv2.imencode(suffix, photograph[:, :, ::-1])[1].tobytes()
     assert decode(data, "the data", MAX_PIXELS).shape == photograph.shape
     for length in (9, 40, len(data) // 2, len(data) - 5):
-        assert refusal(data[:length]) in ("undecodable", "bad_size")
+        assert refusal(data[:length]) in ("undecodable", "bad_size", "truncated")
+
+
+def test_a_png_whose_pixels_changed_on_the_way_is_refused_in_silence(photograph, capfd):
+    data = bytearray(cv2.imencode(".png", photograph)[1].tobytes())
+    assert refusal(bytes(data[: len(data) // 2])) == "truncated"
+    data[len(data) // 2] ^= 1
+    assert refusal(bytes(data)) == "truncated"
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff", ".bmp"])

@@ -68,6 +68,7 @@ def test_images_of_a_folder_in_natural_order_without_hidden_ones(tmp_path):
     names = ["frame1.png", "frame2.PNG", "frame10.png", "frame010.jpg", "x.webp", "y.gif", "z.ppm"]
     for name in (*names, ".hidden.png", "._frame1.png", "notes.txt"):
         (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "pipe.png")
     found = [path.name for path in images_in(tmp_path)]
     assert found == ["frame1.png", "frame2.PNG", "frame010.jpg", "frame10.png", "x.webp", "y.gif",
                      "z.ppm"]  # fmt: skip

@@ -101,10 +101,23 @@ def test_what_is_not_heard_of_any_more_is_stale_and_then_gone(statuses):
 @pytest.mark.parametrize(
     "text",
     ["", "no JSON", "[]", "7", "null", "{}", '{"camera": "/a"}', '["camera", "caption"]',
-     '{"camera": {}, "caption": []', "[" * 100_000],
+     '{"camera": {}, "caption": []}', '{"camera": "/a", "caption": null}', "[" * 100_000,
+     '{"camera": "/a", "caption": "b", "stamp": ' + "[" * 100_000, "9" * 10_000],
 )  # fmt: skip
 def test_a_foreign_detail_is_ignored(text):
     assert Board().keep_detail(text, 0.0) == ""
+
+
+def test_what_others_say_takes_neither_memory_nor_time(statuses):
+    board = Board()
+    board.keep_statuses(statuses, 0.0)
+    for camera in range(1000):
+        board.keep_detail(f'{{"camera": "/{camera}", "caption": "{"x" * 10_000}"}}', 0.0)
+    board.keep_detail(f'{{"camera": "{RAW}", "caption": "{"x" * 10_000}"}}', 0.0)
+    assert len(board.view(80, 1000, 1.0, colour=False)) < 2000
+    board.view(80, 24, 100.0)
+    board.keep_statuses(statuses, 101.0)
+    assert "xxx" not in board.view(80, 1000, 101.0, colour=False)
 
 
 def test_foreign_diagnostics_are_ignored(statuses):

@@ -26,7 +26,7 @@ def test_resting_camera_keeps_its_frame():
     assert images(mailbox) == ["frame"]
 
 
-def test_hurry_brings_what_is_not_due_once():
+def test_a_flush_brings_what_is_not_due_once():
     mailbox = Mailbox()
     mailbox.put(ReceivedImage("a", "frame", 1.0))
     mailbox.flush()

@@ -127,7 +127,7 @@ def test_no_name_and_no_output_loses_the_other_captions(pictures):
             assert read == [*pictures, *map(os.fsdecode, names)]
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".tiff", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp"])
 def test_a_cut_file_is_one_line_on_stderr(pictures, tmp_path, photograph, suffix):
     whole = cv2.imencode(suffix, photograph)[1].tobytes()
     (tmp_path / f"cut{suffix}").write_bytes(whole[: len(whole) // 2])
@@ -168,6 +168,20 @@ def test_alternatives_widen_the_beam_of_the_bundle_and_never_narrow_it(pictures,
         main([pictures[0], "--alternatives", count])
     main([pictures[0], "--alternatives", "2", "--beam-width", "4"])
     assert searched == [8, 10, 4]
+
+
+def test_more_alternatives_than_there_may_be_are_named_themselves(pictures, capsys):
+    assert main([pictures[0], "--alternatives", "16"]) == 2
+    assert capsys.readouterr().err.startswith("error: num_alternatives is 16; expected integer")
+
+
+def test_a_name_with_a_line_break_is_one_line(pictures, capsys):
+    name = pictures[0].replace("one", "o\nn\x1b[2Je")
+    os.link(pictures[0], name)
+    assert main([name, name.replace("o\n", "no\n")]) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == len(printed.err.splitlines()) == 1
+    assert "o\\nn\\x1b[2Je" in printed.out and "no\\nn" in printed.err
 
 
 def test_what_stands_in_brackets_is_named(pictures, capsys):
