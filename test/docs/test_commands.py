@@ -14,20 +14,24 @@ import yaml
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE
 from ros2_captioner.options import make_options
-from ros2_captioner.settings import NodeSettings
+from ros2_captioner.settings import BagPlayerSettings, ImagePlayerSettings, NodeSettings
 from ros2_captioner.tools.caption_fleet import argument_parser as fleet_arguments
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 SCRIPTS = {file.name for file in (ROOT / "scripts").iterdir()}
 SETTINGS = set(NodeSettings.__dataclass_fields__)
+PLAYERS = {
+    "captioner_image_player": set(ImagePlayerSettings.__dataclass_fields__),
+    "captioner_bag_player": set(BagPlayerSettings.__dataclass_fields__),
+}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
 INDENTED = re.compile(r"^\n((?:^    \S.*\n)+)", re.M)
 RUN_HERE = ("caption ", "caption_bag ", "caption_find ", "captioner_bundle ", "openssl ")
 # What needs a ROS installation, a network, a GPU or hours, and has no name of ours to check.
 ELSEWHERE = (
     "cd ", "git clone ", "rosdep install ", "colcon build ", "source ", "export ", "pip3 install ",
-    "ros2 topic echo ", "ros2 service call ", "ros2 security ",
+    "ros2 bag record ", "ros2 topic echo ", "ros2 service call ", "ros2 security ",
 )  # fmt: skip
 
 
@@ -57,7 +61,7 @@ def check_run(command):
     name, *arguments = shlex.split(command)[3:]
     assert name in SCRIPTS
     for given in re.findall(r"-p (\w+):=", " ".join(arguments)):
-        assert given in SETTINGS
+        assert given in PLAYERS.get(name, SETTINGS)
 
 
 def check_launch(command):
@@ -127,7 +131,8 @@ def test_commands_that_can_run_here_run(page, tmp_path, photograph):
         from bags import jpeg, write_bag
 
         images = [("/camera/image_raw/compressed", turn, jpeg(photograph, turn)) for turn in (1, 2)]
-        write_bag(tmp_path / "drive", images)
+        for name in ("demo", "drive"):
+            write_bag(tmp_path / name, images)
         video = cv2.VideoWriter(
             str(tmp_path / "video.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 2, (640, 480)
         )
