@@ -120,9 +120,10 @@ def _training_record(run: Run) -> dict[str, Any]:
             for source in config.data.train
         ],
         "note": config.note,
-        "commit": run.commit,
+        "commit": run.commit.strip(),
         "seed": config.seed,
-        "start_from": config.start_from,
+        # Its folder means nothing on another machine.
+        "start_from": Path(config.start_from).name,
         "encoder_weights": Path(config.model.encoder_weights).name,
         "stages": {name: settings for name, settings in stages.items() if settings["epochs"]},
         "optim": dataclasses.asdict(config.optim),
