@@ -25,6 +25,7 @@ from training.data.concepts import choose_concepts
 from training.data.sources import read_training, read_validation
 from training.model.captioning import CaptionModel, build_model, device_of
 from training.optimisation import distributed
+from training.optimisation.allocator import keep_freed_memory
 from training.optimisation.checkpoint import (
     Progress,
     load_checkpoint,
@@ -47,6 +48,7 @@ from training.optimisation.run import (
     write_config,
 )
 from training.optimisation.stages import STAGES, Splits, Stage
+from training.optimisation.stopwatch import Stopwatch
 from training.scoring.decode import search_batches
 from training.scoring.validation import validation_scores
 
@@ -56,6 +58,7 @@ SHOWN = 4  # validation pictures in the log
 def main() -> int:
     """Entry point; returns the exit status."""
     arguments = _parser().parse_args()
+    keep_freed_memory()
     try:
         config = load_config(arguments.config, arguments.set)
         with distributed.processes(arguments.device) as device:
@@ -219,8 +222,10 @@ def _claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
 def _epoch(
     stage: Stage, epoch: int, stage_epoch: int, progress: Progress, logbook: Logbook
 ) -> Progress:
-    shown = _train_epoch(stage, epoch, stage_epoch)
+    watch = Stopwatch()
+    shown, pictures = _train_epoch(stage, epoch, stage_epoch, watch)
     scores, captions = distributed.shared(validate(stage) if distributed.rank() == 0 else ({}, []))
+    watch.lap("validation")
     entry = {
         "epoch": len(progress.history) + 1,
         "stage": stage.name,
@@ -231,22 +236,28 @@ def _epoch(
     if distributed.rank() == 0:
         texts = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()]
         print("  ".join(texts))
-        logbook.write(entry, captions)
+        speed = pictures / (watch["reading"] + watch["steps"])
+        print(f"{speed:.1f} pictures/s; of {watch.total:.0f} s: {watch}")
+        logbook.write(entry | {"pictures_per_s": speed}, captions)
     return Progress(
         epoch + 1, max(progress.best_cider, scores["CIDEr"]), [*progress.history, entry]
     )
 
 
-def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
-    """Train one epoch; returns the mean of what its objective shows."""
+def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -> tuple[float, int]:
+    """Train one epoch; returns the mean of what its objective shows, and how many pictures it had.
+
+    The watch has laps of ``reading``, which is waiting for pictures, and ``steps``.
+    """
     torch.manual_seed(stage.config.seed + 1000 * (epoch + 1) + distributed.rank())
     batches = stage.batches(epoch)
     steps = stage.settings.epochs * len(batches)
     device = device_of(stage.model)
-    summed, count = 0.0, 0
+    summed, count, pictures = 0.0, 0, 0
     silent = distributed.rank() > 0
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
     for index, (batch, sentences) in enumerate(bar):
+        watch.lap("reading")
         loss = stage.step(
             batch.to(device),
             stage_epoch * len(batches) + index,
@@ -254,8 +265,11 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int) -> float:
             sentences.to(device) if sentences is not None else None,
         )
         summed, count = summed + loss.shown * loss.shown_over, count + loss.shown_over
+        pictures += len(batch.indices)
         bar.set_postfix({stage.objective.name: f"{summed / max(1, count):.3f}"})
-    return distributed.total(summed, device) / max(1.0, distributed.total(count, device))
+        watch.lap("steps")
+    mean = distributed.total(summed, device) / max(1.0, distributed.total(count, device))
+    return mean, pictures * distributed.count()
 
 
 def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -196,12 +197,20 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(tiny_config, tmp_path
         assert not [key for key in expected if not torch.equal(found[key], expected[key])]
 
 
-def test_the_log_shows_scores_captions_and_attention(tiny_config, tmp_path):
+def test_the_log_shows_scores_captions_and_attention(tiny_config, tmp_path, capsys):
     progress = train(tiny_config(frozen={"epochs": 2}), tmp_path / "run")
     log = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
     scores = [event.value for event in log.Scalars("CIDEr")]
     assert scores == pytest.approx([entry["CIDEr"] for entry in progress.history])
     assert len(log.Scalars("loss")) == 3
+    speeds = [event.value for event in log.Scalars("pictures_per_s")]
+    said = re.findall(
+        r"^(.+) pictures/s; of \d+ s: reading \d+%, steps \d+%, validation \d+%$",
+        capsys.readouterr().out,
+        re.MULTILINE,
+    )
+    assert [float(number) for number in said] == pytest.approx(speeds, abs=0.06)
+    assert len(speeds) == 3 and min(speeds) > 0
     for colour in COLOURS:
         assert len(log.Images(f"{colour}.png")) == 3
         assert log.Tensors(f"{colour}.png/text_summary")

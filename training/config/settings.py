@@ -151,7 +151,8 @@ class OptimConfig(Settings):
             of left or right.
         jitter: brightness, contrast and saturation of the frames that are read are each scaled by
             a random factor of at least 1 - jitter and at most 1 + jitter.
-        precision: of the arithmetic: float32, bfloat16 or float16 (with scaled gradients).
+        precision: of the arithmetic: float32, bfloat16, float16 (with scaled gradients), or auto:
+            bfloat16 where the processor computes with it, otherwise float32.
         parts: a step's pictures are computed in so many parts, one after the other, which saves
             memory and changes nothing else.
         scheduled_sampling: share of words at the end of a cross-entropy stage that the decoder
@@ -169,7 +170,9 @@ class OptimConfig(Settings):
             as there are images.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
             confident captions than a model gives of pictures that it has memorised.
-        workers: processes that read pictures; 0 reads in the training process.
+        workers: processes that read pictures while others are trained on; 0 reads in the training
+            process; -1 is as many as a GPU has processors beside it, at most 8, and none on a CPU,
+            which is busy with the training.
     """
 
     weight_decay: float = setting(1e-2, SHARE)
@@ -179,7 +182,7 @@ class OptimConfig(Settings):
     crop_area: float = setting(1.0, Range(0, 1, above=True))
     mirror: bool = False
     jitter: float = setting(0.0, SHARE)
-    precision: str = setting("float32", Choice(("float32", "bfloat16", "float16")))
+    precision: str = setting("float32", Choice(("auto", "float32", "bfloat16", "float16")))
     parts: int = setting(1, Range(1))
     scheduled_sampling: float = setting(0.0, SHARE)
     attention_penalty: float = setting(0.0, Range(0))
@@ -190,7 +193,7 @@ class OptimConfig(Settings):
     distillation: float = setting(0.0, Range(0))
     sentence_weight: float = setting(0.0, Range(0))
     sampled_dropout: bool = False
-    workers: int = setting(0, Range(0, 256))
+    workers: int = setting(0, Range(-1, 256))
 
 
 @dataclass(frozen=True)

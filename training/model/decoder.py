@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config.settings import ModelConfig
+from training.model.dropout import Dropout
 from training.model.evidence import WordEvidence
 
 
@@ -55,7 +56,7 @@ class Decoder(nn.Module, ABC):
         self.query = nn.Linear(hidden, width)
         self.output = nn.Linear(hidden + width, hidden)
         self.logit_bias = nn.Parameter(torch.zeros(vocabulary_size))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         # Vectors of length 3.5: short ones are nearly equal, and words that occur in the same
         # places ("red", "green") then stay alike for long.
         nn.init.normal_(self.embedding.weight, std=3.5 / math.sqrt(hidden))

@@ -67,6 +67,17 @@ def wait() -> None:
         distributed.barrier()
 
 
+def readers(workers: int, device: torch.device) -> int:
+    """How many further processes read pictures for this one, see `OptimConfig.workers`."""
+    if workers >= 0:
+        return workers
+    if device.type == "cpu":
+        return 0
+    own = hasattr(os, "sched_getaffinity")  # not on macOS
+    processors = len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1
+    return min(8, processors // count())
+
+
 @contextmanager
 def first_before_others() -> Iterator[None]:
     """The first process runs the block alone; then the others run it and find its files."""

@@ -29,7 +29,7 @@ class Logbook:
         self._folder, self._pictures = folder, pictures
 
     def write(self, entry: Mapping[str, Any], captions: Sequence[Caption]) -> None:
-        """Add an epoch: its entry of the history, and the captions of the pictures shown."""
+        """Add an epoch: what is to be plotted of it, and the captions of the pictures shown."""
         epoch = entry["epoch"]
         # A run that resumes repeats its epoch; what an interrupted one logged of it is purged.
         with SummaryWriter(str(self._folder), purge_step=epoch) as writer:

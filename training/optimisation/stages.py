@@ -176,7 +176,8 @@ class Stage:
     def batches(self, epoch: int) -> StepBatches:
         """Training batches in an order that depends on the seed and the epoch alone."""
         seed, size = self.config.seed + epoch, self.settings.batch
-        vocabulary, workers = self.splits.vocabulary, self.config.optim.workers
+        vocabulary = self.splits.vocabulary
+        workers = distributed.readers(self.config.optim.workers, device_of(self.model))
         share = Share(distributed.rank(), distributed.count())
         sampler = EpochSampler([picture.weight for picture in self._pictures], seed, share)
         pictures = loader(self._dataset, sampler, vocabulary, size // share.processes, workers)

@@ -17,10 +17,10 @@ from training.model.captioning import CaptionModel
 from training.model.distillation import ImageNetMemory
 from training.model.evidence import evidence_loss
 from training.optimisation import distributed
+from training.optimisation.arithmetic import arithmetic
 from training.optimisation.objectives import Loss, Objective
 
 Groups = list[tuple[list[nn.Parameter], float]]
-_DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class LossModule(nn.Module):
@@ -105,9 +105,11 @@ class Updater:
             DistributedDataParallel(module) if distributed.count() > 1 else module
         )
         self.optimiser = torch.optim.AdamW(
-            [{"params": parameters} for parameters, _ in groups], weight_decay=optim.weight_decay
+            [{"params": parameters} for parameters, _ in groups],
+            weight_decay=optim.weight_decay,
+            fused=True,
         )
-        self._dtype = _DTYPES[optim.precision]
+        self._dtype = arithmetic(optim.precision, device)
         # Small float16 gradients vanish unless scaled; the other types have float32's range.
         self.scaler = GradScaler(device.type, enabled=self._dtype == torch.float16)
 

@@ -1,0 +1,27 @@
+"""Which arithmetic a step is computed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+_DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def arithmetic(precision: str, device: torch.device) -> torch.dtype | None:
+    """The type of a precision, see `OptimConfig`; None is float32.
+
+    ``auto`` is bfloat16 where the processor computes with it: emulated it is slower than float32.
+    """
+    if precision != "auto":
+        return _DTYPES[precision]
+    return torch.bfloat16 if _has_bfloat16(device) else None
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Older torch cannot say what its processor has.
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(has for name, has in found.items() if "bf16" in name)
