@@ -91,6 +91,8 @@ def test_black_on_transparent_is_black_on_white(suffix):
     picture[8:24, 8:24, 3] = 255
     options = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
     data = cv2.imencode(suffix, picture, options)[1].tobytes()
+    if suffix == ".bmp" and data[14] < 108:
+        pytest.skip("OpenCV before 4.7 writes a header that knows no transparency")
     found = decode(data, "the data", MAX_PIXELS)
     assert tuple(found[0, 0]) == (255, 255, 255) and tuple(found[16, 16]) == (0, 0, 0)
 
