@@ -13,6 +13,7 @@ from ros2_captioner.images.encodings import rgb_of_decoded
 from ros2_captioner.images.headers import (
     FORMATS,
     PNG,
+    bmp_is_whole,
     is_jpeg,
     orientation,
     png_is_whole,
@@ -27,6 +28,8 @@ except ImportError:  # comes with pip, not with apt
 
 Pixels = NDArray[np.uint8]
 _JPEG_END = b"\xff\xd9"
+# Formats that are looked through first: libpng, and OpenCV of BMP, would print lines of their own.
+_WHOLE = (("PNG", PNG, png_is_whole), ("BMP", b"BM", bmp_is_whole))
 # What libjpeg says of a JPEG whose picture is whole all the same.
 _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters")
 # EXIF orientation: whether rows and columns are exchanged, then which of them are reversed.
@@ -67,11 +70,12 @@ def decode(
             f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
         )
     check_size(*size, max_pixels)
-    if data.startswith(PNG) and not png_is_whole(data):  # libpng would print a line of its own
-        raise FrameError(
-            "truncated",
-            f"{what} of {len(data)} bytes is a cut or damaged PNG; expected a whole one",
-        )
+    for kind, begin, is_whole in _WHOLE:
+        if data.startswith(begin) and not is_whole(data):
+            raise FrameError(
+                "truncated",
+                f"{what} of {len(data)} bytes is a cut or damaged {kind}; expected a whole one",
+            )
     try:
         found = _decoded_jpeg(data) if is_jpeg(data) else _decoded(data, cv2.IMREAD_UNCHANGED)
         picture = rgb_of_decoded(found, encoding)

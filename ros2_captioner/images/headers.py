@@ -24,6 +24,7 @@ _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
 _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
 _TIFF_TYPES = {3: "H", 4: "I"}
 _MOST_TIFF_TAGS = 1000
+_BMP_PLAIN = (0, 3)  # rows of pixels as they are, their bits by convention or by masks
 _NETPBM = re.compile(rb"P[1-6](?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)")
 _PAM = re.compile(rb"P7\n(?:#[^\n]*\n)*WIDTH (\d+)\n(?:#[^\n]*\n)*HEIGHT (\d+)\n")
 _LONGEST_TEXT = 4096  # bytes of a Netpbm header, comments included
@@ -69,6 +70,19 @@ def png_is_whole(data: bytes) -> bool:
             return False
         at = end
     return False
+
+
+def bmp_is_whole(data: bytes) -> bool:
+    """Whether the rows of a BMP are all there; of a compressed one it is not told."""
+    try:
+        offset, header_bytes = struct.unpack_from("<II", data, 10)
+        width, height = _bmp_size(data) or (0, 0)
+        bits = struct.unpack_from("<H", data, 24 if header_bytes == 12 else 28)[0]
+        compression = 0 if header_bytes == 12 else struct.unpack_from("<I", data, 30)[0]
+    except struct.error:
+        return False
+    row_bytes = (width * bits + 31) // 32 * 4
+    return compression not in _BMP_PLAIN or len(data) >= offset + row_bytes * height
 
 
 def orientation(data: bytes) -> int:

@@ -12,6 +12,7 @@ import pytest
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images import decoding
 from ros2_captioner.images.decoding import decode
+from ros2_captioner.images.headers import bmp_is_whole
 
 END = b"\xff\xd9"
 MAX_PIXELS = 64_000_000
@@ -75,6 +76,32 @@ def test_other_formats_are_read_whole_and_refused_cut(photograph, suffix):
     assert decode(data, "the data", MAX_PIXELS).shape == photograph.shape
     for length in (9, 40, len(data) // 2, len(data) - 5):
         assert refusal(data[:length]) in ("undecodable", "bad_size", "truncated")
+
+
+BMPS = [
+    (header, bits, height)
+    for header in (12, 40, 124)
+    for bits in (24, 32)
+    for height in (5, -5)
+    if not (header == 12 and height < 0)  # that header has no sign
+]
+
+
+@pytest.mark.parametrize(("header_bytes", "bits", "height"), BMPS)
+def test_a_bmp_that_is_cut_is_refused_in_silence(header_bytes, bits, height, capfd):
+    """Rows of 7 pixels, filled up to four bytes."""
+    old = header_bytes == 12
+    header = struct.pack("<IHHHH" if old else "<IiiHH", header_bytes, 7, height, 1, bits)
+    header = header.ljust(header_bytes, b"\0")
+    rows = bytes((7 * bits + 31) // 32 * 4 * abs(height))
+    size = 14 + len(header) + len(rows)
+    data = struct.pack("<2sIII", b"BM", size, 0, 14 + len(header)) + header + rows
+    assert bmp_is_whole(data) and not bmp_is_whole(data[:-1]) and not bmp_is_whole(data[:24])
+    assert refusal(data[:-1]) == "truncated"
+    assert capfd.readouterr().err == ""
+    if not old:  # compressed, its length cannot be told
+        compressed = data[:30] + struct.pack("<I", 1) + data[34:]
+        assert bmp_is_whole(compressed[:-1])
 
 
 def test_a_png_whose_pixels_changed_on_the_way_is_refused_in_silence(photograph, capfd):
