@@ -71,15 +71,25 @@ def test_every_keyword_is_taken():
     unknown = []
     for file, tree in trees():
         origin = {local: (module, name) for local, module, name in imports(tree)}
+        others = other_modules(tree)
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            taken = keywords_taken(call.func, origin)
+            taken = keywords_taken(call.func, origin, others)
             given = {keyword.arg for keyword in call.keywords if keyword.arg}
             if taken is not None and given - set(taken):
                 unknown.append(f"{file.name}:{call.lineno}: {sorted(given - set(taken))}")
     assert not unknown
 
 
-def keywords_taken(function, origin):
+def other_modules(tree):
+    """Names of the modules that a file imports whole and that are none of ROS."""
+    aliases = [
+        name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    ]
+    bound = [(alias.asname or alias.name).partition(".")[0] for alias in aliases]
+    return set(bound) - set(PACKAGES)
+
+
+def keywords_taken(function, origin, others):
     """What Humble takes by name where a class or method of ROS is called; None elsewhere."""
     if isinstance(function, ast.Name) and function.id in origin:
         module, name = origin[function.id]
@@ -87,6 +97,8 @@ def keywords_taken(function, origin):
             return HUMBLE["interfaces"][module][name]
         return HUMBLE["keywords"][module.partition(".")[0]].get(name)
     if not isinstance(function, ast.Attribute) or function.attr in OWN:
+        return None
+    if isinstance(function.value, ast.Name) and function.value.id in others:
         return None
     known = [
         names[function.attr] for names in HUMBLE["keywords"].values() if function.attr in names

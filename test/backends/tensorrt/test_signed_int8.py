@@ -45,4 +45,6 @@ def test_it_computes_what_the_unsigned_graph_does_up_to_rounding(signed, photogr
         np.linalg.norm(features(graph) - exact) / np.linalg.norm(exact)
         for graph in (signed, load_bundle().graph("int8", "encoder"))
     )
-    assert 0 < error < 2 * unsigned_error
+    # Half as many steps: twice the error where all cells round, more in flat scenes like this one;
+    # wrong biases make it larger than the features themselves.
+    assert 0 < error < 3 * unsigned_error
