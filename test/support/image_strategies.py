@@ -16,6 +16,11 @@ _BYTES_A_PIXEL = {
 }  # fmt: skip
 _MOST_BYTES = 20_000
 _WIDE = (".png", ".tiff")  # formats that also hold 16 bits
+_SUFFIXES = [
+    suffix
+    for suffix in (".jpg", ".jpg", ".png", ".bmp", ".webp", ".tiff", ".gif", ".ppm")
+    if cv2.haveImageWriter(suffix)  # OpenCV 4.6 writes no GIF
+]
 _CHANNELS = {".jpg": [1, 3], ".png": [1, 3, 4], ".tiff": [1, 3, 4], ".webp": [3, 4], ".bmp": [1, 3]}
 
 
@@ -62,9 +67,7 @@ def compressed_images(draw):
 
 def _encoded(draw):
     """A picture of 8 or 16 bits and one to four channels, as one of the formats that are read."""
-    suffix = draw(
-        st.sampled_from([".jpg", ".jpg", ".png", ".bmp", ".webp", ".tiff", ".gif", ".ppm"])
-    )
+    suffix = draw(st.sampled_from(_SUFFIXES))
     channels = draw(st.sampled_from(_CHANNELS.get(suffix, [3])))
     dtype = draw(st.sampled_from([np.uint8, np.uint16])) if suffix in _WIDE else np.uint8
     noise = np.random.default_rng(draw(st.integers(0, 2**16)))
