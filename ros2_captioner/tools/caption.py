@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 1 if some images could not be captioned, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
+    for option in ("explain", "vtt", "srt"):
+        _check_folder(option, getattr(parsed, option))
     captioner = load_captioner(parsed)
     defaults = captioner.default_options()
     options = dataclasses.replace(defaults, **_changes(parsed, defaults.beam_width))
@@ -104,6 +106,13 @@ def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
         wider = min(parsed.num_alternatives + 1, MAX_BEAM_WIDTH)
         changes["beam_width"] = max(beam_width, wider)
     return changes
+
+
+def _check_folder(option: str, file: str | None) -> None:
+    """Refuse a file whose folder is missing before the captions that it is for are made."""
+    if file and not Path(file).parent.is_dir():
+        folder = Path(file).parent
+        raise OptionsError(f"--{option}: found no folder {folder}; type: mkdir -p {folder}")
 
 
 def _write_subtitles(

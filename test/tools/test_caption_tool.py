@@ -224,3 +224,12 @@ def test_subtitles_are_of_one_video(video, pictures, tmp_path, capsys):
     (tmp_path / "text.mp4").write_text("no video")
     assert main([str(tmp_path / "text.mp4"), "--vtt", str(tmp_path / "out.vtt")]) == 2
     assert "expected a video" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--explain", "--vtt", "--srt"])
+def test_a_missing_folder_is_named_before_anything_is_captioned(
+    option, video, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
+    assert main([video, option, str(tmp_path / "nowhere/out")]) == 2
+    assert f"{option}: found no folder {tmp_path / 'nowhere'}" in capsys.readouterr().err
