@@ -112,7 +112,9 @@ def _check_folder(option: str, file: str | None) -> None:
     """Refuse a file whose folder is missing before the captions that it is for are made."""
     if file and not Path(file).parent.is_dir():
         folder = Path(file).parent
-        raise OptionsError(f"--{option}: found no folder {folder}; type: mkdir -p {folder}")
+        raise OptionsError(
+            f"--{option}: found no folder {folder}; expected one, type: mkdir -p {folder}"
+        )
 
 
 def _write_subtitles(

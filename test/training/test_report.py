@@ -22,4 +22,6 @@ def test_best_come_first_and_worst_last_with_references_and_pictures(pictures):
     scores = [[float(s) for s in re.findall(r"CIDEr ([\d.]+) &", half)] for half in (best, worst)]
     assert scores[0] == sorted(scores[0], reverse=True) and len(scores[1]) == 2
     assert page.count("<img src='data:image/jpeg;base64,") == 4
-    assert all(f"{colour}.png" in page for colour in COLOURS)
+    # The best by CIDEr may be among the worst by inventions.
+    shown = re.findall(r"(\w+)\.png", page)
+    assert len(shown) >= 4 and set(shown) <= set(COLOURS)
