@@ -39,12 +39,15 @@ def test_a_whole_machine_captions():
     assert found["test caption"][1].endswith("by onnxruntime on cpu")
 
 
-def test_a_bare_environment_is_told_what_to_install(tmp_path):
+@pytest.mark.parametrize(
+    ("distribution", "remedy"),
+    [("", "source /opt/ros/"), ("jazzy", "apt install ros-$ROS_DISTRO-rclpy")],
+)
+def test_a_bare_environment_is_told_what_to_install(tmp_path, monkeypatch, distribution, remedy):
+    monkeypatch.setenv("ROS_DISTRO", distribution)
     venv.create(tmp_path / "bare", with_pip=False)
     found = examine(python=tmp_path / "bare/bin/python", status=1)
-    remedies = {
-        subject: remedy for subject, (state, _, remedy) in found.items() if state == "fault"
-    }
+    remedies = {subject: told for subject, (state, _, told) in found.items() if state == "fault"}
     assert remedies == {
         "numpy": "pip install numpy",
         "OpenCV": "pip install opencv-python-headless",
@@ -52,7 +55,7 @@ def test_a_bare_environment_is_told_what_to_install(tmp_path):
         "ONNX Runtime": "pip install --no-deps onnxruntime",
     }
     assert found["model"] == ("note", "not tried; fix the faults above first", "")
-    assert found["ROS"][0] == "note" and "source /opt/ros/" in found["ROS"][2]
+    assert found["ROS"][0] == "note" and remedy in found["ROS"][2]
 
 
 def test_a_missing_model_is_named(tmp_path):
