@@ -68,7 +68,11 @@ class DecodingOptions:
     min_length: int = option(0, "Words before a caption may end", 0, _MAX_WORDS)
     max_length: int = option(20, "Words after which a caption is cut", 1, _MAX_WORDS)
     no_repeat_ngram: int = option(
-        2, "No sequence of this many words occurs twice in a caption; 0 allows repeats", 0, 10
+        2,
+        "No sequence of this many words occurs twice in a caption, nor a word twice running; 0 "
+        "allows repeats",
+        0,
+        10,
     )
     banned_words: tuple[str, ...] = option((), "Words and phrases that captions never contain")
     num_alternatives: int = option(
@@ -212,16 +216,22 @@ def _vetoed(
 def _repeats(
     history: NDArray[np.int32], candidates: NDArray[np.int32], n: int
 ) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` complete an n-gram that ``history`` ``[B, K, T]`` has."""
+    """Which candidates ``[B, K, k]`` complete an n-gram of ``history`` ``[B, K, T]``.
+
+    Or are its last word, as in "a tall tall tower".
+    """
+    if history.shape[2] == 0:
+        return np.zeros(candidates.shape, np.bool_)
+    doubled = np.asarray(candidates == history[:, :, -1:])
     count = history.shape[2] - n + 1  # of n-grams so far
     if count <= 0:
-        return np.zeros(candidates.shape, np.bool_)
+        return doubled
     last_words = history[:, :, n - 1 :]
     begun_again = np.ones(last_words.shape, np.bool_)
     for place in range(n - 1):
         begun_again &= history[:, :, place : place + count] == history[:, :, count + place, None]
     forbidden = np.where(begun_again, last_words, _NO_WORD)
-    return np.asarray((candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
+    return np.asarray(doubled | (candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
 
 
 def _completes(

@@ -59,7 +59,8 @@ def search(stepper, batch, **options):
 
 def repeats(ids, n):
     ngrams = [ids[first : first + n] for first in range(len(ids) - n + 1)]
-    return len(set(ngrams)) < len(ngrams)
+    doubled = any(word == following for word, following in itertools.pairwise(ids))
+    return doubled or len(set(ngrams)) < len(ngrams)
 
 
 @pytest.mark.parametrize("seed", range(5))
