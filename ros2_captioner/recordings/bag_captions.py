@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from ros2_captioner.captions import Timing
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.recordings.bag_frames import BagFrame, bag_frames
+from ros2_captioner.recordings.batches import batches_ahead
 from ros2_captioner.recordings.journal import Journal, Moment
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.detail import detail_json
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
 
-_BATCH = 4  # frames; few enough that large ones fit in memory
 _UNTIMED = Timing(0.0, 0.0, 0.0)
 
 
@@ -74,9 +73,8 @@ class BagCaptions:
             BackendError: the runtime failed, and so did its fallback.
         """
         known = journal.batches()
-        for frames in _batches(
-            bag_frames(self._bag, self._sampling, self._refused, self._advanced)
-        ):
+        read = bag_frames(self._bag, self._sampling, self._refused, self._advanced)
+        for frames in batches_ahead(read):
             before = next(known, None)
             if before is None:
                 journal.append(self._moments(frames))
@@ -104,9 +102,3 @@ class BagCaptions:
         detail: dict[str, Any] = json.loads(detail_json(captioned, self._captioner))
         del detail["latency_ms"]
         return detail
-
-
-def _batches(frames: Iterable[BagFrame]) -> Iterator[list[BagFrame]]:
-    rest = iter(frames)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch

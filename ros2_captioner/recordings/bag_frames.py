@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ def bag_frames(
     sampling: Sampling,
     refused: Callable[[str], None],
     advanced: Callable[[int], None] = lambda count: None,
-) -> Iterator[BagFrame]:
+) -> Generator[BagFrame, None, None]:
     """The frames of a bag that a sampling takes, in the order of their recording.
 
     Args:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Generator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.sources import video_moments
+from ros2_captioner.recordings.batches import batches_ahead
 from ros2_captioner.recordings.sampling import Sampler, Sampling
 from ros2_captioner.recordings.subtitles import Cue, joined
 from ros2_captioner.stream.scene_gate import apart, thumbnail
 
-_BATCH = 4  # frames
 _LOOK_S = 0.2  # from one frame that is looked at for a cut to the next
 _CUT = 0.1  # of brightness, from look to look; neither motion nor a pan changes as much
 
@@ -43,9 +42,8 @@ def video_cues(
         BackendError: the runtime failed, and so did its fallback.
     """
     frames = _Frames(path, sampling, advanced)
-    taken = iter(frames)
     captions: list[tuple[float, str, str]] = []
-    while batch := list(islice(taken, _BATCH)):
+    for batch in batches_ahead(frames.taken()):
         found = captioner.caption([picture for _, picture in batch], options).captions
         times = (time_ns * 1e-9 for time_ns, _ in batch)
         captions += [(time_s, path, each.text) for time_s, each in zip(times, found, strict=True)]
@@ -66,7 +64,8 @@ class _Frames:
         self._seen: NDArray[np.float32] | None = None
         self.end_s = 0.0
 
-    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def taken(self) -> Generator[tuple[int, NDArray[np.uint8]], None, None]:
+        """Each with its time, nanoseconds."""
         for time_ns, picture in video_moments(self._path, self._due):
             self.end_s = time_ns * 1e-9
             self._advanced(self.end_s)
