@@ -19,11 +19,16 @@ _BATCH = 25
 
 
 def cached_maps(
-    encoder: GridEncoder, stages: int, paths: Sequence[Path], size: int, folder: Path
+    encoder: GridEncoder,
+    stages: int,
+    paths: Sequence[Path],
+    size: int,
+    folder: Path,
+    dtype: torch.dtype | None = None,
 ) -> list[Path]:
     """Compute `GridEncoder.lower` of the pictures that have no cached map.
 
-    A cache folder belongs to the weights of the stages and the size of the frames. In it every
+    A cache folder belongs to the weights of the stages, the size and the arithmetic. In it every
     picture has a file, named after its path, size in bytes and time of change: a replaced
     picture is computed again, and of a data set that grew only what is new. What an interrupted
     computation has done stays.
@@ -34,20 +39,27 @@ def cached_maps(
         paths: of the pictures.
         size: side of the frames in pixels.
         folder: of all caches.
+        dtype: of the arithmetic, see `training.optimisation.arithmetic`; None is float32.
 
     Returns:
         For each picture a NumPy file with its map, float16 ``[h, w, c]``.
     """
-    cache = folder / f"maps_{_encoder_digest(encoder, stages, size)}"
+    cache = folder / f"maps_{_encoder_digest(encoder, stages, size, dtype)}"
     files = [cache / f"{_picture_digest(path)}.npy" for path in paths]
     missing = {file: path for file, path in zip(files, paths, strict=True) if not file.is_file()}
     if missing:
         cache.mkdir(parents=True, exist_ok=True)
-        _compute(encoder, stages, missing, size)
+        _compute(encoder, stages, missing, size, dtype)
     return files
 
 
-def _compute(encoder: GridEncoder, stages: int, missing: dict[Path, Path], size: int) -> None:
+def _compute(
+    encoder: GridEncoder,
+    stages: int,
+    missing: dict[Path, Path],
+    size: int,
+    dtype: torch.dtype | None,
+) -> None:
     """Fill cache files, given with the picture of each."""
     device = next(encoder.parameters()).device
     encoder.eval()
@@ -56,8 +68,9 @@ def _compute(encoder: GridEncoder, stages: int, missing: dict[Path, Path], size:
         for first in range(0, len(entries), _BATCH):
             batch = entries[first : first + _BATCH]
             frames = torch.from_numpy(read_frames([path for _, path in batch], size))
-            maps = encoder.lower(frames.to(device), stages).cpu().numpy().astype(np.float16)
-            for (file, _), one in zip(batch, maps, strict=True):
+            with torch.autocast(device.type, dtype, enabled=dtype is not None):
+                maps = encoder.lower(frames.to(device), stages)
+            for (file, _), one in zip(batch, maps.half().cpu().numpy(), strict=True):
                 _save(file, one)
             bar.update(len(batch))
 
@@ -70,8 +83,8 @@ def _save(file: Path, stored: NDArray[np.float16]) -> None:
     os.replace(partial, file)
 
 
-def _encoder_digest(encoder: GridEncoder, stages: int, size: int) -> str:
-    digest = hashlib.sha256(str(size).encode())
+def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.dtype | None) -> str:
+    digest = hashlib.sha256(f"{size} {dtype}".encode())
     for part in (encoder.stem, encoder.stages[:stages]):
         for name, tensor in part.state_dict().items():
             # Averaging weights turns -0.0 into 0.0, which changes bytes and nothing else.

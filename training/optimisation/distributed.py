@@ -76,13 +76,3 @@ def readers(workers: int, device: torch.device) -> int:
     own = hasattr(os, "sched_getaffinity")  # not on macOS
     processors = len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1
     return min(8, processors // count())
-
-
-@contextmanager
-def first_before_others() -> Iterator[None]:
-    """The first process runs the block alone; then the others run it and find its files."""
-    if rank() > 0:
-        wait()
-    yield
-    if rank() == 0:
-        wait()

@@ -169,9 +169,14 @@ class Stage:
 
     def _maps(self, pictures: list[CaptionedPicture]) -> list[Path]:
         paths = [picture.path for picture in pictures]
-        size = self.config.model.image_size
-        with distributed.first_before_others():
-            return cached_maps(self.model.encoder, self._kept, paths, size, self._cache)
+        size, dtype = self.config.model.image_size, self._updater.dtype
+
+        def maps(of: list[Path]) -> list[Path]:
+            return cached_maps(self.model.encoder, self._kept, of, size, self._cache, dtype)
+
+        maps(paths[distributed.rank() :: distributed.count()])
+        distributed.wait()
+        return maps(paths)
 
     def batches(self, epoch: int) -> StepBatches:
         """Training batches in an order that depends on the seed and the epoch alone."""

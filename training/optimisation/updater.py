@@ -86,6 +86,11 @@ class Updater:
         objective: says whether dropout is on.
         optim: settings.
         device: where the model is.
+
+    Attributes:
+        optimiser: AdamW.
+        dtype: of the arithmetic; None is float32.
+        scaler: of float16's gradients.
     """
 
     def __init__(
@@ -109,9 +114,9 @@ class Updater:
             weight_decay=optim.weight_decay,
             fused=True,
         )
-        self._dtype = arithmetic(optim.precision, device)
+        self.dtype = arithmetic(optim.precision, device)
         # Small float16 gradients vanish unless scaled; the other types have float32's range.
-        self.scaler = GradScaler(device.type, enabled=self._dtype == torch.float16)
+        self.scaler = GradScaler(device.type, enabled=self.dtype == torch.float16)
 
     def step(
         self, batch: Batch, rate: float, progress: float, sentences: Batch | None = None
@@ -163,7 +168,7 @@ class Updater:
     def _forward(
         self, part: Batch, progress: float, sentences: Batch | None
     ) -> tuple[Loss, Tensor]:
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
+        with torch.autocast(self._device.type, self.dtype, enabled=self.dtype is not None):
             losses: tuple[Loss, Tensor] = self._module(part, progress, sentences)
         return losses
 

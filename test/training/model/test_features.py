@@ -89,6 +89,14 @@ def test_other_weights_stages_and_sizes_have_their_own_maps(encoder, tmp_path):
     assert len(files) == 4
 
 
+def test_other_arithmetic_has_its_own_maps(encoder, tmp_path):
+    path = write(tmp_path / "a.png", 90)
+    (exact,) = cached_maps(encoder, 2, [path], SIZE, tmp_path)
+    (rounded,) = cached_maps(encoder, 2, [path], SIZE, tmp_path, torch.bfloat16)
+    assert exact != rounded and (read_map(exact) != read_map(rounded)).any()
+    np.testing.assert_allclose(read_map(rounded), read_map(exact), rtol=0.02, atol=0.05)
+
+
 def test_what_an_interrupted_computation_did_stays(encoder, computed, tmp_path, monkeypatch):
     paths = [write(tmp_path / f"{grey}.png", grey) for grey in range(4)]
     monkeypatch.setattr("training.model.features._BATCH", 2)
