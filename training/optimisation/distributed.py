@@ -12,7 +12,7 @@ import torch
 from torch import distributed
 
 T = TypeVar("T")
-# The first process validates and computes cached maps while the others wait.
+# The first process validates while the others wait.
 _TIMEOUT = timedelta(hours=12)
 
 
