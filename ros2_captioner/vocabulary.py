@@ -21,6 +21,9 @@ _UNSPACED = re.compile(
     "[\u3005-\u3007\u3031-\u3035\u3040-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
+# Within a word only: Catalan's "col\u00b7lega", Hebrew's gershayim, and the prime, see _PRIMES.
+_STRAY = re.compile(r"(?<![^\W\d_])[\u00b7\u05f4\u2032]|[\u00b7\u05f4\u2032](?![^\W\d_])")
+_PRIMES = "\u00b4\u05f3\u2018\u201b"  # typed for apostrophes, and for quotes and accents
 
 
 class _Characters(dict[int, str]):
@@ -29,7 +32,8 @@ class _Characters(dict[int, str]):
     def __missing__(self, code: int) -> str:
         character = chr(code)
         category = unicodedata.category(character)
-        if category[0] in "LMN" or character in "'-_":  # letters, their marks, numbers
+        # Letters, their marks, numbers, and what the patterns above decide on.
+        if category[0] in "LMN" or character in "'-_\u00b7\u05f4\u2032":
             self[code] = character
         else:
             self[code] = "" if category == "Cf" else " "  # joiners and soft hyphens leave no gap
@@ -39,8 +43,13 @@ class _Characters(dict[int, str]):
 _CHARACTERS = _Characters(
     {
         **dict.fromkeys(map(ord, "\u2019\u02bc\uff07"), "'"),  # curly, modifier and wide apostrophe
+        **dict.fromkeys(map(ord, _PRIMES), "\u2032"),
         **dict.fromkeys(map(ord, "\u2010\u2011"), "-"),  # hyphens that are not ASCII's
         0x200B: " ",  # the zero width space parts words where no space is written
+        # Letters and marks that nobody sees, such as the selectors of an emoji's variant.
+        **dict.fromkeys((0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0), ""),
+        **dict.fromkeys((*range(0x180B, 0x1810), *range(0xFE00, 0xFE10)), ""),
+        **dict.fromkeys(range(0xE0100, 0xE01F0), ""),
     }
 )
 
@@ -54,8 +63,20 @@ def tokenize(text: str) -> list[str]:
     usual where captions are scored in these languages. Other scripts without spaces, such as Thai,
     need captions whose words are parted by spaces.
     """
-    plain = unicodedata.normalize("NFC", text.lower()).translate(_CHARACTERS)
-    return _TOKEN.findall(_CLITIC.sub(r" \1", space_out(plain)))
+    lower = text.lower()
+    plain = lower.translate(_CHARACTERS) if lower.isascii() else _plain(lower)
+    words = _TOKEN.findall(_CLITIC.sub(r" \1", plain))
+    # A mark that stands alone, as of a keycap emoji, is no word.
+    return [word for word in words if word.isascii() or any(map(str.isalnum, word))]
+
+
+def _plain(lower: str) -> str:
+    """Lower-case text in NFC, spaced, without punctuation but apostrophes and dots within words."""
+    # Of a Turkish capital, the dot would be left over its small letter.
+    composed = unicodedata.normalize("NFC", lower.replace("i\u0307", "i"))
+    plain = space_out(composed).translate(_CHARACTERS)
+    # Again, as what nobody sees may have parted a letter from its mark.
+    return _STRAY.sub(" ", unicodedata.normalize("NFC", plain)).replace("\u2032", "'")
 
 
 def space_out(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ros2_captioner.errors import BundleError
@@ -51,11 +51,33 @@ def test_ascii_keeps_the_words_that_trained_models_know(text):
         ("2匹の犬、iPhoneを見る", "2 匹 の 犬 iphone を 見 る"),
         ("कुत्ता\u200bदौड़", "कुत्ता दौड़"),
         ("🐕 — … \u2028", ""),
+        ("a dog \u2764\ufe0f \u0031\ufe0f\u20e3 #\ufe0f\u20e3", "a dog 1\u20e3"),
+        ("\u3164 \u0301 \u034f\ufe0f \u1160", ""),
+        ("\u845b\U000e0100\u98fe区", "\u845b \u98fe 区"),
+        ("\u0130ki köpek, I\u0307ki", "iki köpek iki"),
+        ("don\u00b4t, dog\u2032s, \u2018it\u2018s\u2019 90\u2032", "do n't dog 's it 's 90"),
+        ("una col\u00b7lega \u00b7 casa\u00b7", "una col\u00b7lega casa"),
+        ("צה\u05f4ל צ\u05f3ק \u05f4כלב\u05f4", "צה\u05f4ל צ 'ק כלב"),
+        ("صُورَةٌ لِكَلْب", "صُورَةٌ لِكَلْب"),
     ],
 )
 def test_words_of_any_script(text, words):
     expected = unicodedata.normalize("NFC", words).split()
     assert tokenize(text) == expected
+
+
+SCRIPTS = (
+    "aß\u0130\u0131'\u2019\u00b4\u00b7\u05f4\u05f3 -é\u0308\u034f\ufe0f\u200d\u2764字か\uff9e\u3164한"
+    "\u1112\u1161हि½\x1c\u2029\ud800"
+)
+
+
+@settings(max_examples=500)
+@given(st.text(st.sampled_from(SCRIPTS), max_size=12) | st.text(max_size=12))
+def test_words_are_composed_and_stay_words(text):
+    words = tokenize(text)
+    assert all(unicodedata.is_normalized("NFC", word) for word in words)
+    assert tokenize(" ".join(words)) == words
 
 
 @pytest.mark.parametrize(
