@@ -67,8 +67,8 @@ def test_words_of_any_script(text, words):
 
 
 SCRIPTS = (
-    "aß\u0130\u0131'\u2019\u00b4\u00b7\u05f4\u05f3 -é\u0308\u034f\ufe0f\u200d\u2764字か\uff9e\u3164한"
-    "\u1112\u1161हि½\x1c\u2029\ud800"
+    "aß\u0130\u0131'\u2019\u00b4\u00b7\u05f4\u05f3 -é\u0308\u034f\ufe0f\u200d\u2764字か\uff9e"
+    "\u3164한\u1112\u1161हि½\x1c\u2029\ud800"
 )
 
 
