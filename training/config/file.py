@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,9 +30,10 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
         ConfigError: names the key at fault and the keys that exist.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the config {path}: {error}") from error
+    tree = _parsed(text, f"cannot read the config {path}")
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: found no keys; expected sections such as 'data:' and 'model:'")
     for override in overrides or []:
@@ -47,22 +49,56 @@ def config_from_dict(tree: dict[str, Any]) -> TrainConfig:
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     path, separator, text = override.partition("=")
     if not separator:
-        raise ConfigError(f"found --set {override}; expected --set section.key=value")
+        raise ConfigError(f"found --set {_shown(override)}; expected --set section.key=value")
     *sections, key = path.split(".")
     for section in sections:
         inner = tree.setdefault(section, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"found --set {override}; {section} is a value and has no keys")
+            raise ConfigError(
+                f"found --set {_shown(override)}; {section} is a value and has no keys"
+            )
         tree = inner
+    tree[key] = _parsed(text, f"found --set {_shown(override)}; expected a YAML value")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would drop the first in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """See `yaml.SafeLoader.construct_mapping`."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = [key for place, key in enumerate(keys) if key in keys[:place]]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                problem=f"found the key {twice[0]!r} twice", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def _parsed(text: str, what: str) -> Any:
+    """The values of a YAML text.
+
+    Raises:
+        ConfigError: it is none; begins with ``what``, and has one line.
+    """
     try:
-        tree[key] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"found --set {override}; expected a YAML value: {error}") from error
+        return yaml.load(text, _Loader)
+    except RecursionError as error:
+        raise ConfigError(f"{what}: it is nested too deeply") from error
+    # PyYAML's own, and what it lets through from values that its tags and patterns promised.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{what}: {_shown(error, 400)}") from error
+
+
+def _shown(value: Any, longest: int = 80) -> str:
+    """A value on one line, cut where it is long."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _build(cls: type[T], tree: Any, where: str) -> T:
     if not isinstance(tree, dict):
-        raise ConfigError(f"{where}: found {tree!r}; expected a section with keys")
+        raise ConfigError(f"{where}: found {_shown(repr(tree))}; expected a section with keys")
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(tree) - set(known), key=str)
     if unknown:
@@ -98,17 +134,18 @@ def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
         return _build(_SECTIONS[item.type], value, where)
     if item.type == "tuple[SourceConfig, ...]":
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: found {value!r}; expected a list of sources")
+            raise ConfigError(f"{where}: found {_shown(repr(value))}; expected a list of sources")
         return tuple(_build(SourceConfig, one, f"{where}[{i}]") for i, one in enumerate(value))
     expected = _SCALARS[item.type]
-    if expected is float and type(value) is int:
-        return float(value)
-    if expected is float and isinstance(value, str):
+    if expected is float and type(value) in (int, str):
         # YAML reads 1e-3 (no dot) as text.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if type(value) is not expected:
-        raise ConfigError(f"{where}: found {value!r}; expected {expected.__name__}")
+        with contextlib.suppress(ValueError, OverflowError):
+            value = float(value)
+    if type(value) is not expected or not _is_text(value):
+        raise ConfigError(f"{where}: found {_shown(repr(value))}; expected {expected.__name__}")
     return value
+
+
+def _is_text(value: Any) -> bool:
+    """False of half a surrogate pair, which no file can hold."""
+    return not isinstance(value, str) or value.encode(errors="replace").decode() == value

@@ -30,7 +30,7 @@ class Range:
 
     def __contains__(self, value: float) -> bool:
         return (
-            math.isfinite(value)
+            -math.inf < value < math.inf
             and (self.low < value if self.above else self.low <= value)
             and (value < self.high if self.below else value <= self.high)
             and not (self.step and value % self.step)
@@ -58,6 +58,7 @@ class Choice:
 
 Allowed = Range | Choice
 SHARE = Range(0, 1)
+WEIGHT = Range(0, 1000)  # of a term of the loss or the reward; more would leave float32's range
 
 
 def setting(default: Any, allowed: Allowed) -> Any:

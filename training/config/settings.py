@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import OptionsError
-from training.config.ranges import SHARE, Choice, Range, faults, setting
+from training.config.ranges import SHARE, WEIGHT, Choice, Range, faults, setting
 
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 DECODERS = ("adaptive_attention", "soft_attention")
@@ -127,8 +127,8 @@ class StageConfig(Settings):
         warmup_steps: steps of linear warm-up.
     """
 
-    epochs: int = setting(0, Range(0))
-    batch: int = setting(16, Range(1))
+    epochs: int = setting(0, Range(0, 10_000))
+    batch: int = setting(16, Range(1, 65_536))
     decoder_lr: float = setting(1e-3, SHARE)
     encoder_lr: float = setting(0.0, SHARE)
     encoder_stages: int = setting(0, Range(0, 4))
@@ -183,15 +183,15 @@ class OptimConfig(Settings):
     mirror: bool = False
     jitter: float = setting(0.0, SHARE)
     precision: str = setting("float32", Choice(("auto", "float32", "bfloat16", "float16")))
-    parts: int = setting(1, Range(1))
+    parts: int = setting(1, Range(1, 65_536))
     scheduled_sampling: float = setting(0.0, SHARE)
-    attention_penalty: float = setting(0.0, Range(0))
-    samples: int = setting(5, Range(2))
-    bleu_weight: float = setting(0.0, Range(0))
-    truth_weight: float = setting(0.0, Range(0))
-    evidence_weight: float = setting(0.0, Range(0))
-    distillation: float = setting(0.0, Range(0))
-    sentence_weight: float = setting(0.0, Range(0))
+    attention_penalty: float = setting(0.0, WEIGHT)
+    samples: int = setting(5, Range(2, 1000))
+    bleu_weight: float = setting(0.0, WEIGHT)
+    truth_weight: float = setting(0.0, WEIGHT)
+    evidence_weight: float = setting(0.0, WEIGHT)
+    distillation: float = setting(0.0, WEIGHT)
+    sentence_weight: float = setting(0.0, WEIGHT)
     sampled_dropout: bool = False
     workers: int = setting(0, Range(-1, 256))
 
@@ -213,7 +213,7 @@ class ValidationConfig(Settings):
     beam_width: int = DecodingOptions.beam_width
     length_penalty: float = DecodingOptions.length_penalty
     no_repeat_ngram: int = DecodingOptions.no_repeat_ngram
-    batch: int = setting(50, Range(1))
+    batch: int = setting(50, Range(1, 65_536))
     patience: int = setting(0, Range(0))
     keep: int = setting(0, Range(0))
 
