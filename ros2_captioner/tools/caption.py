@@ -28,6 +28,7 @@ from ros2_captioner.tools.model_arguments import add_model_arguments, load_capti
 
 Frame = NDArray[np.uint8]
 _BATCH = 8
+_EVERY_S = 1.0
 # The search options by their name on the command line.
 _SEARCH = {
     declaration.name.removeprefix("num_"): declaration
@@ -45,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     for option in ("explain", "vtt", "srt"):
         _check_folder(option, getattr(parsed, option))
+    sampling = _sampling(parsed)
     captioner = load_captioner(parsed)
     defaults = captioner.default_options()
     options = dataclasses.replace(defaults, **_changes(parsed, defaults.beam_width))
-    if parsed.vtt or parsed.srt:
-        return _write_subtitles(captioner, options, parsed)
+    if sampling is not None:
+        return _write_subtitles(captioner, options, sampling, parsed)
     return _caption_all(captioner, options, parsed)
 
 
@@ -71,7 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--every",
         type=float,
-        default=1.0,
         metavar="SECONDS",
         help="of a video, from one captioned frame to the next; 0 takes all (default: 1)",
     )
@@ -117,19 +118,30 @@ def _check_folder(option: str, file: str | None) -> None:
         )
 
 
-def _write_subtitles(
-    captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace
-) -> int:
+def _sampling(parsed: argparse.Namespace) -> Sampling | None:
+    """Which frames of the video become subtitles; None without --vtt and --srt."""
+    if not parsed.vtt and not parsed.srt:
+        if parsed.every is not None:
+            raise OptionsError("found --every without --vtt and --srt; expected one of them")
+        return None
+    if parsed.json or parsed.explain:
+        raise OptionsError("found --json or --explain with --vtt or --srt; expected images alone")
     if len(parsed.images) != 1:
         raise OptionsError(
             f"found {len(parsed.images)} files; expected one video with --vtt or --srt"
         )
+    return Sampling(_EVERY_S if parsed.every is None else parsed.every)
+
+
+def _write_subtitles(
+    captioner: Captioner, options: DecodingOptions, sampling: Sampling, parsed: argparse.Namespace
+) -> int:
     progress = Progress()
     cues = video_cues(
         parsed.images[0],
         captioner,
         options,
-        Sampling(parsed.every),
+        sampling,
         lambda seconds: progress.show(f"{seconds:.0f} s of {parsed.images[0]}"),
     )
     progress.clear()

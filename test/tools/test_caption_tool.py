@@ -233,3 +233,21 @@ def test_a_missing_folder_is_named_before_anything_is_captioned(
     monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
     assert main([video, option, str(tmp_path / "nowhere/out")]) == 2
     assert f"{option}: found no folder {tmp_path / 'nowhere'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (["--every", "2"], "--every without"),
+        (["--vtt", "out.vtt", "--every", "nan"], "every is nan"),
+        (["--vtt", "out.vtt", "--json"], "--json or --explain with"),
+        (["--srt", "out.srt", "--explain", "out.png"], "--json or --explain with"),
+    ],
+)
+def test_options_of_videos_and_of_images_do_not_mix(
+    given, complaint, pictures, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main([pictures[0], *given]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not list(tmp_path.glob("out.*"))
