@@ -6,6 +6,7 @@ python -m training.average --run runs/flickr8k --output runs/averaged
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         files = average(arguments.run, arguments.output, arguments.weights)
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"averaged {', '.join(map(str, files))} into {arguments.output}")
@@ -59,7 +60,7 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
             f"{folder} kept {len(files)} epochs; expected at least two: train with "
             "--set validation.keep=3"
         )
-    if output.exists():
+    if os.path.lexists(output):
         raise ConfigError(f"{output} exists; choose another --output, or delete it")
     averaged = AveragedModel(run.model)
     for file in files:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         _calibrate(parsed)
-    except (CaptionerError, ConfigError, ValueError) as error:
+    except (CaptionerError, ConfigError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

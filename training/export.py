@@ -9,6 +9,7 @@ import argparse
 import copy
 import dataclasses
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def main() -> int:
             arguments.calibration,
             arguments.proof,
         )
-    except (ConfigError, CaptionerError) as error:
+    except (ConfigError, CaptionerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -105,14 +106,13 @@ def export(
     """
     refuse_to_replace(output)
     run = load_run(run_folder)
+    output = Path(os.path.realpath(output))  # of "." too, and of a link, the folder has a name
     output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
         work = Path(temporary) / output.name
         work.mkdir()
         _write_bundle(run, work, precisions, calibration, proof)
-        if output.exists():
-            shutil.rmtree(output)
-        work.rename(output)
+        _replace(output, work)
     size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
     print(f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output}")
 
@@ -123,20 +123,35 @@ def refuse_to_replace(output: Path) -> None:
     Raises:
         ConfigError: ``output`` is anything else.
     """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+    if not os.path.lexists(output) or (output.is_dir() and not any(output.iterdir())):
         return
     try:
         manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
-        expected = {MANIFEST, signature_file(output / MANIFEST).name, CARD, *manifest["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = manifest["schema"] and manifest["variants"] and manifest["files"]
+        expected = {MANIFEST, signature_file(output / MANIFEST).name, CARD, *files}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         expected = set()
-    found = {path.name for path in output.iterdir()} if output.is_dir() else {output.name}
+    # A bundle has no folders; what they hold is not its own.
+    held = {path.name + "/" * path.is_dir() for path in output.iterdir()} if output.is_dir() else ()
+    found = set(held) or {output.name}
     others = sorted(found - expected)
     if others:
         raise ConfigError(
             f"{output} is no bundle alone: found {others[0]!r} there; expected a new folder, or a "
             "bundle to replace: choose another --output"
         )
+
+
+def _replace(output: Path, work: Path) -> None:
+    """Move a bundle's files to where it belongs, which may be a mounted folder.
+
+    The old manifest goes first and the new one comes last: without it, a half is no bundle.
+    """
+    output.mkdir(exist_ok=True)
+    for file in sorted(output.iterdir(), key=lambda file: file.name != MANIFEST):
+        file.unlink()
+    for file in sorted(work.iterdir(), key=lambda file: file.name == MANIFEST):
+        shutil.move(file, output / file.name)
 
 
 def _write_bundle(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         restore(load_bundle(arguments.bundle), load_config(arguments.config), arguments.output)
-    except (ConfigError, CaptionerError) as error:
+    except (ConfigError, CaptionerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"wrote {arguments.output}; go on with --set start_from={arguments.output}")
@@ -61,7 +62,7 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
         ConfigError: the bundle has no float variant, is of another architecture or older than
             the names of its weights, or ``output`` exists.
     """
-    if output.exists():
+    if os.path.lexists(output):
         raise ConfigError(f"{output} exists; choose another --output, or delete it")
     model = restored_model(bundle, config.model)
     output.mkdir(parents=True)

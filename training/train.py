@@ -63,7 +63,7 @@ def main() -> int:
         config = load_config(arguments.config, arguments.set)
         with distributed.processes(arguments.device) as device:
             train(config, arguments.output, device)
-    except (ConfigError, CaptionerError) as error:
+    except (ConfigError, CaptionerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -124,6 +124,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     else:
         vocabulary = build_vocabulary(data.captions, config.data.min_word_count)
         model = _begin(config.model, vocabulary, data.captions)
+    _refuse_other_words(output, vocabulary)
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
 
@@ -197,15 +198,35 @@ def _plan(config: TrainConfig) -> list[tuple[str, int]]:
 
 
 def _refuse_another_run(output: Path, config: TrainConfig) -> None:
-    """Refuse to mix two configs in one folder."""
+    """Refuse to train nothing, to mix two configs in one folder, and what is no folder of a run."""
+    if not _plan(config):
+        raise ConfigError(f"found no epochs in {', '.join(STAGES)}; expected at least one")
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"--output {output} is a file; expected a folder")
     file = output / CONFIG
     if not file.is_file():
+        left = next(output.glob("*.safetensors"), None)
+        if left:  # it would be gone on from, or written over
+            raise ConfigError(
+                f"{output} holds {left.name} without {CONFIG}; expected a run or none: choose "
+                "another --output"
+            )
         return
     different = differences(read_config(file), config)
     if different:
         raise ConfigError(
             f"{output} holds a run with another config ({'; '.join(different[:3])}); choose "
             "another --output, or delete it"
+        )
+
+
+def _refuse_other_words(output: Path, vocabulary: Vocabulary) -> None:
+    """Refuse to go on with a run whose captions have changed: its weights know other words."""
+    file = output / VOCABULARY
+    if (output / CONFIG).is_file() and Vocabulary.read(file).words != vocabulary.words:
+        raise ConfigError(
+            f"{file} holds other words than the training captions; expected those that the run "
+            "began with: choose another --output, or bring them back"
         )
 
 

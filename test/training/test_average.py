@@ -26,6 +26,9 @@ def test_the_average_of_the_best_epochs_is_a_run_like_any_other(tiny_config, tmp
     assert all(torch.equal(chosen[name], first[name]) for name in chosen)
     with pytest.raises(ConfigError, match="exists"):
         average(tmp_path / "run", tmp_path / "averaged")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match="exists"):
+        average(tmp_path / "run", tmp_path / "link")
 
 
 def test_a_run_that_kept_nothing_says_what_to_type(tiny_config, tmp_path):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 
 import onnx
 import pytest
@@ -10,7 +12,7 @@ from tiny import FLICKR8K, ROOT, pictures_of
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from training.config.settings import ConfigError
-from training.export import export, refuse_to_replace
+from training.export import export, main, refuse_to_replace
 from training.scoring.bundle_captions import caption_pictures
 from training.train import train
 
@@ -76,13 +78,16 @@ def test_shipped_bundle_still_scores_on_flickr8k_val(tmp_path):
     assert scores["BLEU-1"] > 0.5 and scores["CIDEr"] > 0.35
 
 
+MANIFEST = {"schema": 1, "variants": {"float32": {}}, "files": {"encoder.onnx": {}}}
+
+
 @pytest.fixture
 def old_bundle(tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
     for name in ("encoder.onnx", "README.md"):
         (folder / name).touch()
-    (folder / "manifest.json").write_text(json.dumps({"files": {"encoder.onnx": {}}}))
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST))
     return folder
 
 
@@ -104,3 +109,44 @@ def test_nothing_else_is_ever_deleted(old_bundle, tmp_path):
         with pytest.raises(ConfigError, match=f"is no bundle alone: found '{found}'"):
             export(tmp_path / "run", target, ["float32"], 1, 1)
         assert target.exists()
+
+
+def test_folders_other_manifests_and_dangling_links_are_no_bundle(old_bundle, tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match="found 'link'"):
+        refuse_to_replace(tmp_path / "link")
+    for manifest in ({"files": {"encoder.onnx": {}}}, {**MANIFEST, "files": [[]]}):
+        (old_bundle / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(ConfigError, match="is no bundle alone"):
+            refuse_to_replace(old_bundle)
+    (old_bundle / "manifest.json").write_text(json.dumps(MANIFEST))
+    (old_bundle / "encoder.onnx").unlink()
+    (old_bundle / "encoder.onnx").mkdir()
+    with pytest.raises(ConfigError, match="found 'encoder.onnx/'"):
+        refuse_to_replace(old_bundle)
+
+
+def test_a_bundle_is_replaced_where_it_lies(bundle, exported, tmp_path, monkeypatch):
+    """Through a link and from within: the folder, which may be a mounted one, stays itself."""
+    folder = tmp_path / "old"
+    shutil.copytree(bundle[0], folder)
+    (folder / "manifest.json.sig").touch()
+    (tmp_path / "link").symlink_to(folder)
+    same = folder.stat().st_ino
+    export(exported / "run", tmp_path / "link", ["float32"], 1, 1)
+    assert set(load_bundle(folder).precisions) == {"float32"}
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    export(exported / "run", Path("."), ["float32"], 1, 1)
+    assert set(load_bundle(tmp_path / "empty").precisions) == {"float32"}
+    assert folder.stat().st_ino == same and not (folder / "encoder.int8.onnx").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "link", "empty"}
+
+
+def test_an_output_that_cannot_be_made_is_one_line(exported, bundle, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    output = str(tmp_path / "file" / "bundle")
+    monkeypatch.setattr("sys.argv", ["export", "--run", str(exported / "run"), "--output", output])
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "file" in line

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -248,6 +249,39 @@ def test_a_run_that_never_began_leaves_its_folder_free(tiny_config, tmp_path):
     with pytest.raises(ConfigError, match="nowhere"):
         train(dataclasses.replace(config, data=wrong), tmp_path / "run")
     assert train(config, tmp_path / "run").history[0]["encoder_stages"] == 0
+
+
+def test_changed_captions_do_not_go_on_with_a_run(tiny_config, tmp_path):
+    """As many words in another order of frequency: the weights would fit, and be of other words."""
+    config = tiny_config(finetune={"epochs": 0})
+    (source,) = config.data.train
+    tree = json.loads(Path(source.captions).read_text())
+    file = tmp_path / "captions.json"
+    own = dataclasses.replace(source, captions=str(file))
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, train=(own,)))
+    file.write_text(json.dumps(tree))
+    train(config, tmp_path / "run")
+    tree["annotations"].append({"image_id": 0, "caption": "red red red"})
+    file.write_text(json.dumps(tree))
+    with pytest.raises(ConfigError, match="holds other words than the training captions"):
+        train(config, tmp_path / "run")
+
+
+def test_what_is_no_run_is_not_gone_on_from(tiny_config, tmp_path):
+    config = tiny_config(finetune={"epochs": 0})
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file is a file; expected a folder"):
+        train(config, tmp_path / "file")
+    train(config, tmp_path / "run")
+    (tmp_path / "run/config.json").unlink()
+    with pytest.raises(ConfigError, match=r"holds \w+.safetensors without config.json"):
+        train(config, tmp_path / "run")
+
+
+def test_a_config_without_epochs_is_refused(tiny_config, tmp_path):
+    none = {"epochs": 0}
+    with pytest.raises(ConfigError, match="found no epochs in frozen, finetune, self_critical"):
+        train(tiny_config(frozen=none, finetune=none), tmp_path / "run")
 
 
 @pytest.mark.parametrize("tool", ["train", "evaluate", "export", "average"])

@@ -118,10 +118,18 @@ def load_training_state(path: Path, state: TrainingState) -> None:
 
 
 def read_progress(path: Path) -> Progress:
-    """The progress in a checkpoint's header."""
+    """The progress in a checkpoint's header.
+
+    Raises:
+        ConfigError: there is none of this version.
+    """
     if not path.is_file():
         raise ConfigError(f"no checkpoint {path}; expected a file that training.train wrote")
-    return Progress(**json.loads(_read_header(path)["progress"]))
+    text = _read_header(path)["progress"]
+    try:
+        return Progress(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path} is no checkpoint of this version: {error}") from error
 
 
 def _read_header(path: Path) -> dict[str, str]:

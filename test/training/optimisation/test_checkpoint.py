@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
@@ -10,6 +11,7 @@ from training.optimisation.checkpoint import (
     Progress,
     TrainingState,
     load_training_state,
+    read_progress,
     save_checkpoint,
 )
 
@@ -34,3 +36,11 @@ def test_a_checkpoint_of_a_model_alone_is_refused(tmp_path):
     save_checkpoint(file, model, Progress())
     with pytest.raises(ConfigError, match="holds no gradient scale; expected"):
         load_training_state(file, state_of(model))
+
+
+@pytest.mark.parametrize("progress", ['{"steps": 3}', "[]", "{"])
+def test_a_checkpoint_of_another_version_is_one_line(tmp_path, progress):
+    file = tmp_path / "best.safetensors"
+    save_file({"weight": torch.ones(1)}, file, metadata={"progress": progress})
+    with pytest.raises(ConfigError, match="is no checkpoint of this version"):
+        read_progress(file)
