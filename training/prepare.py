@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import lzma
 import os
+import struct
 import sys
 import zipfile
 import zlib
@@ -91,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(parsed: argparse.Namespace) -> int:
+    if parsed.skip_to and parsed.skip_to.resolve() in (
+        parsed.train.resolve(),
+        parsed.val.resolve(),
+    ):
+        raise ConfigError(f"--skip-to {parsed.skip_to}: is read from; expected another file")
     for archive in parsed.unzip:
         _unpack(archive, parsed.images)
     folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}
@@ -119,11 +126,14 @@ def _prepare(parsed: argparse.Namespace) -> int:
 
 def _unpack(archive: Path, folder: Path) -> None:
     try:
-        with zipfile.ZipFile(archive) as opened:
-            for member in opened.infolist():
-                _extract(opened, member, folder)
-    except zipfile.BadZipFile as error:
+        opened = zipfile.ZipFile(archive)
+    except NotImplementedError as error:
+        raise ConfigError(f"{archive}: {error}; unpack it with another program") from error
+    except (zipfile.BadZipFile, ValueError, struct.error) as error:
         raise ConfigError(f"{archive}: {error}; download it again") from error
+    with opened:
+        for member in opened.infolist():
+            _extract(opened, member, folder)
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
@@ -143,7 +153,9 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
         raise ConfigError(f"{where}: is encrypted; unpack it with its password") from error
     except ValueError as error:  # a name that no file can have
         raise ConfigError(f"{where}: {error}") from error
-    except (zlib.error, EOFError, zipfile.BadZipFile) as error:
+    except OSError as error:  # of bzip2 too, where it has no number
+        raise ConfigError(f"{where}: {error.strerror or error}") from error
+    except (zlib.error, lzma.LZMAError, struct.error, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{where}: {error or 'cut short'}; download it again") from error
 
 
@@ -216,7 +228,7 @@ def _report(
     for kind, names in findings.faults.items():
         print(f"{kind}: {len(names)}")
         for name in names[:_SHOWN]:
-            print(f"    {name}")
+            print(f"    {name if name.isprintable() else ascii(name)[1:-1]}")
         if len(names) > _SHOWN:
             print(f"    and {len(names) - _SHOWN} more")
 

@@ -1,5 +1,6 @@
 """Data sets with every fault at once, checked as a user would."""
 
+import io
 import json
 import zipfile
 
@@ -183,6 +184,54 @@ def test_archives_that_cannot_be_unpacked_name_their_member(data, tmp_path, caps
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"error: {file}: ") and match in line
     assert not (tmp_path / "xy").exists()
+
+
+def broken(method, name="x.jpg"):
+    """An archive whose only member's content is overwritten."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr(name, np.random.default_rng(0).bytes(3000))
+    raw = file.getvalue()
+    return raw[:60] + b"\xff" * 200 + raw[260:]
+
+
+def of_version(version):
+    raw = bytearray(broken(zipfile.ZIP_STORED))
+    raw[raw.find(b"PK\x01\x02") + 6] = version
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (broken(zipfile.ZIP_LZMA), "'x.jpg': Corrupt input data; download it again"),
+        (broken(zipfile.ZIP_BZIP2), "'x.jpg': Invalid data stream"),
+        (broken(zipfile.ZIP_STORED, "é.jpg").replace("é".encode(), b"\xff\xfe"), "download it"),
+        (of_version(99), "zip file version 9.9; unpack it with another program"),
+        (broken(zipfile.ZIP_STORED, "a.png/x.jpg"), "'a.png/x.jpg': Not a directory"),
+    ],
+    ids=["lzma", "bzip2", "name", "version", "below a file"],
+)
+def test_archives_of_other_methods_are_one_line(data, tmp_path, capsys, content, match):
+    file = tmp_path / "pictures.zip"
+    file.write_bytes(content)
+    assert main([*data(["a.png"], ["c.png"]), "--unzip", str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {file}: ") and match in line
+
+
+def test_names_that_no_terminal_can_show_are_escaped(data, capsys):
+    assert main(data(["a.png", "x\ny\x1b.png", "\udc80.png"], ["c.png"])) == 1
+    out = capsys.readouterr().out
+    assert "    x\\ny\\x1b.png (train): not there\n    \\udc80.png (train): not there\n" in out
+
+
+def test_what_is_read_is_never_written_over(data, tmp_path, capsys):
+    options = data(["a.png", "gone.png"], ["c.png"])
+    before = (tmp_path / "train.json").read_bytes()
+    assert main([*options, "--skip-to", str(tmp_path / "images/../train.json")]) == 2
+    assert "is read from; expected another file" in capsys.readouterr().err
+    assert (tmp_path / "train.json").read_bytes() == before
 
 
 ANYTHING = st.recursive(

@@ -20,6 +20,9 @@ _SIDE = 16  # of the small versions that are compared
 # Grey levels that another JPEG quality or size changes, no more: root of the mean square over a
 # small version, and of its furthest cell.
 _SAME_MEAN, _SAME_CELL = 8.0, 40
+# Share of the variance over a small version, or else squared grey levels: of what there is to see,
+# however faint, most is the same.
+_SAME_SHARE, _SAME_FLAT = 0.2, 3.0
 _AT_ONCE = 1024
 
 
@@ -96,7 +99,14 @@ def same_pictures(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> list[tupl
                 - 2 * block @ rest.astype(np.float32).T
             )
             for row, column in np.argwhere(distances <= limit):
-                apart = np.abs(block[row] - rest[column])
-                if apart.max() <= _SAME_CELL:
+                if _alike(block[row], rest[column]):
                     pairs.append((first + int(row), start + int(column)))
     return pairs
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.uint8]) -> bool:
+    """Whether two small versions, close on average, have no cell and no faint shape apart."""
+    apart = one - other
+    contrast = one.reshape(-1, 3).var(axis=0).mean()
+    faint = np.square(apart).mean() <= max(_SAME_FLAT, _SAME_SHARE * contrast)
+    return bool(faint and np.abs(apart).max() <= _SAME_CELL)

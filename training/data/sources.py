@@ -177,7 +177,7 @@ def _are_texts(group: Any) -> bool:
 def _load(file: Path) -> Any:
     try:
         return json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"cannot read {file}: {error}") from error
 
 
@@ -185,6 +185,6 @@ def _belongs(name: str, part: str) -> bool:
     """Whether an image is in a part of its source: by its name alone, whatever else is there."""
     if part == "all":
         return True
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).digest()
     held_out = int.from_bytes(digest[:4], "big") < _HELD_OUT * 2**32
     return held_out == (part == "held_out")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 import torchvision
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -109,10 +110,10 @@ def _load_weights(trunk: nn.Module, path: Path, with_classes: bool) -> None:
             f"model.encoder_weights: no file {path}; expected 'torchvision', 'random' or a "
             "safetensors file with torchvision's key names"
         )
-    state = {name: tensor.float() for name, tensor in load_file(path).items()}
     try:
+        state = {name: tensor.float() for name, tensor in load_file(path).items()}
         report = trunk.load_state_dict(state, strict=False)
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise ConfigError(f"{path} does not fit the encoder: {error}") from error
     spare = ("num_batches",) if with_classes else ("num_batches", "fc.")
     missing = [key for key in report.missing_keys if not any(part in key for part in spare)]

@@ -48,3 +48,31 @@ def test_objects_on_white_are_not_the_same():
 def test_a_flat_picture_is_the_same_as_itself_only():
     grey = np.full((64, 64, 3), 128, np.uint8)
     assert same(grey, grey.copy()) and not same(grey, grey + 60)
+
+
+PASTELS = ((200, 200, 235), (200, 235, 200))
+
+
+def faint(draw, paper=255):
+    canvas = np.full((400, 400, 3), paper, np.uint8)
+    draw(canvas)
+    return canvas
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        [
+            faint(lambda c, x=x: cv2.rectangle(c, (x, x), (x + 60, x + 60), (0,) * 3))
+            for x in (20, 300)
+        ],
+        [faint(lambda c, p=p: cv2.circle(c, (200, 200), 60, p, -1)) for p in PASTELS],
+        [faint(lambda c, x=x: cv2.circle(c, (x, x), 12, (60,) * 3, -1), 20) for x in (60, 330)],
+    ],
+    ids=["line drawings", "pastel discs", "lamps at night"],
+)
+def test_faint_shapes_tell_pictures_apart(pair):
+    one, other = (small_version(picture)[None] for picture in pair)
+    assert same_pictures(one, other) == []
+    again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(pair[0], (230, 230)))[1], 1)
+    assert same_pictures(one, small_version(again)[None]) == [(0, 0)]

@@ -112,6 +112,8 @@ def test_validation_is_read_by_source_and_split(source):
         (["One."], "sentences", r"expected JSON \{image id: \[sentence, ...\]\}"),
         ({"7": "One."}, "sentences", r"expected JSON \{image id: \[sentence, ...\]\}"),
         ("{", "sentences", "cannot read .*own.json"),
+        ("[" * 200_000, "names", "cannot read .*own.json"),
+        ("[" * 200_000, "captions", "cannot read captions from"),
     ],
 )
 def test_a_fault_names_its_source(source, tree, kind, match):
@@ -142,3 +144,10 @@ def test_validation_needs_something_to_score_by(source):
     ):
         with pytest.raises(ConfigError, match=f"^data.val: .*{match}"):
             read_validation(DataConfig((), tuple(sources)))
+
+
+@pytest.mark.parametrize("part", ["train", "held_out"])
+def test_a_name_that_is_not_utf_8_has_its_part(source, part):
+    """As a listing of a folder gives it to JSON; whether it is there is another question."""
+    with pytest.raises(ConfigError, match="images are not there|found no images in its part"):
+        read_training(DataConfig((source(tree=["\udc80.jpg"], kind="names", part=part),), ()))

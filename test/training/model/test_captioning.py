@@ -74,6 +74,14 @@ def test_missing_weights_are_named():
         build_encoder(ModelConfig(encoder_weights="/nowhere"))
 
 
+def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    for content in (b"", b"no weights at all", b"\x80\x02pickled"):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError, match="does not fit the encoder"):
+            build_encoder(ModelConfig(encoder="resnet18", encoder_weights=str(file)))
+
+
 def test_weights_of_another_network_are_refused(tmp_path):
     file = tmp_path / "weights.safetensors"
     save_file(torchvision.models.resnet18().state_dict(), file)
