@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 
 import onnx
@@ -126,27 +125,40 @@ def test_folders_other_manifests_and_dangling_links_are_no_bundle(old_bundle, tm
         refuse_to_replace(old_bundle)
 
 
-def test_a_bundle_is_replaced_where_it_lies(bundle, exported, tmp_path, monkeypatch):
+@pytest.fixture
+def quick(monkeypatch):
+    """Exports a bundle of two files out of nothing."""
+
+    def write(run, work, precisions, calibration, proof):
+        for name in ("decoder.onnx", "manifest.json"):
+            (work / name).write_text("new")
+
+    monkeypatch.setattr("training.export.load_run", lambda folder: None)
+    monkeypatch.setattr("training.export._write_bundle", write)
+    return lambda output: export(Path("run"), output, ["float32"], 1, 1)
+
+
+def test_a_bundle_is_replaced_where_it_lies(quick, old_bundle, tmp_path, monkeypatch):
     """Through a link and from within: the folder, which may be a mounted one, stays itself."""
-    folder = tmp_path / "old"
-    shutil.copytree(bundle[0], folder)
-    (folder / "manifest.json.sig").touch()
-    (tmp_path / "link").symlink_to(folder)
-    same = folder.stat().st_ino
-    export(exported / "run", tmp_path / "link", ["float32"], 1, 1)
-    assert set(load_bundle(folder).precisions) == {"float32"}
+    (old_bundle / "manifest.json.sig").touch()
+    (tmp_path / "link").symlink_to(old_bundle)
     (tmp_path / "empty").mkdir()
+    same = old_bundle.stat().st_ino
+    quick(tmp_path / "link")
     monkeypatch.chdir(tmp_path / "empty")
-    export(exported / "run", Path("."), ["float32"], 1, 1)
-    assert set(load_bundle(tmp_path / "empty").precisions) == {"float32"}
-    assert folder.stat().st_ino == same and not (folder / "encoder.int8.onnx").exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"old", "link", "empty"}
+    quick(Path("."))
+    quick(Path("../new/bundle"))
+    assert old_bundle.stat().st_ino == same
+    for folder in (old_bundle, tmp_path / "empty", tmp_path / "new/bundle"):
+        assert {path.name for path in folder.iterdir()} == {"decoder.onnx", "manifest.json"}
+        assert (folder / "manifest.json").read_text() == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "link", "empty", "new"}
 
 
-def test_an_output_that_cannot_be_made_is_one_line(exported, bundle, tmp_path, monkeypatch, capsys):
+def test_an_output_that_cannot_be_made_is_one_line(quick, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     output = str(tmp_path / "file" / "bundle")
-    monkeypatch.setattr("sys.argv", ["export", "--run", str(exported / "run"), "--output", output])
+    monkeypatch.setattr("sys.argv", ["export", "--run", "run", "--output", output])
     assert main() == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and "file" in line
