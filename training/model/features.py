@@ -29,7 +29,7 @@ def cached_maps(
     """Compute `GridEncoder.lower` of the pictures that have no cached map.
 
     A cache folder belongs to the weights of the stages, the size and the arithmetic. In it every
-    picture has a file, named after its path, size in bytes and time of change: a replaced
+    picture has a file, named after its path, number, size in bytes and times: a replaced
     picture is computed again, and of a data set that grew only what is new. What an interrupted
     computation has done stays.
 
@@ -94,5 +94,7 @@ def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.d
 
 def _picture_digest(path: Path) -> str:
     status = path.stat()
-    identity = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    # The time of modification can be copied or set back; that of the change of the file cannot.
+    times = f"{status.st_mtime_ns}\n{status.st_ctime_ns}"
+    identity = f"{path.resolve()}\n{status.st_ino}\n{status.st_size}\n{times}"
     return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]

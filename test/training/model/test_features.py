@@ -71,6 +71,27 @@ def test_only_new_and_replaced_pictures_are_computed(encoder, computed, tmp_path
     np.testing.assert_allclose(read_map(after[1]), expected(encoder, paths[1]), atol=2e-3)
 
 
+def test_a_replaced_picture_of_the_same_size_and_time_is_computed_again(
+    encoder, computed, tmp_path
+):
+    """As of a copy that keeps the time, in place, under another name, or behind a link."""
+    path, other = write(tmp_path / "a.bmp", 10), write(tmp_path / "b.bmp", 200)
+    link = tmp_path / "link.bmp"
+    link.symlink_to(path)
+    times = path.stat()
+    assert other.stat().st_size == times.st_size
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    cached_maps(encoder, 2, [link], SIZE, tmp_path / "cache")
+    os.replace(other, path)
+    (file,) = cached_maps(encoder, 2, [link], SIZE, tmp_path / "cache")
+    assert computed == [1, 1]
+    np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+    write(path, 90)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (file,) = cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
+    np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+
+
 def test_a_picture_listed_twice_is_computed_once(encoder, computed, tmp_path):
     path = write(tmp_path / "a.png", 10)
     one, two = cached_maps(encoder, 2, [path, path], SIZE, tmp_path)
