@@ -38,6 +38,7 @@ from training.scoring.metrics import (
     caption_statistics,
     cider_each,
     cider_error,
+    ptb_tokens,
     score_captions,
     signature,
 )
@@ -52,7 +53,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         _evaluate(arguments)
-    except (ConfigError, CaptionerError, MetricsError) as error:
+    except (ConfigError, CaptionerError, MetricsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -132,7 +133,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.captions:
         written = [{"signature": one.signature, "captions": one.captions} for one in scored]
         text = json.dumps(written, indent=1, ensure_ascii=False)
-        arguments.captions.write_text(text, encoding="utf-8")
+        # A name that is not UTF-8 is left as JSON's escape of it.
+        arguments.captions.write_text(text, encoding="utf-8", errors="backslashreplace")
     if arguments.record:
         _record(arguments.bundle, subject.precision, scored, options, sources)
     if len(arguments.run or []) > 1:
@@ -146,6 +148,7 @@ class _Scored(NamedTuple):
     source: str
     values: dict[str, float]
     signature: str
+    texts: Sequence[str]
     captions: dict[str, str]
 
 
@@ -168,7 +171,9 @@ def _score(
     values |= truth_values(pictures, texts) | caption_statistics(texts)
     split = _split_name(source, arguments)
     named = {str(picture.path): text for picture, text in zip(pictures, texts, strict=True)}
-    return _Scored(source, values, signature(split, len(pictures), options, tokeniser), named)
+    return _Scored(
+        source, values, signature(split, len(pictures), options, tokeniser), texts, named
+    )
 
 
 def _check_alone(arguments: argparse.Namespace) -> None:
@@ -184,12 +189,15 @@ def _check_alone(arguments: argparse.Namespace) -> None:
         raise ConfigError("found --corruption with --run; expected it with --bundle")
     if arguments.captions and not arguments.captions.absolute().parent.is_dir():
         raise ConfigError(f"--captions {arguments.captions}: no folder {arguments.captions.parent}")
+    if arguments.captions and arguments.captions.is_dir():
+        raise ConfigError(f"--captions {arguments.captions}: is a folder; expected a file")
 
 
 def _check_java(arguments: argparse.Namespace) -> None:
     """Refuse a Java that does not start, and one that is missing where it is needed."""
     if has_java() or arguments.spice or arguments.record:
         require_java()
+        ptb_tokens([["a caption"]])  # a Java may start and still be too old for it
     else:
         print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
 
@@ -295,7 +303,7 @@ def _record(
     manifest["decoding"] = dataclasses.asdict(options)
     manifest["failures"] = worst(
         [picture for one in captioned for picture in sources[one.source]],
-        [text for one in captioned for text in one.captions.values()],
+        [text for one in captioned for text in one.texts],
     )
     write_manifest(bundle, manifest)
 

@@ -42,6 +42,11 @@ def main() -> int:
     """Entry point; returns the exit status."""
     arguments = _parser().parse_args()
     try:
+        folder = arguments.output.absolute().parent
+        if not folder.is_dir() or arguments.output.is_dir():  # said now, not after captioning
+            raise ConfigError(
+                f"--output {arguments.output}: expected a file in a folder that is there"
+            )
         config = load_config(arguments.config, arguments.set)
         sources = read_scored(config.data, arguments.split)
         captioned = [source for source in sources.values() if source[0].captions]

@@ -13,6 +13,7 @@ from ros2_captioner.bundle import load_bundle
 from training.bundle.model_card import METRICS
 from training.evaluate import main as evaluate
 from training.evaluate import worst
+from training.report import main as report_main
 from training.scoring.metrics import Scores
 from training.train import train
 
@@ -29,6 +30,7 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
         lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
     )
     monkeypatch.setattr("training.evaluate.require_java", lambda: None)
+    monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
     arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
     monkeypatch.setattr("sys.argv", [*arguments, "--length-penalty", "0.9"])
     assert evaluate() == 0
@@ -134,6 +136,50 @@ def test_a_missing_folder_of_captions_is_noticed_first(command, capsys, tmp_path
     assert "no folder" in capsys.readouterr().err
 
 
+def test_captions_and_pages_are_not_written_onto_folders(command, capsys, tmp_path, monkeypatch):
+    assert command("--captions", tmp_path) == 2
+    assert "is a folder; expected a file" in capsys.readouterr().err
+    for output in (tmp_path, tmp_path / "gone/page.html"):
+        report = ["report", "--bundle", "/nowhere", "--config", "/nowhere", "--output", str(output)]
+        monkeypatch.setattr("sys.argv", report)
+        assert report_main() == 2
+        assert "expected a file in a folder that is there" in capsys.readouterr().err
+
+
+def test_a_picture_listed_twice_and_a_name_that_is_no_text_are_recorded(
+    bundle, tmp_path, monkeypatch
+):
+    folder, config = bundle
+    folder = shutil.copytree(folder, tmp_path / "bundle")
+    (source,) = config.data.val
+    images = tmp_path / "images"
+    shutil.copytree(source.images, images)
+    (images / "red.png").rename(images / "\udc80.png")
+    names = ["\udc80.png", "green.png", "\udc80.png"]
+    tree = {
+        "images": [{"id": place, "file_name": name} for place, name in enumerate(names)],
+        "annotations": [{"image_id": place, "caption": "a square"} for place in range(3)],
+    }
+    (tmp_path / "captions.json").write_text(json.dumps(tree))
+    own = {"images": str(images), "captions": str(tmp_path / "captions.json")}
+    data = dataclasses.asdict(config.data) | {"val": [{"name": "own", **own}]}
+    (tmp_path / "own.yaml").write_text(json.dumps({"name": "own", "data": data}))
+    monkeypatch.setattr(
+        "training.evaluate.score_captions",
+        lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
+    )
+    monkeypatch.setattr("training.evaluate.require_java", lambda: None)
+    monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
+    common = ["--bundle", str(folder), "--config", str(tmp_path / "own.yaml"), "--record"]
+    written = tmp_path / "written.json"
+    monkeypatch.setattr("sys.argv", ["evaluate", *common, "--captions", str(written)])
+    assert evaluate() == 0
+    failures = json.loads((folder / "manifest.json").read_text())["failures"]
+    assert sorted(one["picture"] for one in failures) == sorted(names)
+    (one,) = json.loads(written.read_text())
+    assert set(one["captions"]) == {str(images / name) for name in names}
+
+
 @pytest.mark.parametrize("limit", ["0", "-3", "x"])
 def test_a_limit_that_leaves_no_picture_is_refused(command, capsys, limit):
     with pytest.raises(SystemExit, match="2"):
@@ -153,3 +199,13 @@ def test_a_java_that_cannot_start_is_noticed_first(command, monkeypatch, capsys,
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     assert command() == 2
     assert "ended with status 3" in capsys.readouterr().err
+
+
+def test_a_java_too_old_for_the_tokeniser_is_noticed_first(command, monkeypatch, capsys, tmp_path):
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\ncase $2 in -version) exit 0;; esac\necho too old >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr("training.evaluate.caption_pictures", None)
+    assert command() == 2
+    assert "ended with status 1 and said 'too old'" in capsys.readouterr().err

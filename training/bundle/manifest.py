@@ -73,9 +73,12 @@ def build_manifest(
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Replace the manifest atomically, and the model card that follows from it."""
     partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    # A picture's name that is not UTF-8 is left as JSON's escape of it.
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     os.replace(partial, folder / MANIFEST)
-    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+    card = model_card(manifest)
+    (folder / CARD).write_text(card, encoding="utf-8", errors="backslashreplace")
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:

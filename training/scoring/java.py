@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _START_S = 300  # METEOR reads its paraphrases first
+_VERSION_S = 60
 _LINE_S = 0.1
 _INSTALL = "Type: sudo apt install default-jre-headless"
 
@@ -32,7 +33,7 @@ def require_java() -> None:
             "found no Java; the Penn Treebank tokeniser, METEOR and SPICE need version 8 or later. "
             + _INSTALL
         )
-    _run(["-version"], "", Path.cwd(), _START_S)
+    _run(["-version"], "", Path.cwd(), _VERSION_S)
 
 
 def java_lines(arguments: Sequence[str], lines: Sequence[str], folder: Path) -> list[str]:
