@@ -16,6 +16,7 @@ from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
 from ros2_captioner.command_line import command, command_parser
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.output_files import check_output, writing
 
 
 @command(failed=2)
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     _check(parsed)
+    if parsed.json is not None:
+        check_output("--json", parsed.json)
     rows = measure_model(
         parsed.model,
         parsed.backends,
@@ -37,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.node_rates:
         tables["node"] = _measure_nodes(parsed)
         print(f"\n{_table(tables['node'])}")
-    if parsed.json:
-        parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+    if parsed.json is not None:
+        with writing(parsed.json):
+            parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ros2_captioner.errors import FrameError
+from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.images.decoding import Pixels, decode
 
 IMAGE_SUFFIXES = frozenset(
@@ -37,6 +37,20 @@ def read_image(path: Path | str) -> Pixels:
         ) from error
     except FrameError as error:
         raise FrameError(error.reason, f"{path}: {error}") from error
+
+
+def check_image_suffix(path: Path | str) -> None:
+    """Refuse a file name whose suffix names no format that OpenCV writes.
+
+    Raises:
+        OptionsError: names the file.
+    """
+    try:
+        cv2.imencode(Path(path).suffix, np.zeros((1, 1, 3), np.uint8))
+    except cv2.error as error:
+        raise OptionsError(
+            f"cannot write an image as {path}; expected a name that ends in .png or .jpg"
+        ) from error
 
 
 def write_image(path: Path | str, image: Pixels) -> None:

@@ -15,6 +15,7 @@ from ros2_captioner.errors import CaptionerError, OptionsError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.images.files import read_image
 from ros2_captioner.images.sources import shrink
+from ros2_captioner.output_files import replace_file
 from ros2_captioner.recordings.bag_frames import decoded
 from ros2_captioner.recordings.rows import Row, place, sureness
 from ros2_captioner.recordings.search import Hit
@@ -41,13 +42,14 @@ def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
         OSError: the target cannot be written.
     """
     items = "\n".join(_item(hit) for hit in hits) or "<p>No caption has any of these words.</p>"
-    target.write_text(
+    page = (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(query)}</title>\n<style>{_STYLE}</style>\n"
-        f"<h1>{escape(query)}</h1>\n<ol>\n{items}\n</ol>\n</html>\n",
-        encoding="utf-8",
+        f"<h1>{escape(query)}</h1>\n<ol>\n{items}\n</ol>\n</html>\n"
     )
+    # Names of files may hold bytes that are no text.
+    replace_file(target, page.encode(errors="backslashreplace"))
 
 
 def _item(hit: Hit) -> str:

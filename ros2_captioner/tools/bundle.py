@@ -12,6 +12,7 @@ from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
 from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
 from ros2_captioner.command_line import command, command_parser
 from ros2_captioner.errors import CaptionerError
+from ros2_captioner.output_files import check_output
 
 _MIB = 2**20
 
@@ -113,6 +114,7 @@ def _line(bundle: Bundle) -> str:
 
 def _sign(parsed: argparse.Namespace) -> None:
     bundle = load_bundle(parsed.bundle)
+    check_output("sign", signature_file(bundle.path / MANIFEST), [parsed.key])
     print(f"wrote {sign(bundle.path / MANIFEST, parsed.key)}")
 
 

@@ -19,8 +19,9 @@ from ros2_captioner.captions import Caption, caption_json, number_json
 from ros2_captioner.command_line import Progress, command, command_parser, in_line
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
-from ros2_captioner.images.files import read_image, write_image
+from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.options import declarations
+from ros2_captioner.output_files import check_output, writing
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import write_srt, write_vtt
 from ros2_captioner.recordings.video_captions import video_cues
@@ -44,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 1 if some images could not be captioned, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
-    for option in ("explain", "vtt", "srt"):
-        _check_folder(option, getattr(parsed, option))
+    _check_outputs(parsed)
     sampling = _sampling(parsed)
     captioner = load_captioner(parsed)
     defaults = captioner.default_options()
@@ -109,13 +109,16 @@ def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
     return changes
 
 
-def _check_folder(option: str, file: str | None) -> None:
-    """Refuse a file whose folder is missing before the captions that it is for are made."""
-    if file and not Path(file).parent.is_dir():
-        folder = Path(file).parent
-        raise OptionsError(
-            f"--{option}: found no folder {folder}; expected one, type: mkdir -p {folder}"
-        )
+def _check_outputs(parsed: argparse.Namespace) -> None:
+    """Refuse files that cannot be written before the captions that they are for are made."""
+    kept = list(parsed.images)
+    for option in ("explain", "vtt", "srt"):
+        target = getattr(parsed, option)
+        if target is not None:
+            check_output(f"--{option}", target, kept)
+            kept.append(target)
+    if parsed.explain:
+        check_image_suffix(parsed.explain)
 
 
 def _sampling(parsed: argparse.Namespace) -> Sampling | None:
@@ -145,10 +148,10 @@ def _write_subtitles(
         lambda seconds: progress.show(f"{seconds:.0f} s of {parsed.images[0]}"),
     )
     progress.clear()
-    if parsed.vtt:
-        write_vtt(Path(parsed.vtt), cues)
-    if parsed.srt:
-        write_srt(Path(parsed.srt), cues)
+    for target, write in ((parsed.vtt, write_vtt), (parsed.srt, write_srt)):
+        if target:
+            with writing(target):
+                write(Path(target), cues)
     return 0
 
 

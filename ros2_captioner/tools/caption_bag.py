@@ -14,6 +14,7 @@ from pathlib import Path
 from ros2_captioner.command_line import Progress, command, command_parser
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.output_files import check_output
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
@@ -23,6 +24,7 @@ from ros2_captioner.tools.model_arguments import add_model_arguments, load_capti
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
 _SUFFIXES = {"bag": "_captioned", "jsonl": ".jsonl", "csv": ".csv", "vtt": ".vtt"}
+_JOURNAL = "journal.jsonl"
 
 
 @command(failed=2)
@@ -34,17 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = _parser().parse_args(arguments)
     source = Path(parsed.bag)
-    output = Path(parsed.output or f"{source.resolve()}{_SUFFIXES[parsed.format]}")
+    # Not Path.resolve, which raises of a link to itself.
+    output = Path(parsed.output or f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
     if output.exists():
         raise OptionsError(f"{output} is already there; delete it or give another --output")
+    check_output("--output", output)
+    work = output.with_name(f".{output.name}.partial")
+    _check_work(work)
     sampling = sampling_of(parsed)
     bag = ImageBag(parsed.bag, parsed.topics)
     copy = CaptionedBag(source, list(bag.types)) if parsed.format == "bag" else None
     report = _Report(bag.messages_total)
     captions = BagCaptions(bag, load_captioner(parsed), sampling, report.refused, report.advanced)
-    work = output.with_name(f".{output.name}.partial")
     work.mkdir(exist_ok=True)
-    journal = captions.journal(work / "journal.jsonl")
+    journal = captions.journal(work / _JOURNAL)
     captions.write(journal)
     partial = _cleared(work / output.name)
     if copy:
@@ -78,6 +83,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_work(work: Path) -> None:
+    """Refuse to take what is no interrupted run for one: it would be deleted in the end."""
+    free = not os.path.lexists(work) or (work.is_dir() and not os.listdir(work))
+    if not free and not (work / _JOURNAL).is_file():
+        raise OptionsError(
+            f"{work} is in the way; expected nothing there, or the folder of an interrupted run. "
+            "Move it, or give another --output"
+        )
+
+
 def _cleared(partial: Path) -> Path:
     """The path, without what a kill left there."""
     if partial.is_dir():
@@ -87,7 +102,7 @@ def _cleared(partial: Path) -> Path:
 
 
 def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> None:
-    name = Path(bag.path).resolve().name
+    name = Path(os.path.realpath(bag.path)).name
     if form == "jsonl":
         write_jsonl(target, name, journal.moments())
     elif form == "csv":

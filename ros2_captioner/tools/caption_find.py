@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.output_files import check_output
 from ros2_captioner.recordings.page import write_page
 from ros2_captioner.recordings.rows import place, sureness
 from ros2_captioner.recordings.search import CaptionIndex
@@ -42,12 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--limit", type=int, default=10, metavar="N", help="(default: 10)")
     parsed = parser.parse_args(arguments)
+    if parsed.pictures is not None:
+        tables = [table for path in parsed.captions for table in path.glob("*.parquet")]
+        check_output("--pictures", parsed.pictures, [*parsed.captions, *tables])
     index = CaptionIndex(parsed.captions)
     hits = index.find(parsed.query, parsed.limit)
     index.close()
     for hit in hits:
         print(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})")
-    if parsed.pictures:
+    if parsed.pictures is not None:
         write_page(parsed.pictures, parsed.query, hits)
     return 0 if hits else 1
 

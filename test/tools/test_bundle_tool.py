@@ -56,3 +56,12 @@ def test_a_broken_bundle_is_neither_signed_nor_verified(bundle_copy, tmp_path, c
     assert main([command, str(bundle_copy), "--key", str(key)]) == 1
     assert "vocabulary.json is missing" in capsys.readouterr().err
     assert not (bundle_copy / "manifest.json.sig").exists()
+
+
+def test_a_signature_never_destroys_the_key(bundle_copy, tmp_path, capsys):
+    private, _ = key_pair(tmp_path, "ours")
+    key = bundle_copy / "manifest.json.sig"
+    os.replace(private, key)
+    before = key.read_bytes()
+    assert main(["sign", str(bundle_copy), "--key", str(key)]) == 1
+    assert "same file as" in capsys.readouterr().err and key.read_bytes() == before

@@ -194,3 +194,29 @@ def test_what_cannot_be_done_is_one_line(given, bag, capsys):
     assert main([str(bag), *given]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["recording", "file"])
+def test_what_is_no_interrupted_run_is_never_taken_for_one(kind, tmp_path, messages, capsys):
+    """The folder of an interrupted run is deleted in the end."""
+    work = tmp_path / ".out.partial"
+    source = write_bag(work if kind == "recording" else tmp_path / "drive", messages)
+    if kind == "file":
+        work.write_text("mine")
+    assert main([str(source), "--format", "jsonl", "--output", str(tmp_path / "out")]) == 2
+    assert ".out.partial is in the way" in capsys.readouterr().err
+    assert read_bag(source)
+
+
+def test_an_output_that_cannot_be_is_named_before_anything_is_read(tmp_path, capsys):
+    assert main([str(tmp_path / "none"), "--output", str(tmp_path / "nowhere/x")]) == 2
+    said = capsys.readouterr().err
+    assert f"--output: found no folder {tmp_path / 'nowhere'}" in said and "partial" not in said
+
+
+def test_a_link_to_itself_is_one_line(tmp_path, capsys):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert main([str(loop)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1 and "loop" in said

@@ -28,3 +28,13 @@ def test_moments_are_printed_best_first(tmp_path, capsys):
 def test_a_missing_file_is_one_line(tmp_path, capsys):
     assert main(["dog", str(tmp_path / "none.jsonl")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_page_never_destroys_the_captions(tmp_path, capsys):
+    file = tmp_path / "captions.jsonl"
+    file.write_text('{"picture": "a.png", "score": -0.5, "caption": "a cat"}\n')
+    before = file.read_bytes()
+    assert main(["cat", str(file), "--pictures", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert "same file as" in printed.err and not printed.out
+    assert file.read_bytes() == before

@@ -251,3 +251,36 @@ def test_options_of_videos_and_of_images_do_not_mix(
     assert main([pictures[0], *given]) == 2
     assert complaint in capsys.readouterr().err
     assert not list(tmp_path.glob("out.*"))
+
+
+@pytest.mark.parametrize("option", ["--explain", "--vtt", "--srt"])
+def test_an_output_never_destroys_the_input(option, video, monkeypatch, capsys):
+    monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
+    before = Path(video).read_bytes()
+    assert main([video, option, os.path.relpath(video)]) == 2
+    assert "same file as" in capsys.readouterr().err
+    assert Path(video).read_bytes() == before
+
+
+def test_two_outputs_are_two_files(video, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
+    target = str(tmp_path / "out")
+    assert main([video, "--vtt", target, "--srt", target]) == 2
+    assert "--srt: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "complaint"),
+    [
+        ("--vtt", "", "is a folder"),
+        ("--explain", "", "is a folder"),
+        ("--explain", "a.txt", "ends in .png"),
+        ("--explain", "a", "ends in .png"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_captioned(
+    option, name, complaint, pictures, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
+    assert main([pictures[0], option, str(tmp_path / name)]) == 2
+    assert complaint in capsys.readouterr().err

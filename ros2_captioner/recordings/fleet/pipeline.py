@@ -111,7 +111,13 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
     Raises:
         OptionsError: a source or the cluster is missing, or the output is of another run.
     """
-    fleet.output.mkdir(parents=True, exist_ok=True)
+    try:
+        fleet.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionsError(
+            f"cannot make the folder {fleet.output}: {error.strerror}; expected an --output that "
+            "is a folder or nothing yet"
+        ) from error
     _claim(fleet, bundle)
     if left := jobs(fleet.sources, _done(fleet.output)):
         _connect(fleet)
@@ -128,6 +134,10 @@ def _claim(fleet: Fleet, bundle: Bundle) -> None:
     """Leave a note of whose output it is; refuse that of another run."""
     run = {"model": bundle.digest, "topics": sorted(fleet.topics), **asdict(fleet.sampling)}
     note = fleet.output / _RUN
+    if not note.exists() and _files(fleet.output):  # one that is torn would be deleted
+        raise OptionsError(
+            f"{fleet.output} holds Parquet files of no run of this command; give another --output"
+        )
     before = json.loads(note.read_text(encoding="utf-8")) if note.exists() else run
     if before != run:
         raise OptionsError(
@@ -201,7 +211,7 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
             num_gpus=1 if fleet.on_gpu else 0,
             compute=ray.data.ActorPoolStrategy(size=min(_workers(fleet), len(left))),
         )
-        .write_parquet(str(fleet.output.resolve()))
+        .write_parquet(os.path.realpath(fleet.output))
     )
 
 

@@ -23,7 +23,8 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
-from ros2_captioner.images.files import images_in, write_image
+from ros2_captioner.images.files import check_image_suffix, images_in, write_image
+from ros2_captioner.output_files import check_output
 from ros2_captioner.ros.demo.photographs import collect_photographs
 from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
 
@@ -107,7 +108,10 @@ def _run(photographs: str, output: Path) -> int:
         folder = Path(photographs or own)
         if not photographs:
             collect_photographs(folder)
-        expected = len(images_in(folder))
+        images = images_in(folder)
+        expected = len(images)
+        check_output("--output", output, images)
+        check_image_suffix(output)
         captioned = _watch(folder, expected)
     if captioned:
         write_image(str(output), stacked([attention_figure(*pair) for pair in captioned]))

@@ -139,3 +139,14 @@ def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
     wanted = Fleet([archive], tmp_path / "out", Sampling(1.0), workers=9, address=cluster.address)
     with pytest.raises(OptionsError, match="0 GPUs and 3 cores.*room for 2"):
         caption_fleet(wanted, load_bundle(), LOAD)
+
+
+def test_an_output_that_is_no_run_of_this_command_is_left_alone(archive, tmp_path):
+    mine = tmp_path / "out" / "mine.parquet"
+    mine.parent.mkdir()
+    mine.write_bytes(b"PAR1 and no end")
+    with pytest.raises(OptionsError, match="no run of this command"):
+        caption_fleet(Fleet([archive], mine.parent, Sampling(1.0)), load_bundle(), LOAD)
+    with pytest.raises(OptionsError, match="cannot make the folder .*mine.parquet"):
+        caption_fleet(Fleet([archive], mine, Sampling(1.0)), load_bundle(), LOAD)
+    assert mine.exists()
