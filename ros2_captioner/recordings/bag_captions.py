@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class BagCaptions:
     ) -> None:
         self._bag, self._captioner, self._sampling = bag, captioner, sampling
         self._refused, self._advanced = refused, advanced
-        self._settings = NodeSettings()
+        self._search = captioner.default_options()
+        self._settings = NodeSettings(**asdict(self._search))  # of which the detail tells
 
     def journal(self, path: Path) -> Journal:
         """The journal of this run at a path, see `ros2_captioner.recordings.journal.Journal`."""
@@ -59,6 +61,7 @@ class BagCaptions:
                 "changed": self._sampling.changed,
                 "model": self._captioner.bundle.digest,
                 "precision": backend.precision,
+                "search": asdict(self._search),
             },
         )
 
@@ -85,7 +88,7 @@ class BagCaptions:
                 )
 
     def _moments(self, frames: list[BagFrame]) -> list[Moment]:
-        captions = self._captioner.caption([f.picture for f in frames], self._settings).captions
+        captions = self._captioner.caption([f.picture for f in frames], self._search).captions
         return [
             Moment(frame.recorded.time_ns, self._detail(frame, caption))
             for frame, caption in zip(frames, captions, strict=True)

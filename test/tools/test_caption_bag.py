@@ -13,6 +13,11 @@ import pytest
 pytest.importorskip("rosbags")
 from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
 
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.recordings.bag_captions import BagCaptions
+from ros2_captioner.recordings.bag_frames import bag_frames
+from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.tools.caption_bag import main
 
 FRONT, REAR = "/front/image_raw", "/rear/image_raw/compressed"
@@ -220,3 +225,32 @@ def test_a_link_to_itself_is_one_line(tmp_path, capsys):
     assert main([str(loop)]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and "loop" in said
+
+
+def test_a_run_searches_as_the_bundle_says_and_goes_on_only_so(bag, tmp_path, bundle_copy, capsys):
+    def search(length):
+        manifest = json.loads((bundle_copy / "manifest.json").read_text())
+        manifest["decoding"] = {**manifest["decoding"], "max_length": length, "beam_width": 2}
+        (bundle_copy / "manifest.json").unlink()  # a link: the original stays
+        (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+
+    def run(output):
+        return main([str(bag), "--format", "jsonl", "--model", str(bundle_copy), "--device", "cpu",
+                     "--output", str(output)])  # fmt: skip
+
+    search(3)
+    assert run(tmp_path / "out.jsonl") == 0
+    model = Captioner.load(bundle_copy, device="cpu")
+    frames = [frame.picture for frame in bag_frames(ImageBag(str(bag)), Sampling(1.0), pytest.fail)]
+    told = rows(tmp_path / "out.jsonl")
+    assert [row["caption"] for row in told] == [c.text for c in model.caption(frames).captions]
+    assert {row["beam_width"] for row in told} == {2}
+    assert all(len(row["words"]) <= 3 for row in told)
+    left = tmp_path / ".next.jsonl.partial"
+    left.mkdir()
+    BagCaptions(ImageBag(str(bag)), model, Sampling(1.0), pytest.fail, int).journal(
+        left / "journal.jsonl"
+    )
+    search(4)
+    assert run(tmp_path / "next.jsonl") == 2
+    assert '"max_length": 3' in capsys.readouterr().err
