@@ -19,14 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.options import make_options
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
 from ros2_captioner.recordings.fleet.jobs import FrameId, Job, jobs
 from ros2_captioner.recordings.sampling import Sampling
-from ros2_captioner.settings import NodeSettings
 
 try:
     import pyarrow
@@ -132,7 +133,12 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
 
 def _claim(fleet: Fleet, bundle: Bundle) -> None:
     """Leave a note of whose output it is; refuse that of another run."""
-    run = {"model": bundle.digest, "topics": sorted(fleet.topics), **asdict(fleet.sampling)}
+    run = {
+        "model": bundle.digest,
+        "search": bundle.manifest["decoding"],
+        "topics": sorted(fleet.topics),
+        **asdict(fleet.sampling),
+    }
     note = fleet.output / _RUN
     if not note.exists() and _files(fleet.output):  # one that is torn would be deleted
         raise OptionsError(
@@ -204,7 +210,11 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
         .map_batches(read, batch_size=1, num_cpus=_READER_CORES)
         .map_batches(
             _Captions,
-            fn_constructor_kwargs={"load": load, "model": bundle.digest},
+            fn_constructor_kwargs={
+                "load": load,
+                "model": bundle.digest,
+                "search": bundle.manifest["decoding"],
+            },
             batch_size=_BATCH,
             batch_format="pyarrow",
             num_cpus=0 if fleet.on_gpu else 1,
@@ -231,11 +241,12 @@ class _Captions:
 
     Args:
         load: loads the model.
-        model: the digest that it must have.
+        model: the digest that it must have, which says nothing of the search.
+        search: options as of the manifest.
     """
 
-    def __init__(self, load: Callable[[], Captioner], model: str) -> None:
-        self._captioner = load()
+    def __init__(self, load: Callable[[], Captioner], model: str, search: dict[str, Any]) -> None:
+        self._captioner, self._search = load(), make_options(DecodingOptions, search)
         if self._captioner.bundle.digest != model:
             raise OptionsError(
                 f"this worker has model {self._captioner.bundle.digest}; expected {model}, as "
@@ -255,4 +266,4 @@ class _Captions:
         return pyarrow.Table.from_pylist(told, schema=_ROWS)
 
     def _captions(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Caption]:
-        return self._captioner.caption(pictures, NodeSettings()).captions if pictures else ()
+        return self._captioner.caption(pictures, self._search).captions if pictures else ()

@@ -22,6 +22,7 @@ from ray.cluster_utils import Cluster
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.files import read_image
 from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
 from ros2_captioner.recordings.sampling import Sampling
 
@@ -71,8 +72,6 @@ def read(file):
 
 
 def expected(archive, captioner):
-    from ros2_captioner.images.files import read_image
-
     paths = [archive / f"{number}.png" for number in range(PICTURES)]
     captions = captioner.caption([read_image(path) for path in paths]).captions
     return {str(path): caption.text for path, caption in zip(paths, captions, strict=True)}
@@ -150,3 +149,22 @@ def test_an_output_that_is_no_run_of_this_command_is_left_alone(archive, tmp_pat
     with pytest.raises(OptionsError, match="cannot make the folder .*mine.parquet"):
         caption_fleet(Fleet([archive], mine, Sampling(1.0)), load_bundle(), LOAD)
     assert mine.exists()
+
+
+def test_the_search_is_that_of_the_bundle(cluster, archive, tmp_path, bundle_copy):
+    manifest = json.loads((bundle_copy / "manifest.json").read_text())
+    manifest["decoding"]["max_length"] = 3
+    (bundle_copy / "manifest.json").unlink()  # a link: the original stays
+    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "some").mkdir()
+    os.link(archive / "0.png", tmp_path / "some/0.png")
+    fleet = Fleet(
+        [tmp_path / "some"], tmp_path / "out", Sampling(1.0), workers=1, address=cluster.address
+    )
+    caption_fleet(fleet, load_bundle(bundle_copy), LOAD)  # what workers have may say another
+    (row,) = rows(fleet.output)[0].values()
+    model = Captioner.load(bundle_copy, device="cpu")
+    (expected_caption,) = model.caption([read_image(archive / "0.png")]).captions
+    assert row["caption"] == expected_caption.text and len(expected_caption.words) <= 3
+    with pytest.raises(OptionsError, match="another --output"):
+        caption_fleet(fleet, load_bundle(), LOAD)
