@@ -8,25 +8,67 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.errors import OptionsError, described
 
 Row: TypeAlias = dict[str, Any]  # of a picture, or of a frame: recording, camera and time_ns
+_NUMBER = (int, float, type(None))
+_KINDS: dict[str, Any] = {"caption": str, "score": _NUMBER, "confidence": _NUMBER}
+_OF_PICTURES: dict[str, Any] = {"picture": str}
+_OF_FRAMES: dict[str, Any] = {"recording": str, "camera": str, "time_ns": int}
 
 
 def caption_rows(path: Path) -> Iterator[tuple[str, Row]]:
     """The captions of a file, or of a folder of Parquet files, each with its place there.
 
     Raises:
-        OptionsError: a line is no JSON, or Parquet cannot be read.
-        OSError: the file cannot be read.
+        OptionsError: a row is no caption, or a file cannot be read.
     """
-    if path.is_dir():
-        for file in sorted(path.glob("*.parquet")):
-            yield from _parquet(file)
-    elif path.suffix == ".parquet":
-        yield from _parquet(path)
-    else:
-        yield from _json_lines(path)
+    try:
+        for where, row in _rows(path):
+            try:
+                _check(row)
+            except (LookupError, TypeError, ValueError, OverflowError, OSError) as error:
+                raise _no_caption(where, error) from error
+            yield where, row
+    except OSError as error:
+        raise OptionsError(
+            f"cannot read {path}: {error.strerror or error}; expected captions as caption_bag "
+            "--format jsonl, caption --json or caption_fleet write them"
+        ) from error
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Any]]:
+    if not path.is_dir():
+        yield from (_parquet if path.suffix == ".parquet" else _json_lines)(path)
+        return
+    files = sorted(path.glob("*.parquet"))
+    if not files:
+        raise OptionsError(f"found no Parquet file in {path}; expected the folder of caption_fleet")
+    for file in files:
+        yield from _parquet(file)
+
+
+def _check(row: Any) -> None:
+    """Refuse what is no caption: errors of the kinds that wrong values give.
+
+    Raises:
+        TypeError: a value is of another type.
+        LookupError: one is missing.
+        ValueError: there is no such time; also OverflowError and OSError.
+    """
+    if not isinstance(row, dict):
+        raise TypeError(f"found {row!r:.60}")
+    placed = _OF_PICTURES if "picture" in row else _OF_FRAMES
+    _check_kinds({"score": None, "confidence": None, **row}, {**_KINDS, **placed})
+    for seen in row.get("objects", ()):
+        _check_kinds(seen, {"word": str, "probability": (int, float)})
+    place(row)
+
+
+def _check_kinds(row: Row, kinds: dict[str, Any]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(row[name], kind):
+            raise TypeError(f"{name} is {row[name]!r:.60}")
 
 
 def place(row: Row) -> str:
@@ -40,23 +82,25 @@ def place(row: Row) -> str:
 def sureness(row: Row) -> str:
     """How sure the model was: its confidence, or the score where it is not calibrated."""
     sure = row.get("confidence")
-    return f"score {row['score']}" if sure is None else f"confidence {sure:.0%}"
+    return f"score {row.get('score')}" if sure is None else f"confidence {sure:.0%}"
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Row]]:
-    with open(path, encoding="utf-8") as stream:
+def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    with open(path, "rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                yield f"{path}, line {number}", json.loads(line)
-            except ValueError as error:
-                raise no_caption(f"{path}, line {number}", error) from error
+                # With a byte order mark, as some editors put it before the first.
+                row = json.loads(line.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                raise _no_caption(f"{path}, line {number}", error) from error
+            yield f"{path}, line {number}", row
 
 
-def no_caption(where: str, error: Exception) -> OptionsError:
+def _no_caption(where: str, error: Exception) -> OptionsError:
     """The error about a row that is none."""
     return OptionsError(
-        f"{where}: found no caption ({error!r}); expected JSON lines as caption_bag --format jsonl "
-        "or caption --json write them, or Parquet of caption_fleet"
+        f"{where}: found no caption ({' '.join(described(error).split())}); expected JSON lines as "
+        "caption_bag --format jsonl or caption --json write them, or Parquet of caption_fleet"
     )
 
 
@@ -73,8 +117,8 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
                 for number, row in enumerate(batch.to_pylist(), 1):
                     if row["error"] is None:
                         yield f"{path}, row {number}", _of_fleet(row)
-    except (ValueError, LookupError) as error:  # pyarrow's own are such
-        raise no_caption(str(path), error) from error
+    except (ValueError, LookupError, TypeError) as error:  # pyarrow's own are such
+        raise _no_caption(str(path), error) from error
 
 
 def _of_fleet(row: Row) -> Row:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.recordings.rows import Row, caption_rows, no_caption
+from ros2_captioner.recordings.rows import Row, caption_rows
 from ros2_captioner.recordings.synonyms import meaning
 
 _WORD = re.compile(r"\w+")
@@ -69,18 +70,22 @@ class CaptionIndex:
         files: JSON lines, Parquet, or folders of Parquet files.
 
     Raises:
-        OptionsError: a row is no caption.
-        OSError: a file cannot be read.
+        OptionsError: a row is no caption, or a file cannot be read.
     """
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._database = sqlite3.connect("")
         self._database.execute(_SCHEMA)
+        self._files: list[Path] = []
         for file in files:
             self._add(file)
 
     def find(self, query: str, limit: int) -> list[Hit]:
         """The moments that fit a query best.
+
+        Args:
+            query: words.
+            limit: how many at most, 1 or more.
 
         Raises:
             OptionsError: the query has no word that tells moments apart.
@@ -91,32 +96,30 @@ class CaptionIndex:
         exact = " OR ".join(f'"{word}"' for word in words)
         meant = " OR ".join(f'"{word}"' for word in dict.fromkeys(map(meaning, words)))
         match = f"words : ({exact}) OR {{meanings objects}} : ({meant})"
-        found = self._database.execute(_RANKED, (match, limit))
-        return [Hit(json.loads(row), Path(file), score) for row, file, score in found]
+        found = self._database.execute(_RANKED, (match, min(limit, sys.maxsize)))
+        return [Hit(json.loads(row), self._files[file], score) for row, file, score in found]
 
     def close(self) -> None:
         """Drop the index."""
         self._database.close()
 
     def _add(self, file: Path) -> None:
-        for where, row in caption_rows(file):
-            try:
-                entry = _entry(row)
-            except (LookupError, TypeError, AttributeError) as error:
-                raise no_caption(where, error) from error
-            self._database.execute(
-                "INSERT INTO captions VALUES (?, ?, ?, ?, ?)", (*entry, json.dumps(row), str(file))
-            )
+        self._files.append(file)
+        number = len(self._files) - 1  # its name need not be text
+        for _, row in caption_rows(file):
+            entry = (*_entry(row), json.dumps(row), number)
+            self._database.execute("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", entry)
 
 
 def _entry(row: Row) -> tuple[str, str, str]:
-    caption: str = row["caption"].lower()
+    # Half a surrogate pair is no text for SQLite, though JSON may hold it.
+    caption: str = row["caption"].lower().encode(errors="replace").decode()
     objects = [each["word"] for each in row.get("objects", ())]
     return caption, _meanings(_WORD.findall(caption)), _meanings(objects)
 
 
 def _meanings(words: Sequence[str]) -> str:
-    return " ".join(map(meaning, words))
+    return " ".join(map(meaning, words)).encode(errors="replace").decode()
 
 
 def _words(query: str) -> list[str]:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.command_line import command, command_parser, in_line
+from ros2_captioner.errors import OptionsError
 from ros2_captioner.output_files import check_output
 from ros2_captioner.recordings.page import write_page
 from ros2_captioner.recordings.rows import place, sureness
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--limit", type=int, default=10, metavar="N", help="(default: 10)")
     parsed = parser.parse_args(arguments)
+    if parsed.limit < 1:
+        raise OptionsError(f"--limit is {parsed.limit}; expected 1 or more")
     if parsed.pictures is not None:
         tables = [table for path in parsed.captions for table in path.glob("*.parquet")]
         check_output("--pictures", parsed.pictures, [*parsed.captions, *tables])
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hits = index.find(parsed.query, parsed.limit)
     index.close()
     for hit in hits:
-        print(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})")
+        print(in_line(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})"))
     if parsed.pictures is not None:
         write_page(parsed.pictures, parsed.query, hits)
     return 0 if hits else 1

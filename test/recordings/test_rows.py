@@ -1,5 +1,7 @@
 """Captions read back from where the commands put them."""
 
+import json
+
 import pytest
 
 from ros2_captioner.errors import OptionsError
@@ -10,10 +12,58 @@ FRAME = {"recording": "drive", "camera": "/front", "time_ns": 2_500_000_000}
 
 def test_json_lines_have_their_number(tmp_path):
     file = tmp_path / "a.jsonl"
-    file.write_text('{"caption": "a"}\n{"caption": "b"}\n')
-    assert list(caption_rows(file)) == [
-        (f"{file}, line 1", {"caption": "a"}), (f"{file}, line 2", {"caption": "b"})
-    ]  # fmt: skip
+    rows = [{"caption": "a", "picture": "1"}, {"caption": "b", "picture": "2"}]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    expected = [(f"{file}, line {number}", row) for number, row in enumerate(rows, 1)]
+    assert list(caption_rows(file)) == expected
+    file.write_text(file.read_text(), encoding="utf-8-sig")  # with a byte order mark
+    assert list(caption_rows(file)) == expected
+
+
+GOOD = {"caption": "a dog", "picture": "a.png", "score": -0.5}
+FRAME_OF_IT = {"caption": "a dog", "recording": "drive", "camera": "/front", "time_ns": 5}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [],
+        "caption",
+        {"picture": "a"},
+        {"caption": "a dog"},
+        {**GOOD, "caption": None},
+        {**GOOD, "picture": 5},
+        {**GOOD, "score": {}},
+        {**GOOD, "confidence": "no"},
+        {**GOOD, "objects": 5},
+        {**GOOD, "objects": [5]},
+        {**GOOD, "objects": [{"word": "dog"}]},
+        {**GOOD, "objects": [{"word": "dog", "probability": "high"}]},
+        *({**FRAME_OF_IT, "time_ns": value} for value in ("x", 1e30, 10**30, None)),
+        {**FRAME_OF_IT, "camera": None},
+    ],
+    ids=repr,
+)
+def test_a_row_that_is_no_caption_is_named_in_a_line(row, tmp_path):
+    (tmp_path / "bad.jsonl").write_text(f"{json.dumps(GOOD)}\n{json.dumps(row)}\n")
+    with pytest.raises(OptionsError, match=r"bad.jsonl, line 2: .*expected JSON lines") as refused:
+        list(caption_rows(tmp_path / "bad.jsonl"))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"no json", b"\x89PNG\r\n\x1a\n" * 1000, b"[" * 100_000])
+def test_a_file_that_is_no_json_is_named_in_a_short_line(content, tmp_path):
+    (tmp_path / "bad.jsonl").write_bytes(content)
+    with pytest.raises(OptionsError, match=r"bad.jsonl, line 1: .*expected JSON lines") as refused:
+        list(caption_rows(tmp_path / "bad.jsonl"))
+    assert len(str(refused.value)) < 500
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(OptionsError, match=r"cannot read .*none.jsonl: No such file.*expected"):
+        list(caption_rows(tmp_path / "none.jsonl"))
+    with pytest.raises(OptionsError, match="found no Parquet file in"):
+        list(caption_rows(tmp_path))
 
 
 def test_parquet_of_a_fleet_is_pictures_and_frames_without_errors(tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from ros2_captioner.tools.caption_find import main
 
 
@@ -38,3 +40,25 @@ def test_the_page_never_destroys_the_captions(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "same file as" in printed.err and not printed.out
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_limit_is_one_or_more(limit, tmp_path, capsys):
+    assert main(["dog", str(tmp_path / "none.jsonl"), "--limit", limit]) == 2
+    assert capsys.readouterr().err == f"error: --limit is {limit}; expected 1 or more\n"
+
+
+def test_a_moment_is_one_line_that_steers_no_terminal(tmp_path, capsys):
+    file = tmp_path / "captions.jsonl"
+    file.write_text(json.dumps({"picture": "a\n\x1b[2J.png", "caption": "a \x1b]0;dog\x07 dog"}))
+    assert main(["dog", str(file)]) == 0
+    assert capsys.readouterr().out == (
+        "a\\n\\x1b[2J.png  a \\x1b]0;dog\\x07 dog  (score None)\n"
+    )  # fmt: skip
+
+
+def test_a_page_shows_names_that_are_no_text(tmp_path, capsys):
+    file = tmp_path / "captions.jsonl"
+    file.write_text(json.dumps({"picture": "gr\udcfcn.png", "caption": "a dog"}))
+    assert main(["dog", str(file), "--pictures", str(tmp_path / "out.html")]) == 0
+    assert "gr\\udcfcn.png" in (tmp_path / "out.html").read_text()
