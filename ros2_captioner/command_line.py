@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import importlib
 import os
@@ -18,6 +19,7 @@ from ros2_captioner.standard_streams import abandon_output, escape_output, open_
 from ros2_captioner.version import VERSION
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
 
 
@@ -48,13 +50,24 @@ def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
                     print(file=sys.stderr)
                 return INTERRUPTED
             except (CaptionerError, OSError) as error:
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {in_line(_in_words(error))}", file=sys.stderr)
                 return failed
             return status
 
         return run
 
     return decorate
+
+
+def _in_words(error: Exception) -> str:
+    """An error of the system without its number, and with the file that it is of."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if error.errno in _NO_ROOM:  # files are named, see `ros2_captioner.output_files.writing`
+        return f"cannot write to the standard output: {error.strerror}; expected room for it"
+    return error.strerror
 
 
 def run_command(module: str) -> int:

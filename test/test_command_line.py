@@ -94,6 +94,8 @@ def test_an_error_is_one_line_and_an_interrupt_none(capsys):
     assert capsys.readouterr().err == "error: x is 1; expected 2\n"
     assert raising(OSError("disk full"))() == 2
     assert capsys.readouterr().err == "error: disk full\n"
+    assert raising(FileNotFoundError(2, "No such file or directory", "a\n"))() == 2
+    assert capsys.readouterr().err == "error: a\\n: No such file or directory\n"
     assert raising(KeyboardInterrupt())() == INTERRUPTED == 130
     assert capsys.readouterr().err == ""
 
@@ -132,6 +134,28 @@ def test_a_reader_that_goes_away_is_no_error(encoding):
     assert writer.stderr.read() == b"" and writer.wait(60) == 0
     shown = {"utf-8": "grün gr\\udcfcn\n".encode(), "ascii": b"gr\\xfcn gr\\udcfcn\n"}
     assert first == shown[encoding]
+
+
+_FEW = r"""
+import sys
+from ros2_captioner.command_line import command
+@command(failed=2)
+def main(arguments=None):
+    print("once", flush=FLUSH)
+    return 0
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("flush", ["True", "False"])
+def test_a_full_output_is_named_in_a_line(flush):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", _FEW.replace("FLUSH", flush)],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    said = "cannot write to the standard output: No space left on device; expected room for it"
+    assert done.returncode == 2 and done.stderr == f"error: {said}\n"
 
 
 _OUTPUTS = r"""

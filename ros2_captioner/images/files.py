@@ -25,6 +25,8 @@ def read_image(path: Path | str) -> Pixels:
     Raises:
         FrameError: the file is missing or is not an image that can be decoded.
     """
+    if not str(path):
+        raise FrameError("unreadable_file", "found an empty file name; expected an image file")
     try:
         with open(path, "rb") as stream:
             data = stream.read(_MAX_BYTES + 1)

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import FrameError
 from ros2_captioner.images.sources import video_moments
 from ros2_captioner.recordings.batches import batches_ahead
 from ros2_captioner.recordings.sampling import Sampler, Sampling
 from ros2_captioner.recordings.subtitles import Cue, joined
 from ros2_captioner.stream.scene_gate import apart, thumbnail
 
+_SHORTEST_S = 1e-3  # what subtitles can tell from nothing
 _LOOK_S = 0.2  # from one frame that is looked at for a cut to the next
 _CUT = 0.1  # of brightness, from look to look; neither motion nor a pan changes as much
 
@@ -38,7 +40,7 @@ def video_cues(
         advanced: told the seconds read so far.
 
     Raises:
-        FrameError: it is no video that OpenCV decodes.
+        FrameError: it is no video that OpenCV decodes, or a still image.
         BackendError: the runtime failed, and so did its fallback.
     """
     frames = _Frames(path, sampling, advanced)
@@ -47,6 +49,8 @@ def video_cues(
         found = captioner.caption([picture for _, picture in batch], options).captions
         times = (time_ns * 1e-9 for time_ns, _ in batch)
         captions += [(time_s, path, each.text) for time_s, each in zip(times, found, strict=True)]
+    if frames.end_s < _SHORTEST_S:
+        raise FrameError("no_source", f"{path} has no length, as a still image; expected a video")
     return joined(captions, frames.end_s)
 
 

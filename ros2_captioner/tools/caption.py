@@ -30,6 +30,7 @@ from ros2_captioner.tools.model_arguments import add_model_arguments, load_capti
 Frame = NDArray[np.uint8]
 _BATCH = 8
 _EVERY_S = 1.0
+_VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 # The search options by their name on the command line.
 _SEARCH = {
     declaration.name.removeprefix("num_"): declaration
@@ -189,7 +190,9 @@ def _captioned(
         try:
             read.append((path, read_image(path)))
         except FrameError as error:
-            _complain(str(error), progress)
+            is_video = Path(path).suffix.lower() in _VIDEO_SUFFIXES
+            advice = "; for the subtitles of a video, add --vtt OUT.vtt" if is_video else ""
+            _complain(f"{error}{advice}", progress)
     if not read:
         return []
     try:

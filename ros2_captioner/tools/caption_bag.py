@@ -14,7 +14,7 @@ from pathlib import Path
 from ros2_captioner.command_line import Progress, command, command_parser
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
-from ros2_captioner.output_files import check_output
+from ros2_captioner.output_files import check_output, writing
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
@@ -48,15 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     copy = CaptionedBag(source, list(bag.types)) if parsed.format == "bag" else None
     report = _Report(bag.messages_total)
     captions = BagCaptions(bag, load_captioner(parsed), sampling, report.refused, report.advanced)
-    work.mkdir(exist_ok=True)
-    journal = captions.journal(work / _JOURNAL)
-    captions.write(journal)
-    partial = _cleared(work / output.name)
-    if copy:
-        copy.write(partial, journal.moments())
-    else:
-        _write_table(parsed.format, partial, bag, journal)
-    os.replace(partial, output)
+    with writing(output):
+        work.mkdir(exist_ok=True)
+        journal = captions.journal(work / _JOURNAL)
+        captions.write(journal)
+        partial = _cleared(work / output.name)
+        if copy:
+            copy.write(partial, journal.moments())
+        else:
+            _write_table(parsed.format, partial, bag, journal)
+        os.replace(partial, output)
     report.end(sum(1 for _ in journal.moments()), output)
     shutil.rmtree(work)
     return 1 if report.faults else 0

@@ -284,3 +284,27 @@ def test_what_cannot_be_written_is_refused_before_anything_is_captioned(
     monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
     assert main([pictures[0], option, str(tmp_path / name)]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_still_image_has_no_subtitles(pictures, tmp_path, capsys):
+    assert main([pictures[0], "--vtt", str(tmp_path / "out.vtt")]) == 2
+    said = capsys.readouterr().err
+    assert "one.png has no length" in said and "expected a video" in said
+    assert not (tmp_path / "out.vtt").exists()
+
+
+def test_a_video_among_images_is_told_what_it_needs(video, capsys):
+    assert main([video]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith("add --vtt OUT.vtt\n") and said.count("\n") == 1
+
+
+def test_an_empty_name_is_said(capsys):
+    assert main([""]) == 2
+    assert capsys.readouterr().err == "error: found an empty file name; expected an image file\n"
+
+
+@pytest.mark.parametrize("option", ["--vtt", "--srt"])
+def test_a_full_disk_is_named(option, video, capsys):
+    assert main([video, option, "/dev/full"]) == 2
+    assert "cannot write /dev/full: No space left" in capsys.readouterr().err
