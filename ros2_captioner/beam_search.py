@@ -60,7 +60,7 @@ class DecodingOptions:
         MAX_BEAM_WIDTH,
     )
     length_penalty: float = option(
-        1.2,
+        1.5,
         "Exponent of the length normalisation; higher gives longer captions",
         0.0,
         3.0,
