@@ -7,7 +7,6 @@ ros2 launch ros2_captioner demo.launch.py source:=/path/to/bag rviz:=true
 import os
 from pathlib import Path
 
-import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch.actions import (
     DeclareLaunchArgument,
@@ -22,10 +21,10 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from ros2_captioner.images.bag import IMAGE_TYPES, recorded_image_topics
 from ros2_captioner.options import flag, misspelt, number
 
 _TOPIC = "/camera/image_raw"
-_IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _SHARE = FindPackageShare("ros2_captioner")
 _ARGUMENTS = (
     ("rate_hz", "1.0", "Frames a second of pictures, videos and webcams"),
@@ -84,9 +83,8 @@ def _viewers(context: LaunchContext) -> list[Node]:
 
 def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     source = os.path.expanduser(_text(context, "source"))
-    metadata = Path(source) / "metadata.yaml"
-    if metadata.is_file():
-        topics = _image_topics(metadata)
+    if (Path(source) / "metadata.yaml").is_file():
+        topics = _image_topics(Path(source))
         settings = {"bag": source, "rate": number("rate", _text(context, "rate"))}
         player = _player(context, "captioner_bag_player", settings)
     else:
@@ -127,10 +125,8 @@ def _text(context: LaunchContext, name: str) -> str:
     return LaunchConfiguration(name).perform(context)
 
 
-def _image_topics(metadata: Path) -> list[str]:
-    bag = yaml.safe_load(metadata.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
-    topics = [entry["topic_metadata"] for entry in bag["topics_with_message_count"]]
-    found = [str(topic["name"]) for topic in topics if topic["type"] in _IMAGES]
+def _image_topics(bag: Path) -> list[str]:
+    found = recorded_image_topics(bag)
     if not found:
-        raise RuntimeError(f"{metadata.parent} holds no topic of type {' or '.join(_IMAGES)}")
+        raise RuntimeError(f"{bag} holds no topic of type {' or '.join(IMAGE_TYPES)}")
     return found

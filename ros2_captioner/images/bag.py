@@ -14,6 +14,8 @@ from ros2_captioner.errors import FrameError, OptionsError
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
 _SHORTEST = _STAMP + 8
+_METADATA = "metadata.yaml"
+_EXPECTED = f"expected a rosbag2 folder with {_METADATA} and its mcap or sqlite3 files"
 
 
 class Recorded(NamedTuple):
@@ -45,8 +47,8 @@ class ImageBag:
         end_ns: of its last.
 
     Raises:
-        OptionsError: rosbags is not installed, the folder is no bag, it lacks a topic, or it holds
-            no message of any.
+        OptionsError: rosbags is not installed, the folder is no bag or its name no UTF-8, it lacks
+            a topic, or it holds no message of any.
     """
 
     def __init__(self, folder: str, topics: Sequence[str] = ()) -> None:
@@ -57,7 +59,8 @@ class ImageBag:
                 "bags are read with rosbags, which is not installed; type: pip install rosbags"
             ) from error
         self.path = folder
-        self._open: Callable[[], Any] = lambda: Reader(Path(os.path.expanduser(folder)))
+        path = _checked(folder)
+        self._open: Callable[[], Any] = lambda: Reader(path)
         try:
             with self._open() as reader:
                 counts: Counter[tuple[str, str]] = Counter()
@@ -65,10 +68,7 @@ class ImageBag:
                     counts[each.topic, each.msgtype] += each.msgcount
                 self.start_ns, self.end_ns = reader.start_time, reader.end_time - 1
         except Exception as error:  # of any kind, for a file that is cut or encrypted
-            raise OptionsError(
-                f"bag is {folder!r}: {_said(error)}; expected a rosbag2 folder with metadata.yaml "
-                "and its mcap or sqlite3 files"
-            ) from error
+            raise OptionsError(f"bag is {folder!r}: {_said(error)}; {_EXPECTED}") from error
         found = set(counts)
         images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
         missing = sorted(set(topics) - set(images))
@@ -123,6 +123,46 @@ class ImageBag:
                 f"{self.path} has no message on {topic} at {time_ns} ns: {_said(error)}; expected "
                 "the recording that was captioned"
             ) from error
+
+
+def _checked(folder: str) -> Path:
+    """The path of a bag, once all is right with it that can be told without reading messages."""
+    if not folder:
+        raise OptionsError(f"no bag was given; {_EXPECTED}")
+    path = Path(os.path.expanduser(folder))
+    try:
+        f"{folder}{Path(os.path.realpath(path)).name}".encode()
+    except UnicodeEncodeError as error:  # it goes into tables and messages
+        raise OptionsError(f"bag is {folder!r}; expected a folder whose name is UTF-8") from error
+    if not path.exists():
+        raise OptionsError(f"found nothing at {folder!r}; {_EXPECTED}")
+    if path.is_dir():
+        recorded_image_topics(path)
+    return path
+
+
+def recorded_image_topics(folder: Path) -> list[str]:
+    """The image topics that the metadata of a bag names.
+
+    Raises:
+        OptionsError: there is no metadata, or it is no bag's.
+    """
+    import yaml
+
+    file = folder / _METADATA
+    if not file.is_file():
+        raise OptionsError(
+            f"{folder} has no {_METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
+            f"{folder}"
+        )
+    try:
+        found = yaml.safe_load(file.read_bytes())["rosbag2_bagfile_information"]
+        topics = [entry["topic_metadata"] for entry in found["topics_with_message_count"]]
+        return [str(topic["name"]) for topic in topics if topic["type"] in IMAGE_TYPES]
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise OptionsError(
+            f"{file} is of no bag: {_said(error)}; expected what ros2 bag record writes"
+        ) from error
 
 
 def _said(error: Exception) -> str:

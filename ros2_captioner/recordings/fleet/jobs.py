@@ -66,7 +66,7 @@ def jobs(sources: Sequence[Path], done: Iterable[FrameId]) -> list[Job]:
         done: frames that have their captions.
 
     Raises:
-        OptionsError: a source is missing, or holds neither bags nor pictures.
+        OptionsError: a source is missing, holds neither bags nor pictures, or a name is no UTF-8.
     """
     known: defaultdict[str, set[FrameId]] = defaultdict(set)
     for frame in done:
@@ -81,12 +81,20 @@ def jobs(sources: Sequence[Path], done: Iterable[FrameId]) -> list[Job]:
                 "image file, or a folder of them"
             )
         for path, is_bag in found:
+            _check_name(path)
             (bags if is_bag else pictures).append(str(path))
     left = (path for path in dict.fromkeys(pictures) if path not in known)
     return [
         *(Job(path, done=known[path]) for path in dict.fromkeys(bags)),
         *(Job(pictures=paths) for paths in _chunks(left)),
     ]
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # Parquet holds text
+        raise OptionsError(f"found {str(path)!r}; expected names that are UTF-8") from error
 
 
 def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:

@@ -1,5 +1,7 @@
 """What a fleet consists of, and what is left of it."""
 
+import os
+
 import pytest
 
 from ros2_captioner.errors import OptionsError
@@ -39,3 +41,9 @@ def test_many_pictures_are_several_jobs(tmp_path):
 def test_a_source_of_nothing_is_named(name, archive):
     with pytest.raises(OptionsError, match=f"in .*{name}"):
         jobs([archive / name], [])
+
+
+def test_a_name_that_is_no_text_is_said_before_anything_is_captioned(archive):
+    (archive / os.fsdecode(b"gr\xfcn.jpg")).touch()
+    with pytest.raises(OptionsError, match=r"gr\\udcfcn.jpg'; expected names that are UTF-8"):
+        jobs([archive], [])

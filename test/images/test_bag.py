@@ -1,0 +1,53 @@
+"""What is no bag is named before any message is read."""
+
+import os
+
+import pytest
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.bag import ImageBag, recorded_image_topics
+
+pytest.importorskip("rosbags")
+
+METADATA = """rosbag2_bagfile_information:
+  topics_with_message_count:
+  - topic_metadata: {name: /front, type: sensor_msgs/msg/Image}
+  - topic_metadata: {name: /chatter, type: std_msgs/msg/String}
+"""
+
+
+def test_the_image_topics_of_a_bag_are_in_its_metadata(tmp_path):
+    (tmp_path / "metadata.yaml").write_text(METADATA)
+    assert recorded_image_topics(tmp_path) == ["/front"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"a: [\n", b"foo: 1\n", b"", b"- a\n", b"\xff\xfe\x00", b"\x00", b"{" * 2000]
+)
+def test_metadata_of_no_bag_is_named_in_a_line(content, tmp_path):
+    (tmp_path / "metadata.yaml").write_bytes(content)
+    with pytest.raises(OptionsError, match="metadata.yaml is of no bag: .*expected") as refused:
+        ImageBag(str(tmp_path))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_without_metadata_is_told_so(tmp_path):
+    with pytest.raises(OptionsError, match="has no metadata.yaml; .* ros2 bag reindex"):
+        ImageBag(str(tmp_path))
+
+
+def test_no_bag_and_a_bag_that_is_not_there_are_said():
+    with pytest.raises(OptionsError, match="no bag was given; expected a rosbag2 folder"):
+        ImageBag("")
+    with pytest.raises(OptionsError, match="found nothing at 'none'; expected a rosbag2 folder"):
+        ImageBag("none")
+
+
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / os.fsdecode(b"gr\xfcn")
+    folder.mkdir()
+    with pytest.raises(OptionsError, match="name is UTF-8"):
+        ImageBag(str(folder))
+    monkeypatch.chdir(folder)
+    with pytest.raises(OptionsError, match="name is UTF-8"):
+        ImageBag(".")
