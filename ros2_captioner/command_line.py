@@ -18,7 +18,7 @@ from ros2_captioner.options import declarations
 from ros2_captioner.standard_streams import abandon_output, escape_output, open_standard_streams
 from ros2_captioner.version import VERSION
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
 
@@ -82,7 +82,7 @@ def run_command(module: str) -> int:
 
 
 def in_line(text: str) -> str:
-    """A text with its control characters, such as a name's line break, escaped."""
+    """A text with what is no text escaped: control characters, and bytes that are not UTF-8."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
@@ -97,7 +97,7 @@ class Progress:
         if sys.stderr.isatty():
             self._shown = True
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+            print(f"\r{in_line(text)[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Take the line away."""

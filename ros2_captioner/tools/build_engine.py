@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
-from ros2_captioner.command_line import Progress, command, command_parser
+from ros2_captioner.command_line import Progress, command, command_parser, in_line
 
 _BAR = 30  # characters
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TensorRtBackend(bundle, parsed.precision, parsed.engine_cache, progress=show)
     finally:
         progress.clear()
-    print(f"the engines of {bundle.manifest['name']} are ready")
+    print(in_line(f"the engines of {bundle.manifest['name']} are ready"))
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
 from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
-from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.command_line import command, command_parser, in_line
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.output_files import check_output
 
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 def _inspect(parsed: argparse.Namespace) -> None:
     bundle = load_bundle(parsed.bundle)
     for name, text in _description(bundle):
-        print(f"{name:14} {text}")
+        print(in_line(f"{name:14} {text}"))
 
 
 def _description(bundle: Bundle) -> Iterator[tuple[str, str]]:
@@ -91,15 +91,15 @@ def _signature(folder: Path) -> str:
 def _list(parsed: argparse.Namespace) -> int:
     found = [file.parent for folder in parsed.folders for file in sorted(folder.rglob(MANIFEST))]
     if not found:
-        print(f"no bundle in {', '.join(map(str, parsed.folders))}", file=sys.stderr)
+        print(in_line(f"no bundle in {', '.join(map(str, parsed.folders))}"), file=sys.stderr)
         return 1
     broken = 0
     for folder in found:
         try:
-            print(_line(load_bundle(folder)))
+            print(in_line(_line(load_bundle(folder))))
         except CaptionerError as error:
             broken += 1
-            print(f"broken: {error}")
+            print(in_line(f"broken: {error}"))
     return int(broken > 0)
 
 
@@ -115,14 +115,14 @@ def _line(bundle: Bundle) -> str:
 def _sign(parsed: argparse.Namespace) -> None:
     bundle = load_bundle(parsed.bundle)
     check_output("sign", signature_file(bundle.path / MANIFEST), [parsed.key])
-    print(f"wrote {sign(bundle.path / MANIFEST, parsed.key)}")
+    print(in_line(f"wrote {sign(bundle.path / MANIFEST, parsed.key)}"))
 
 
 def _verify(parsed: argparse.Namespace) -> None:
     bundle = load_bundle(parsed.bundle)
     manifest = bundle.path / MANIFEST
     key = check_signature(manifest, manifest.read_bytes(), parsed.key)
-    print(f"{bundle.path}: every file is whole, signed by {key}")
+    print(in_line(f"{bundle.path}: every file is whole, signed by {key}"))
 
 
 if __name__ == "__main__":

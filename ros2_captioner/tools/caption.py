@@ -214,9 +214,9 @@ def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
         print(json.dumps({"picture": path, **_fields(caption)}), flush=True)
         return
     prefix = f"{in_line(str(Path(path)))}: " if len(parsed.images) > 1 else ""
-    print(f"{prefix}{caption.text}", flush=True)
+    print(f"{prefix}{in_line(caption.text)}", flush=True)
     for other in caption.alternatives:
-        print(f"{' ' * len(prefix)}{other.text} (score {other.score:.2f})", flush=True)
+        print(f"{' ' * len(prefix)}{in_line(other.text)} (score {other.score:.2f})", flush=True)
 
 
 def _fields(caption: Caption) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from ros2_captioner.command_line import Progress, command, command_parser
+from ros2_captioner.command_line import Progress, command, command_parser, in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.output_files import check_output, writing
@@ -129,7 +129,7 @@ class _Report:
     def refused(self, message: str) -> None:
         self.faults += 1
         self._progress.clear()
-        print(f"passed over: {message}", file=sys.stderr)
+        print(in_line(f"passed over: {message}"), file=sys.stderr)
 
     def advanced(self, count: int) -> None:
         spent_s = time.monotonic() - self._begun_s
@@ -139,7 +139,7 @@ class _Report:
     def end(self, captions: int, output: Path) -> None:
         self._progress.clear()
         faults = f", {self.faults} broken messages passed over" if self.faults else ""
-        print(f"{output}: {captions} captions{faults}")
+        print(in_line(f"{output}: {captions} captions{faults}"))
 
 
 if __name__ == "__main__":

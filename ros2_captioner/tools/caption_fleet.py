@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.command_line import command, command_parser, in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.tools.model_arguments import add_model_arguments
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load = partial(Captioner.load, parsed.model, parsed.backend, parsed.precision, parsed.device)
     outcome = caption_fleet(fleet, load_bundle(parsed.model), load)
     for error in outcome.errors:
-        print(f"passed over: {error}", file=sys.stderr)
-    print(f"{parsed.output}: {outcome.captions} captions")
+        print(in_line(f"passed over: {error}"), file=sys.stderr)
+    print(in_line(f"{parsed.output}: {outcome.captions} captions"))
     return 1 if outcome.errors else 0
 
 

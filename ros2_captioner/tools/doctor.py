@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.command_line import command, command_parser, in_line
 from ros2_captioner.version import VERSION
 
 OK, NOTE, FAULT = "ok", "note", "fault"  # a fault keeps the captioner from running
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(finding: Finding) -> None:
-    print(f"{finding.state:5}  {finding.subject:14} {finding.text}", flush=True)
+    print(in_line(f"{finding.state:5}  {finding.subject:14} {finding.text}"), flush=True)
     if finding.remedy:
         print(f"{'':22}type: {finding.remedy}", flush=True)
 

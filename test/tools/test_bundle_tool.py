@@ -1,5 +1,6 @@
 """``captioner_bundle``: what it prints, and its exit status."""
 
+import json
 import os
 
 import pytest
@@ -65,3 +66,14 @@ def test_a_signature_never_destroys_the_key(bundle_copy, tmp_path, capsys):
     before = key.read_bytes()
     assert main(["sign", str(bundle_copy), "--key", str(key)]) == 1
     assert "same file as" in capsys.readouterr().err and key.read_bytes() == before
+
+
+def test_no_name_steers_the_terminal(bundle_copy, capsys):
+    manifest = json.loads((bundle_copy / "manifest.json").read_text())
+    manifest["name"] = "a\x1b[2J\nb"
+    (bundle_copy / "manifest.json").unlink()  # a link: the original stays
+    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    for command in ("inspect", "list"):
+        assert main([command, str(bundle_copy)]) == 0
+        shown = capsys.readouterr().out
+        assert "a\\x1b[2J\\nb" in shown and "\x1b" not in shown

@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
 from ros2_captioner.captions import Caption
+from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
@@ -56,7 +57,7 @@ class Audience(Node):
         self._frames[stamp.sec, stamp.nanosec] = message
 
     def _on_sentence(self, message: String) -> None:
-        print(f"/scene_caption: {message.data}", flush=True)
+        print(in_line(f"/scene_caption: {message.data}"), flush=True)
 
     def _on_detail(self, message: String) -> None:
         detail = json.loads(message.data)
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(parsed.photographs, Path(parsed.output))
     except (CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(in_line(f"error: {error}"), file=sys.stderr)
         return 1
 
 

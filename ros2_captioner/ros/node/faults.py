@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import FrameError, described
 
 _WARNING_PERIOD_S = 5.0
@@ -31,7 +32,7 @@ def frame_step(name: str) -> Iterator[None]:
 
 
 class ThrottledLog:
-    """Warnings and errors, each subject at most every five seconds.
+    """Warnings and errors, a line each, each subject at most every five seconds.
 
     rclpy's own throttle counts a line of code, so one subject would silence the others.
 
@@ -46,12 +47,12 @@ class ThrottledLog:
     def warning(self, subject: str, message: str) -> None:
         """Log a message, unless the subject had one just before."""
         if self._due(subject):
-            self._logger.warning(message)
+            self._logger.warning(in_line(message))
 
     def error(self, subject: str, message: str) -> None:
         """Log a message, unless the subject had one just before."""
         if self._due(subject):
-            self._logger.error(message)
+            self._logger.error(in_line(message))
 
     def _due(self, subject: str) -> bool:
         now_s = time.monotonic()

@@ -13,6 +13,7 @@ from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import OptionsError, described
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.ros.node.bond import ManagerBond
@@ -129,7 +130,7 @@ class CaptionerNode(LifecycleNode):
         try:
             work()
         except Exception as error:
-            self._failure = f"cannot {transition}: {described(error)}"
+            self._failure = in_line(f"cannot {transition}: {described(error)}")
             self.get_logger().error(self._failure)
             with self._faults.survived(f"undoing {transition}"):
                 undo()
@@ -151,11 +152,11 @@ class CaptionerNode(LifecycleNode):
         self._serve(list(self._topics()))
         backend = captioner.backend
         self.get_logger().info(
-            f"model {captioner.bundle.manifest['name']} ({captioner.bundle.digest}) "
+            f"model {in_line(captioner.bundle.manifest['name'])} ({captioner.bundle.digest}) "
             f"on {backend.name} {backend.device} {backend.precision}"
         )
         if captioner.reason:
-            self.get_logger().info(f"passed over: {captioner.reason}")
+            self.get_logger().info(in_line(f"passed over: {captioner.reason}"))
 
     def _search_as_the_bundle_does(self, captioner: Captioner) -> None:
         """Give the search parameters that nobody set the values that the bundle was tuned with."""
@@ -287,7 +288,7 @@ class CaptionerNode(LifecycleNode):
             camera.inspect()
         trouble = self._captioner.trouble if self._captioner else ""
         if trouble != self._trouble_reported:
-            self.get_logger().warning(trouble or "the runtime works again")
+            self.get_logger().warning(in_line(trouble) or "the runtime works again")
         self._trouble_reported = trouble
         self._report_hang()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.bag import ImageBag, Recorded, restamped
 from ros2_captioner.ros.messages.images import IMAGE_TYPES
@@ -44,7 +45,9 @@ class BagPlayer(Node):
         self._next: Recorded | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(_WAIT_S, self._play, clock=steady)
-        self.get_logger().info(f"playing {settings.bag} on {', '.join(sorted(self._outputs))}")
+        self.get_logger().info(
+            in_line(f"playing {settings.bag} on {', '.join(sorted(self._outputs))}")
+        )
 
     def _scheduled(self) -> Iterator[tuple[float, Recorded]]:
         """Every message with the monotonic time, in seconds, at which it is due."""
@@ -79,6 +82,6 @@ class BagPlayer(Node):
             if self._settings.restamp:
                 cdr = restamped(cdr, *self.get_clock().now().seconds_nanoseconds())
         except FrameError as error:
-            self.get_logger().warning(f"{message.topic}: passed over a message: {error}")
+            self.get_logger().warning(in_line(f"{message.topic}: passed over a message: {error}"))
             return
         self._outputs[message.topic].publish(cdr)

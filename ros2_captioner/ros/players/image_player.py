@@ -6,6 +6,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from ros2_captioner.command_line import in_line
 from ros2_captioner.images.sources import frames_from, shrink
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
 from ros2_captioner.ros.players.publisher import image_publisher
@@ -35,13 +36,15 @@ class ImagePlayer(Node):
         topic = settings.topic + ("/compressed" if self._jpeg else "")
         self._publisher = image_publisher(self, CompressedImage if self._jpeg else Image, topic)
         self.create_timer(1 / settings.rate_hz, self._play)
-        self.get_logger().info(f"playing {settings.source} on {self._publisher.topic_name}")
+        self.get_logger().info(
+            in_line(f"playing {settings.source} on {self._publisher.topic_name}")
+        )
 
     def _pass_over(self, message: str) -> None:
         """Say once of each image that it cannot be read."""
         if message not in self._passed_over:
             self._passed_over.add(message)
-            self.get_logger().warning(f"passed over: {message}")
+            self.get_logger().warning(in_line(f"passed over: {message}"))
 
     def _play(self) -> None:
         if not self._settings.loop and self._publisher.get_subscription_count() == 0:

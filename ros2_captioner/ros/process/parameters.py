@@ -8,6 +8,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import Declaration, declarations, did_you_mean, make_options
 
@@ -52,7 +53,7 @@ def _warn_of_unknown_names(node: Node, known: list[str]) -> None:
             continue
         meant = did_you_mean(name, known)
         advice = f"did you mean {meant}?" if meant else f"expected one of {', '.join(known)}"
-        node.get_logger().warning(f"there is no parameter {name}; {advice}")
+        node.get_logger().warning(in_line(f"there is no parameter {name}; {advice}"))
 
 
 def message_value(value: Any) -> Any:

@@ -17,6 +17,7 @@ from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import CaptionerError, described
 from ros2_captioner.ros.process.signals import clean_up, ignore_signals, on_signal
 
@@ -55,11 +56,11 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     except ExternalShutdownException:
         pass
     except CaptionerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_line(str(error))}", file=sys.stderr)
         return 1
     except Exception as error:
         if node is None:
-            print(f"error: {described(error)}", file=sys.stderr)
+            print(f"error: {in_line(described(error))}", file=sys.stderr)
             return 1
         traceback.print_exc()
         return os.EX_SOFTWARE

@@ -1,5 +1,7 @@
 """The node takes only models that a trusted key signed, where it is told so."""
 
+import json
+
 from keys import key_pair
 from ros_harness import Process
 
@@ -21,3 +23,15 @@ def test_an_unsigned_model_is_refused_and_a_signed_one_loaded(bundle_copy, tmp_p
         trusting.wait_for_log("on onnxruntime cpu int8")
     finally:
         trusting.stop()
+
+
+def test_the_name_of_a_model_steers_no_terminal(bundle_copy, tmp_path):
+    manifest = json.loads((bundle_copy / "manifest.json").read_text())
+    manifest["name"] = "a\x1b[2J\nb"
+    (bundle_copy / "manifest.json").unlink()  # a link: the original stays
+    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    node = Process("captioner_node", tmp_path / "log", model=str(bundle_copy), device="cpu")
+    try:
+        node.wait_for_log("model a\\x1b[2J\\nb (")
+    finally:
+        node.stop()

@@ -1,5 +1,7 @@
 """captioner_image_player as a process."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -97,3 +99,15 @@ def test_a_folder_whose_images_are_all_unreadable_ends_with_an_error(tmp_path):
     process = Process(PLAYER, tmp_path / "log", source=str(tmp_path / "images"))
     assert process.exit_status() == 1
     assert "error: " in process.log and "Traceback" not in process.log
+
+
+def test_a_name_that_is_no_text_is_passed_over_in_a_line_that_steers_no_terminal(
+    tmp_path, client, folder
+):
+    (folder / os.fsdecode(b"gr\xfcn\n\x1b[2J.png")).write_bytes(b"no picture")
+    process = Process(PLAYER, tmp_path / "player.log", source=str(folder), rate_hz=20.0)
+    process.wait_for_log("gr\\udcfcn\\n\\x1b[2J.png")
+    assert process.alive and "\x1b" not in process.log.replace("\x1b[0m", "").replace(
+        "\x1b[33m", ""
+    )
+    assert process.stop() == 0
