@@ -134,7 +134,7 @@ def check_node_arguments(
         SystemExit: help or version was printed, or an argument is unknown (status 2).
     """
     parameters = "".join(
-        f"  {each.name} ({each.type_name}, {each.default!r}): {each.description}\n"
+        f"  {each.name} ({each.type_name}, {each.typed_default}): {each.description}\n"
         for each in (declarations(settings) if settings else ())
     )
     epilog = "ROS's own arguments follow --ros-args: -p NAME:=VALUE, --params-file, -r FROM:=TO\n"

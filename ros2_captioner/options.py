@@ -51,6 +51,13 @@ class Declaration:
         return _TYPE_NAMES[self.kind]
 
     @property
+    def typed_default(self) -> str:
+        """The default as it is typed after ``-p NAME:=``, quotes of a string with it."""
+        if self.kind is bool:
+            return str(self.default).lower()
+        return repr(list(self.default) if isinstance(self.default, tuple) else self.default)
+
+    @property
     def expectation(self) -> str:
         """The values it takes, in words."""
         if self.choices:

@@ -73,7 +73,10 @@ def test_signals_are_handled_before_what_takes_long_is_imported():
 
 def test_the_help_of_a_node_lists_its_parameters():
     (node,) = (script for script in SCRIPTS if script.name == "captioner_node")
-    assert "beam_width (integer, 3): Hypotheses" in run(node, "-h").stdout
+    shown = run(node, "-h").stdout
+    assert "beam_width (integer, 3): Hypotheses" in shown
+    for typed in ("['/camera/image_raw']", "[]", "true", "''", "2.0"):
+        assert f", {typed}): " in shown
 
 
 def test_arguments_of_ros_are_left_to_ros():

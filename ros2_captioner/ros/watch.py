@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 import textwrap
@@ -20,6 +21,7 @@ from ros2_captioner.errors import CaptionerError
 from ros2_captioner.standard_streams import abandon_output
 
 _PERIOD_S = 0.5
+_PATIENCE_S = 10.0  # for discovery, also on a busy machine
 _DETAIL, _STRING = "/scene_caption/detail", "std_msgs/msg/String"
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 _PLAIN, _BOLD = "\x1b[0m", "\x1b[1m"
@@ -44,6 +46,7 @@ class Watch(Node):
         self._board = Board()
         self._terminal = sys.stdout.isatty()
         self._topics: set[str] = set()
+        self._patient_until_s = time.monotonic() + _PATIENCE_S
         self.create_subscription(DiagnosticArray, "/diagnostics", self._keep_statuses, 10)
         self._find_captions()
         self.create_timer(_PERIOD_S, self._turn)
@@ -66,11 +69,18 @@ class Watch(Node):
     def _turn(self) -> None:
         self._find_captions()
         if not self._terminal:
+            self._say_what_it_waits_for()
             return
         width, height = shutil.get_terminal_size()
         view = self._board.view(width, height, time.monotonic())
         lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in view.splitlines())
         self._print(f"{_HOME}{lines}{_REST_OF_SCREEN}")
+
+    def _say_what_it_waits_for(self) -> None:
+        """Say it once, on stderr, where no captioner is found; a terminal shows it anyway."""
+        if self._patient_until_s < time.monotonic() and not self._topics:
+            self._patient_until_s = math.inf
+            self.get_logger().info(f"waiting for captions on topics that end in {_DETAIL}")
 
     def _print(self, text: str) -> None:
         try:

@@ -168,6 +168,14 @@ def test_into_a_pipe_it_prints_a_line_for_each_caption(tmp_path, photograph):
         client.close()
 
 
+def test_into_a_pipe_it_says_beside_it_what_it_waits_for():
+    command = [sys.executable, str(SCRIPTS / "captioner_watch")]
+    watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert b"waiting for captions on topics that end in" in watch.stderr.readline()
+    watch.send_signal(signal.SIGINT)
+    assert watch.communicate(timeout=30)[0] == b""
+
+
 def test_a_captioner_in_a_namespace_is_found_and_foreign_messages_survived(
     tmp_path, client, monkeypatch
 ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import FrameError, described
+from ros2_captioner.errors import FrameError, OptionsError, described
 from ros2_captioner.ros.node.output import Output
 from ros2_captioner.ros.node.rendering import Rendering
 from ros2_captioner.stream.frames import CaptionedFrame
@@ -32,7 +32,7 @@ class Outputs:
         cameras: as given.
 
     Raises:
-        OptionsError: ``qos_overrides`` of a topic make no sense.
+        OptionsError: ``qos_overrides`` of a topic make no sense, or one is a camera's as well.
     """
 
     def __init__(self, node: LifecycleNode, cameras: Sequence[str], captioner: Captioner) -> None:
@@ -47,16 +47,17 @@ class Outputs:
                     captions = f"{own}/{_CAPTIONS}"
                     topics = _Topics(node, captions, f"{captions}/overlay", made)
                     self._topics[camera].append(topics)
+            _check_apart(cameras, (o.topic for o in self._outputs()))
             self._made = made.pop_all()
 
     def listened(self) -> bool:
         """Whether anybody subscribes to any of the topics."""
-        return any(
-            output.listened
-            for topics in self._topics.values()
-            for group in topics
-            for output in group.all
-        )
+        return any(output.listened for output in self._outputs())
+
+    def _outputs(self) -> Iterator[Output]:
+        for topics in self._topics.values():
+            for group in topics:
+                yield from group.all
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look.
@@ -78,6 +79,14 @@ class Outputs:
     def close(self) -> None:
         """Destroy the publishers."""
         self._made.close()
+
+
+def _check_apart(cameras: Sequence[str], outputs: Iterable[str]) -> None:
+    for topic in set(cameras).intersection(outputs):
+        raise OptionsError(
+            f"{topic} is an image topic and an output of this node; expected two topics: mend "
+            "image_topics or the remapping"
+        )
 
 
 class _Topics:

@@ -108,8 +108,10 @@ def _check_topics(settings: NodeSettings) -> None:
         try:
             validate_full_topic_name(expand_topic_name(topic, "captioner", "/"))
         except (ValueError, InvalidTopicNameException) as error:
+            hint = f"; a list is typed {topic.split(',')}" if "," in topic else ""
             raise OptionsError(
-                f"image_topics holds {topic!r}; expected topic names such as '/camera/image_raw'"
+                f"image_topics holds {topic!r}; expected topic names such as "
+                f"'/camera/image_raw'{hint}"
             ) from error
 
 

@@ -11,18 +11,22 @@ from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolic
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.ros.process.parameters import QOS_OVERRIDES, given_at_start
+from ros2_captioner.ros.process.parameters import (
+    QOS_OVERRIDES,
+    given_at_start,
+    value_at_start,
+)
 from ros2_captioner.settings import NodeSettings
 
 _POLICIES = {
     "history": "keep_last or keep_all",
-    "depth": "an integer",
+    "depth": "an integer, 0 or more",
     "reliability": "reliable or best_effort",
     "durability": "volatile or transient_local",
-    "deadline": "nanoseconds",
-    "lifespan": "nanoseconds",
+    "deadline": "nanoseconds, 0 or more",
+    "lifespan": "nanoseconds, 0 or more",
     "liveliness": "automatic or manual_by_topic",
-    "liveliness_lease_duration": "nanoseconds",
+    "liveliness_lease_duration": "nanoseconds, 0 or more",
 }
 _ONLY_OF_PUBLISHERS = "lifespan"
 
@@ -49,7 +53,7 @@ def overriding_options(node: Node, topic: str, entity: str) -> QoSOverridingOpti
         entity: ``publisher`` or ``subscription``.
 
     Raises:
-        OptionsError: an override names no policy.
+        OptionsError: an override names no policy, or is negative.
     """
     prefix = f"{QOS_OVERRIDES}{topic}.{entity}."
     given = [n.removeprefix(prefix) for n in given_at_start(node) if n.startswith(prefix)]
@@ -57,6 +61,9 @@ def overriding_options(node: Node, topic: str, entity: str) -> QoSOverridingOpti
     for name in given:
         if name not in known:
             raise OptionsError(f"found {prefix}{name}; expected one of the policies {known}")
+        value = value_at_start(node, f"{prefix}{name}")
+        if isinstance(value, int) and value < 0:  # DDS would take it for a large number
+            raise OptionsError(f"{prefix}{name} is {value}; expected {_POLICIES[name]}")
     kinds = [QoSPolicyKind[name.upper()] for name in given]
     return QoSOverridingOptions(kinds) if kinds else None
 

@@ -46,6 +46,11 @@ def given_at_start(node: Node) -> tuple[str, ...]:
     return tuple(node._parameter_overrides)  # rclpy has no other way to them
 
 
+def value_at_start(node: Node, name: str) -> Any:
+    """What files and the command line set a parameter to, declared or not."""
+    return node._parameter_overrides[name].value
+
+
 def _warn_of_unknown_names(node: Node, known: list[str]) -> None:
     """rclpy keeps parameters of other names to itself, and they do nothing."""
     for name in given_at_start(node):

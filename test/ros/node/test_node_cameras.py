@@ -141,6 +141,13 @@ def test_a_misspelt_qos_policy_is_named(start, client):
     assert client.state() == "inactive"
 
 
+@pytest.mark.parametrize("name", [f"{RAW}.subscription.depth", "/scene_caption.publisher.lifespan"])
+def test_a_negative_qos_policy_is_told_what_it_may_be(name, start, client):
+    node = start(**{f"qos_overrides.{name}": -3})
+    node.wait_for_log(f"qos_overrides.{name} is -3; expected ")
+    assert "0 or more" in node.log
+
+
 def test_an_override_of_no_topic_of_the_node_is_told(start, client):
     used = "qos_overrides./scene_caption.publisher.depth"
     unused = "qos_overrides./scene_captoin.publisher.depth"

@@ -70,3 +70,13 @@ def test_a_failed_start_is_an_error_with_the_next_command_and_the_own_name(start
     answer, _ = client.call(Trigger, "/robot/eyes/caption", Trigger.Request())
     assert not answer.success and "cannot configure: qos_overrides" in answer.message
     assert answer.message.endswith("type: ros2 lifecycle set /robot/eyes configure")
+
+
+@pytest.mark.parametrize(
+    ("remaps", "topic"),
+    [(["scene_caption:=/camera/image_raw"], "/camera/image_raw"), ([], "/captioner/overlay")],
+)
+def test_what_the_node_publishes_is_no_camera_of_it(remaps, topic, start, client):
+    node = start(remaps, image_topics=["/front/image_raw", topic])
+    node.wait_for_log(f"cannot configure: {topic} is an image topic and an output of this node")
+    assert client.state() == "unconfigured"

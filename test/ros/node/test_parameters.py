@@ -68,6 +68,11 @@ def test_bad_values_are_refused_with_what_was_found_and_expected(values):
     assert "expected" in result.reason and next(iter(values)) in result.reason
 
 
+def test_topics_behind_commas_are_told_how_a_list_is_typed():
+    _, result = change(NodeSettings(), active=False, image_topics=["/a,/b"])
+    assert result.reason.endswith("; a list is typed ['/a', '/b']")
+
+
 def test_an_integer_is_taken_for_a_double():
     changed, result = change(NodeSettings(), length_penalty=1)
     assert result.successful and changed.length_penalty == 1.0
