@@ -1,4 +1,4 @@
-"""What every command of this package has in common: help, version, how it ends, and progress."""
+"""What commands of this package have in common: help, how they end, progress, output files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.errors import CaptionerError, OptionsError
 from ros2_captioner.options import declarations
 from ros2_captioner.standard_streams import abandon_output, escape_output, open_standard_streams
 from ros2_captioner.version import VERSION
@@ -65,7 +67,7 @@ def _in_words(error: Exception) -> str:
         return str(error)
     if error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    if error.errno in _NO_ROOM:  # files are named, see `ros2_captioner.output_files.writing`
+    if error.errno in _NO_ROOM:  # files are named, see `writing`
         return f"cannot write to the standard output: {error.strerror}; expected room for it"
     return error.strerror
 
@@ -104,6 +106,76 @@ class Progress:
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self._shown = False
+
+
+def check_output(option: str, target: Path | str, others: Iterable[Path | str] = ()) -> None:
+    """Refuse an output file that cannot be written, or that would destroy what must stay.
+
+    Args:
+        option: as typed, for messages.
+        target: the file.
+        others: what the command reads and what else it writes; need not be there.
+
+    Raises:
+        OptionsError: says what was found and what was expected.
+    """
+    path = Path(target)
+    if os.path.isdir(target) or not path.name:
+        raise OptionsError(f"{option}: {str(target)!r} is a folder; expected a file to write")
+    if not path.parent.is_dir():
+        raise OptionsError(
+            f"{option}: found no folder {path.parent}; expected one, type: mkdir -p {path.parent}"
+        )
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OptionsError(f"{option}: {path} may not be written; expected a file that you may")
+    for other in others:
+        if _same(path, Path(other)):
+            raise OptionsError(
+                f"{option}: {path} is the same file as {other}, which would be lost; expected "
+                "another one"
+            )
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        # What is written to a device or a pipe overwrites nothing.
+        return one.is_file() and os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+@contextmanager
+def writing(target: Path | str) -> Iterator[None]:
+    """Where a file is written, a failure is told with its name.
+
+    Raises:
+        OSError: names the file as it was typed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"cannot write {target}: {error.strerror or error}; expected a file that you may "
+            "write, and room for it"
+        ) from error
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all: what was there stays until the new one is complete.
+
+    Raises:
+        OSError: names the file.
+    """
+    with writing(target):
+        if target.exists() and not target.is_file():  # a device or a pipe stays what it is
+            target.write_bytes(content)
+            return
+        final = Path(os.path.realpath(target))
+        beside = final.with_name(f".{final.name}.partial")
+        try:
+            beside.write_bytes(content)
+            os.replace(beside, final)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:

@@ -14,9 +14,8 @@ from typing import Any
 from ros2_captioner.backends.choice import BACKENDS, DEVICES
 from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
-from ros2_captioner.command_line import command, command_parser
+from ros2_captioner.command_line import check_output, command, command_parser, writing
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.output_files import check_output, writing
 
 
 @command(failed=2)

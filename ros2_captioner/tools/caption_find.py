@@ -6,9 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ros2_captioner.command_line import command, command_parser, in_line
+from ros2_captioner.command_line import check_output, command, command_parser, in_line
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.output_files import check_output
 from ros2_captioner.recordings.page import write_page
 from ros2_captioner.recordings.rows import place, sureness
 from ros2_captioner.recordings.search import CaptionIndex

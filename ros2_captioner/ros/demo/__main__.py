@@ -20,12 +20,11 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line import check_output, in_line
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
 from ros2_captioner.images.files import check_image_suffix, images_in, write_image
-from ros2_captioner.output_files import check_output
 from ros2_captioner.ros.demo.photographs import collect_photographs
 from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
 
