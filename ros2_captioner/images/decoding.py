@@ -28,7 +28,7 @@ except ImportError:  # comes with pip, not with apt
 
 Pixels = NDArray[np.uint8]
 _JPEG_END = b"\xff\xd9"
-# Formats that are looked through first: libpng, and OpenCV of BMP, would print lines of their own.
+# Formats whose structure is checked first: libpng, and OpenCV of BMP, print lines of their own.
 _WHOLE = (("PNG", PNG, png_is_whole), ("BMP", b"BM", bmp_is_whole))
 # What libjpeg says of a JPEG whose picture is whole all the same.
 _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters")
