@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -47,17 +48,16 @@ class Outputs:
                     captions = f"{own}/{_CAPTIONS}"
                     topics = _Topics(node, captions, f"{captions}/overlay", made)
                     self._topics[camera].append(topics)
-            _check_apart(cameras, (o.topic for o in self._outputs()))
+            _check_apart(cameras, [output.topic for output in self._outputs()])
             self._made = made.pop_all()
 
     def listened(self) -> bool:
         """Whether anybody subscribes to any of the topics."""
         return any(output.listened for output in self._outputs())
 
-    def _outputs(self) -> Iterator[Output]:
-        for topics in self._topics.values():
-            for group in topics:
-                yield from group.all
+    def _outputs(self) -> list[Output]:
+        groups = chain.from_iterable(self._topics.values())
+        return [output for group in groups for output in group.all]
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look.
@@ -81,7 +81,7 @@ class Outputs:
         self._made.close()
 
 
-def _check_apart(cameras: Sequence[str], outputs: Iterable[str]) -> None:
+def _check_apart(cameras: Sequence[str], outputs: Sequence[str]) -> None:
     for topic in set(cameras).intersection(outputs):
         raise OptionsError(
             f"{topic} is an image topic and an output of this node; expected two topics: mend "
