@@ -75,13 +75,13 @@ class HostStepper:
             name: np.repeat(value[:, None], beam_width, axis=1)
             for name, value in encoding.state.items()
         }
-        self._dtype = next(iter(self._state.values())).dtype
+        dtype = next(iter(self._state.values())).dtype
+        self._unit = np.eye(beam_width, dtype=dtype)  # its rows pick the beams to go on with
 
     def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
         """See `ros2_captioner.beam_search.Stepper.step`."""
-        reorder = np.eye(parents.shape[1], dtype=self._dtype)[parents]
         found = self._decoder(
-            {"tokens": tokens, "reorder": reorder, **self._constants, **self._state}
+            {"tokens": tokens, "reorder": self._unit[parents], **self._constants, **self._state}
         )
         self._state = {name: found[output] for name, output in self._state_names.items()}
         return StepOutput(found["log_probs"], found["ids"], found["attention"].astype(np.float32))

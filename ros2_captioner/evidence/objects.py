@@ -32,8 +32,8 @@ class ObjectWords:
         self._log_priors = np.fromiter(priors, np.float32)
         sizes = [len(words) for words in objects.values()]
         self._first = np.cumsum([0, *sizes])[:-1]
-        places = np.repeat(range(len(sizes)), sizes)
-        self._object_of = dict(zip(self._ids.tolist(), places.tolist(), strict=True))
+        self._objects = np.repeat(range(len(sizes)), sizes).tolist()  # of each word
+        self._object_of = dict(zip(self._ids.tolist(), self._objects, strict=True))
 
     @classmethod
     def of_manifest(cls, manifest: Mapping[str, Any], vocabulary: Vocabulary) -> ObjectWords:
@@ -65,13 +65,11 @@ class ObjectWords:
         if not self._words:
             return ()
         of_words = self._of_words(evidence)
-        best = [
-            max(range(first, last), key=lambda place: of_words[place])
-            for first, last in zip(self._first, [*self._first[1:], len(of_words)], strict=True)
-        ]
-        likely = [place for place in best if of_words[place] >= _LEAST_PROBABILITY]
-        likely.sort(key=lambda place: -of_words[place])
-        return tuple((self._words[p], float(of_words[p])) for p in likely[:_MOST_OBJECTS])
+        likely = np.flatnonzero(of_words >= _LEAST_PROBABILITY)
+        found: dict[int, tuple[str, float]] = {}  # by object
+        for place in likely[np.argsort(-of_words[likely], kind="stable")].tolist():
+            found.setdefault(self._objects[place], (self._words[place], float(of_words[place])))
+        return tuple(found.values())[:_MOST_OBJECTS]
 
     def _of_words(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
         # Rounding may leave a little more than certainty.

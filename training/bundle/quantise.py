@@ -72,32 +72,6 @@ def quantise_encoder(
             calibrate_method=CalibrationMethod.MinMax,
         )
         round_weights(prepared, target, rounding)
-        _leave_exact_after(target, "Clip")
-
-
-def _leave_exact_after(file: Path, kind: str) -> None:
-    """Drop the rounding of what nodes of a kind give, in place.
-
-    OpenVINO joins a Clip with the rounding behind it and then gets the evidence for words wrong:
-    three quarters of its length, and one caption in four as it should be (2026.4).
-    """
-    model = onnx.load(file)
-    graph = model.graph
-    clipped = {node.output[0] for node in graph.node if node.op_type == kind}
-    rounding = {n.output[0]: n for n in graph.node if n.input[:1] and n.input[0] in clipped
-                and n.op_type == "QuantizeLinear"}  # fmt: skip
-    exact = {n.output[0]: n for n in graph.node if n.input[:1] and n.input[0] in rounding}
-    for node in graph.node:
-        node.input[:] = [
-            rounding[exact[name].input[0]].input[0] if name in exact else name
-            for name in node.input
-        ]
-    for node in (*rounding.values(), *exact.values()):
-        graph.node.remove(node)
-    read = {name for node in graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
-        graph.initializer.remove(tensor)
-    onnx.save(model, file)
 
 
 def quantise_decoder(source: Path, target: Path) -> None:

@@ -55,12 +55,15 @@ class WordEvidence(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``[B, L, D]`` features to logits ``[B, E]`` of the words."""
-        return self.score(features).amax(dim=1)  # type: ignore[no-any-return]
+        # The bias is the same for every cell, so it waits for the maximum: one sum, not one a cell.
+        highest = nn.functional.linear(features, self.score.weight).amax(dim=1)
+        return highest + self.score.bias
 
     def gain(self, logits: Tensor) -> Tensor:
         """Logits ``[B, E]`` to nats ``[B, E]`` for each word; zero says nothing."""
         nats = nn.functional.logsigmoid(logits) - self.log_prior
-        return nats.clamp(min=_STRONGEST_AGAINST)
+        # Not clamp: OpenVINO joins Clip with the int8 rounding behind it and gets evidence wrong.
+        return torch.maximum(nats, nats.new_tensor(_STRONGEST_AGAINST))
 
     def spread(self, gain: Tensor) -> Tensor:
         """``[B, E]`` to ``[B, V]``, zero for words without evidence."""
