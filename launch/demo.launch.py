@@ -21,7 +21,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from ros2_captioner.images.bag import IMAGE_TYPES, recorded_image_topics
+from ros2_captioner.images.bag import IMAGE_TYPES, METADATA, recorded_image_topics
 from ros2_captioner.options import flag, misspelt, number
 
 _TOPIC = "/camera/image_raw"
@@ -83,7 +83,7 @@ def _viewers(context: LaunchContext) -> list[Node]:
 
 def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     source = os.path.expanduser(_text(context, "source"))
-    if (Path(source) / "metadata.yaml").is_file():
+    if (Path(source) / METADATA).is_file():
         topics = _image_topics(Path(source))
         settings = {"bag": source, "rate": number("rate", _text(context, "rate"))}
         player = _player(context, "captioner_bag_player", settings)

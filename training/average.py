@@ -14,12 +14,14 @@ from pathlib import Path
 
 from torch.optim.swa_utils import AveragedModel
 
+from ros2_captioner.command_line import command
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import load_checkpoint, read_progress, save_checkpoint
 from training.optimisation.run import COMMIT, CONFIG, EPOCH_FILES, VOCABULARY, load_run
 
 
-def main() -> int:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m training.average",
@@ -32,13 +34,9 @@ def main() -> int:
         "--weights", type=Path, nargs="+", help="checkpoints; those that the run kept if not given"
     )
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
-    arguments = parser.parse_args()
-    try:
-        files = average(arguments.run, arguments.output, arguments.weights)
-    except (ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"averaged {', '.join(map(str, files))} into {arguments.output}")
+    parsed = parser.parse_args(arguments)
+    files = average(parsed.run, parsed.output, parsed.weights)
+    print(f"averaged {', '.join(map(str, files))} into {parsed.output}")
     return 0
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import command
 from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image
@@ -33,14 +33,10 @@ from training.scoring.truth import invented
 _KEPT = 0.7  # share of captions that the printed min_confidence keeps
 
 
+@command(failed=2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    parsed = _parser().parse_args(arguments)
-    try:
-        _calibrate(parsed)
-    except (CaptionerError, ConfigError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _calibrate(_parser().parse_args(arguments))
     return 0
 
 

@@ -22,7 +22,7 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import check_output, command, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.arguments import at_least_one
 from training.config.file import load_config
@@ -33,7 +33,7 @@ from training.data.sources import read_scored
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.decode import prepared_pictures, search_batches
-from training.scoring.java import MetricsError, has_java, require_java
+from training.scoring.java import has_java, require_java
 from training.scoring.metrics import (
     caption_statistics,
     cider_each,
@@ -48,14 +48,10 @@ _SEARCH_OPTIONS = {"beam_width": int, "length_penalty": float, "no_repeat_ngram"
 _FAILURES = 8  # in the model card
 
 
-def main() -> int:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    arguments = _parser().parse_args()
-    try:
-        _evaluate(arguments)
-    except (ConfigError, CaptionerError, MetricsError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _evaluate(_parser().parse_args(arguments))
     return 0
 
 
@@ -134,7 +130,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         written = [{"signature": one.signature, "captions": one.captions} for one in scored]
         text = json.dumps(written, indent=1, ensure_ascii=False)
         # A name that is not UTF-8 is left as JSON's escape of it.
-        arguments.captions.write_text(text, encoding="utf-8", errors="backslashreplace")
+        replace_file(arguments.captions, text.encode(errors="backslashreplace"))
     if arguments.record:
         _record(arguments.bundle, subject.precision, scored, options, sources)
     if len(arguments.run or []) > 1:
@@ -187,10 +183,8 @@ def _check_alone(arguments: argparse.Namespace) -> None:
         )
     if arguments.corruption and arguments.run:
         raise ConfigError("found --corruption with --run; expected it with --bundle")
-    if arguments.captions and not arguments.captions.absolute().parent.is_dir():
-        raise ConfigError(f"--captions {arguments.captions}: no folder {arguments.captions.parent}")
-    if arguments.captions and arguments.captions.is_dir():
-        raise ConfigError(f"--captions {arguments.captions}: is a folder; expected a file")
+    if arguments.captions:
+        check_output("--captions", arguments.captions, [arguments.config])
 
 
 def _check_java(arguments: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST, VOCABULARY
 from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import command
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD
@@ -42,20 +42,11 @@ PRECISIONS = ("float16", "int8", "float32")
 _PROOF_BEAMS = (1, 3, 5)
 
 
-def main() -> int:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    arguments = _parser().parse_args()
-    try:
-        export(
-            arguments.run,
-            arguments.output,
-            arguments.precisions,
-            arguments.calibration,
-            arguments.proof,
-        )
-    except (ConfigError, CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    parsed = _parser().parse_args(arguments)
+    export(parsed.run, parsed.output, parsed.precisions, parsed.calibration, parsed.proof)
     return 0
 
 

@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import lzma
-import os
 import struct
 import sys
 import zipfile
@@ -21,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ros2_captioner.command_line import check_output, command, in_line, replace_file
 from training.config.arguments import at_least_one
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture, frequent_words, listed, without_words
@@ -51,14 +51,10 @@ class Findings:
         self.unusable.add((split, picture))
 
 
+@command(failed=2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0 if the data can be trained on."""
-    parsed = _parser().parse_args(arguments)
-    try:
-        return _prepare(parsed)
-    except (ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return _prepare(_parser().parse_args(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,11 +89,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(parsed: argparse.Namespace) -> int:
-    if parsed.skip_to and parsed.skip_to.resolve() in (
-        parsed.train.resolve(),
-        parsed.val.resolve(),
-    ):
-        raise ConfigError(f"--skip-to {parsed.skip_to}: is read from; expected another file")
+    if parsed.skip_to:
+        check_output("--skip-to", parsed.skip_to, [parsed.train, parsed.val])
     for archive in parsed.unzip:
         _unpack(archive, parsed.images)
     folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}
@@ -228,7 +221,7 @@ def _report(
     for kind, names in findings.faults.items():
         print(f"{kind}: {len(names)}")
         for name in names[:_SHOWN]:
-            print(f"    {name if name.isprintable() else ascii(name)[1:-1]}")
+            print(f"    {in_line(name)}")
         if len(names) > _SHOWN:
             print(f"    and {len(names) - _SHOWN} more")
 
@@ -237,10 +230,7 @@ def _write(left: dict[str, list[CaptionedPicture]], folders: dict[str, Path], ta
     entries = [
         entry for split, found in left.items() for entry in _entries(split, found, folders[split])
     ]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.partial")
-    partial.write_text(json.dumps({"images": entries}), encoding="utf-8")
-    os.replace(partial, target)
+    replace_file(target, json.dumps({"images": entries}).encode())
     print(f"wrote {target}; name it as 'captions' of the sources under data.train and data.val")
 
 

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import check_output, command, replace_file
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.files import read_image
 from training.config.arguments import at_least_one
 from training.config.file import load_config
-from training.config.settings import ConfigError
 from training.data.captions import CaptionedPicture
 from training.data.sources import read_scored
 from training.scoring.bundle_captions import caption_pictures
@@ -38,26 +37,19 @@ img { max-width: 100% } ul { margin: .3em 0; color: #555 } b { font-size: 17px }
 """
 
 
-def main() -> int:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    arguments = _parser().parse_args()
-    try:
-        folder = arguments.output.absolute().parent
-        if not folder.is_dir() or arguments.output.is_dir():  # said now, not after captioning
-            raise ConfigError(
-                f"--output {arguments.output}: expected a file in a folder that is there"
-            )
-        config = load_config(arguments.config, arguments.set)
-        sources = read_scored(config.data, arguments.split)
-        captioned = [source for source in sources.values() if source[0].captions]
-        pictures = [picture for source in captioned for picture in source[: arguments.limit]]
-        captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
-        page = report(captioner, pictures, arguments.count, f"{config.name} {arguments.split}")
-        arguments.output.write_text(page, encoding="utf-8")
-    except (ConfigError, CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"wrote {arguments.output}")
+    parsed = _parser().parse_args(arguments)
+    check_output("--output", parsed.output, [parsed.config])  # said now, not after captioning
+    config = load_config(parsed.config, parsed.set)
+    sources = read_scored(config.data, parsed.split)
+    captioned = [source for source in sources.values() if source[0].captions]
+    pictures = [picture for source in captioned for picture in source[: parsed.limit]]
+    captioner = Captioner.load(parsed.bundle, precision=parsed.precision)
+    page = report(captioner, pictures, parsed.count, f"{config.name} {parsed.split}")
+    replace_file(parsed.output, page.encode())
+    print(f"wrote {parsed.output}")
     return 0
 
 

@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -17,7 +18,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import command
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel
@@ -28,7 +29,8 @@ _PREFERRED = ("float32", "float16")
 _IDS, _PLACES = "decoder.evidence.ids", "decoder.evidence.places"
 
 
-def main() -> int:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m training.restore",
@@ -40,13 +42,9 @@ def main() -> int:
         "--config", type=Path, required=True, help="YAML that names the data and the architecture"
     )
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
-    arguments = parser.parse_args()
-    try:
-        restore(load_bundle(arguments.bundle), load_config(arguments.config), arguments.output)
-    except (ConfigError, CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"wrote {arguments.output}; go on with --set start_from={arguments.output}")
+    parsed = parser.parse_args(arguments)
+    restore(load_bundle(parsed.bundle), load_config(parsed.config), parsed.output)
+    print(f"wrote {parsed.output}; go on with --set start_from={parsed.output}")
     return 0
 
 

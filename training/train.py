@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
-from ros2_captioner.errors import CaptionerError
+from ros2_captioner.command_line import command
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
@@ -55,17 +55,14 @@ from training.scoring.validation import validation_scores
 SHOWN = 4  # validation pictures in the log
 
 
-def main() -> int:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    arguments = _parser().parse_args()
+    parsed = _parser().parse_args(arguments)
     keep_freed_memory()
-    try:
-        config = load_config(arguments.config, arguments.set)
-        with distributed.processes(arguments.device) as device:
-            train(config, arguments.output, device)
-    except (ConfigError, CaptionerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    config = load_config(parsed.config, parsed.set)
+    with distributed.processes(parsed.device) as device:
+        train(config, parsed.output, device)
     return 0
 
 

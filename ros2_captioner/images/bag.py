@@ -14,8 +14,8 @@ from ros2_captioner.errors import FrameError, OptionsError
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
 _SHORTEST = _STAMP + 8
-_METADATA = "metadata.yaml"
-_EXPECTED = f"expected a rosbag2 folder with {_METADATA} and its mcap or sqlite3 files"
+METADATA = "metadata.yaml"
+_EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 
 
 class Recorded(NamedTuple):
@@ -149,10 +149,10 @@ def recorded_image_topics(folder: Path) -> list[str]:
     """
     import yaml
 
-    file = folder / _METADATA
+    file = folder / METADATA
     if not file.is_file():
         raise OptionsError(
-            f"{folder} has no {_METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
+            f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
             f"{folder}"
         )
     try:

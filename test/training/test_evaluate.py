@@ -131,19 +131,18 @@ def test_captions_of_every_search_are_written_by_path(command, bundle, tmp_path,
     assert list(one["captions"]) == list(three["captions"]) == [str(p.path) for p in pictures]
 
 
-def test_a_missing_folder_of_captions_is_noticed_first(command, capsys, tmp_path):
-    assert command("--captions", tmp_path / "gone" / "captions.json") == 2
-    assert "no folder" in capsys.readouterr().err
-
-
-def test_captions_and_pages_are_not_written_onto_folders(command, capsys, tmp_path, monkeypatch):
+def test_captions_and_pages_are_written_to_files_in_folders_that_are_there(
+    command, capsys, tmp_path
+):
     assert command("--captions", tmp_path) == 2
     assert "is a folder; expected a file" in capsys.readouterr().err
-    for output in (tmp_path, tmp_path / "gone/page.html"):
-        report = ["report", "--bundle", "/nowhere", "--config", "/nowhere", "--output", str(output)]
-        monkeypatch.setattr("sys.argv", report)
-        assert report_main() == 2
-        assert "expected a file in a folder that is there" in capsys.readouterr().err
+    assert command("--captions", tmp_path / "gone/captions.json") == 2
+    assert "found no folder" in capsys.readouterr().err
+    inputs = ["--bundle", "/nowhere", "--config", "/nowhere", "--output"]
+    assert report_main([*inputs, str(tmp_path)]) == 2
+    assert "is a folder; expected a file" in capsys.readouterr().err
+    assert report_main([*inputs, str(tmp_path / "gone/page.html")]) == 2
+    assert "found no folder" in capsys.readouterr().err
 
 
 def test_a_picture_listed_twice_and_a_name_that_is_no_text_are_recorded(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ros2_captioner.beam_search import DecodingOptions
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.errors import CaptionerError, OptionsError
 from training.config.ranges import SHARE, WEIGHT, Choice, Range, faults, setting
 
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 DECODERS = ("adaptive_attention", "soft_attention")
 
 
-class ConfigError(ValueError):
+class ConfigError(CaptionerError):
     """A config file has an unknown key, a missing key, or a value of a wrong type or range."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.evidence.confidence import FEATURES
+from training.scoring.java import MetricsError
 
 BINS = 10
 
@@ -24,14 +25,14 @@ def fit_confidence(
         true: of each caption, whether it names nothing that is absent.
 
     Raises:
-        ValueError: all captions are true, or none is: nothing tells them apart.
+        MetricsError: all captions are true, or none is: nothing tells them apart.
     """
     from sklearn.linear_model import LogisticRegression
 
     rows, labels = np.concatenate(features), np.concatenate([np.asarray(one) for one in true])
     if len(set(labels)) < 2:
         kind = "true" if all(labels) else "untrue"
-        raise ValueError(
+        raise MetricsError(
             f"found {len(labels)} captions that are all alike, {kind}; expected some of both to "
             "fit a confidence on"
         )

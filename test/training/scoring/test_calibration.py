@@ -5,6 +5,7 @@ import pytest
 
 from ros2_captioner.evidence.confidence import FEATURES, ConfidenceModel
 from training.scoring.calibration import calibration_error, fit_confidence, kept, reliability
+from training.scoring.java import MetricsError
 
 
 def test_fitted_confidence_is_the_share_of_true_captions():
@@ -19,7 +20,7 @@ def test_fitted_confidence_is_the_share_of_true_captions():
 
 
 def test_captions_that_are_all_alike_are_refused():
-    with pytest.raises(ValueError, match="all alike, true"):
+    with pytest.raises(MetricsError, match="all alike, true"):
         fit_confidence([np.zeros((3, len(FEATURES)))], [[True] * 3])
 
 
