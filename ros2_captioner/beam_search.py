@@ -35,9 +35,17 @@ class Stepper(Protocol):
     """One step of a decoder whose state lives behind the interface."""
 
     def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
-        """Feed ``tokens`` ``[B, K]`` after letting beam row j continue row ``parents[:, j]``.
+        """Feed each beam row its next token.
 
-        The arrays returned are the caller's: no later step changes them.
+        Args:
+            tokens: int32 ``[B, K]``, the word that each row ends with.
+            parents: int64 ``[B, K]``, the row of the step before that each row continues.
+
+        Returns:
+            Arrays of the caller's own: no later step changes them.
+
+        Raises:
+            BackendError: the runtime failed.
         """
         ...
 

@@ -145,9 +145,21 @@ class Captioner:
     def search(
         self, encoding: object, batch: int, options: DecodingOptions
     ) -> list[list[Hypothesis]]:
-        """All hypotheses for each of ``batch`` images that the backend encoded, best first."""
+        """Search captions for images that the backend has encoded.
+
+        Args:
+            encoding: what `Backend.encode` gave.
+            batch: number of its images.
+            options: see `DecodingOptions`.
+
+        Returns:
+            For each image its hypotheses, best first, at least one.
+
+        Raises:
+            BackendError: the runtime failed.
+        """
         vocabulary = self.bundle.vocabulary
-        banned = _spelt_by(vocabulary, options.banned_words)
+        banned = _phrase_ids(vocabulary, options.banned_words)
         words = [ids[0] for ids in banned if len(ids) == 1]
         return beam_search(
             self.backend.start(encoding, options.beam_width),
@@ -185,8 +197,8 @@ class Captioner:
         )
 
 
-def _spelt_by(vocabulary: Vocabulary, phrases: Sequence[str]) -> list[list[int]]:
-    """The ids of each phrase as captions spell it; one with an unknown word cannot occur."""
+def _phrase_ids(vocabulary: Vocabulary, phrases: Sequence[str]) -> list[list[int]]:
+    """Token ids of each phrase; those with unknown words are left out, as no caption holds them."""
     words = map(tokenize, phrases)
     return [ids for each in words if len(ids := vocabulary.known_ids(each)) == len(each)]
 

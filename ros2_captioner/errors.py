@@ -26,7 +26,7 @@ class FrameError(CaptionerError):
 
 
 class OptionsError(CaptionerError):
-    """A decoding option or a node parameter is out of its range or of the wrong type."""
+    """What the user gave cannot be used: an option, a parameter, a file or a folder."""
 
 
 def described(error: BaseException) -> str:

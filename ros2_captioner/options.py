@@ -134,7 +134,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def misspelt(given: Iterable[str], known: Collection[str]) -> Iterator[str]:
-    """A line for each given name that is near a known one without being one."""
+    """A hint for each unknown name that is close to a known one."""
     for name in given:
         if name not in known and (meant := did_you_mean(name, known)):
             yield f"there is no {name}; did you mean {meant}?"

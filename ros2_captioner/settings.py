@@ -38,7 +38,7 @@ class NodeSettings(DecodingOptions):
     )
     min_confidence: float = option(
         0.0,
-        "Captions less confident than this stay off scene_caption; detail still tells them",
+        "Captions less confident than this stay off scene_caption; detail still carries them",
         0.0,
         1.0,
     )

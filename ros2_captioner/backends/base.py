@@ -28,7 +28,7 @@ class Backend(Protocol):
     remark: str
 
     def encode(self, frames: NDArray[np.uint8]) -> Any:
-        """Encode frames ``[B, S, S, 3]``; the result is opaque and goes to `start`.
+        """Encode RGB frames, uint8 ``[B, S, S, 3]``; the result is opaque and goes to `start`.
 
         Raises:
             BackendError: the runtime failed.
@@ -36,9 +36,16 @@ class Backend(Protocol):
         ...
 
     def evidence(self, encoding: Any) -> NDArray[np.float32] | None:
-        """Evidence for words ``[B, V]`` of the encoded pictures; None if the model has none."""
+        """Evidence for each word in the encoded images, float32 ``[B, V]``, nats.
+
+        None if the model gives no evidence.
+        """
         ...
 
     def start(self, encoding: Any, beam_width: int) -> Stepper:
-        """Begin a decode of the encoded images with ``beam_width`` rows each."""
+        """Begin to decode the encoded images with ``beam_width`` rows each.
+
+        Raises:
+            BackendError: the runtime failed.
+        """
         ...

@@ -30,7 +30,7 @@ class Encoding:
 
 
 class HostBackend:
-    """The three calls of `ros2_captioner.backends.base.Backend` over a runtime's two graphs.
+    """The calls of `ros2_captioner.backends.base.Backend` over a runtime's two graphs.
 
     Args:
         encoder: runs the encoder, named inputs to named outputs.

@@ -61,7 +61,14 @@ class ObjectWords:
         return [self._object_of.get(identifier) for identifier in ids]
 
     def seen(self, evidence: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
-        """The likeliest word of each object that is probably there, likeliest first."""
+        """The likeliest word of each object that is probably there, likeliest first.
+
+        Args:
+            evidence: float32 ``[V]``, as of `probabilities`.
+
+        Returns:
+            Word and probability (0.2 to 1) of at most ten objects.
+        """
         if not self._words:
             return ()
         of_words = self._of_words(evidence)

@@ -72,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "caption_bag",
-        "Caption the image topics of a rosbag2 recording. What was interrupted goes on when the "
-        "command is repeated. Messages that are no images are named on stderr and passed over.",
+        "Caption the image topics of a rosbag2 recording. Repeat the command to resume an "
+        "interrupted run. Messages that are no images are named on stderr and passed over.",
     )
     parser.add_argument("bag", metavar="BAG", help="folder of the recording, or its one file")
     parser.add_argument(

@@ -52,8 +52,8 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "caption_fleet",
         "Caption many recordings and pictures with several workers, on this machine or on a Ray "
-        "cluster, into Parquet files that caption_find and every data tool read. What was "
-        "interrupted goes on when the command is repeated.",
+        "cluster, into Parquet files that caption_find and every data tool read. Repeat the "
+        "command to resume an interrupted run.",
     )
     parser.add_argument(
         "sources",
@@ -63,7 +63,7 @@ def argument_parser() -> argparse.ArgumentParser:
         help="bags, images, and folders of either; on a cluster every machine finds them there",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="of the Parquet files"
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the Parquet files"
     )
     add_sampling_arguments(parser)
     parser.add_argument(
@@ -71,14 +71,14 @@ def argument_parser() -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="N",
-        help="that hold the model, one core each (default: three quarters of the cores; with "
-        "--device cuda a GPU each, all of them)",
+        help="worker processes, each with a model and one core (default: three quarters of the "
+        "cores; with --device cuda a GPU each, all of them)",
     )
     parser.add_argument(
         "--address",
         default="",
         metavar="HOST:PORT",
-        help="of a running Ray cluster (default: this machine alone)",
+        help="address of a running Ray cluster (default: this machine alone)",
     )
     add_model_arguments(parser)
     return parser

@@ -10,7 +10,7 @@ from ros2_captioner.recordings.sampling import Sampling
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which topics and how many of their frames."""
     parser.add_argument(
-        "--topics", nargs="+", default=[], metavar="TOPIC", help="of bags (default: all images)"
+        "--topics", nargs="+", default=[], metavar="TOPIC", help="of bags (default: all of images)"
     )
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(
@@ -18,7 +18,7 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="SECONDS",
-        help="from one captioned frame of a camera to the next (default: 1)",
+        help="seconds between captioned frames of a camera (default: 1)",
     )
     rate.add_argument("--all", action="store_true", help="caption every frame")
     parser.add_argument(

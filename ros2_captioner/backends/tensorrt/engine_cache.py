@@ -23,7 +23,7 @@ from ros2_captioner.errors import BackendError
 _KEY_FILE, _KEY_BYTES = "key", 32
 _MAC_BYTES = hashlib.sha256().digest_size
 _PARTIAL, _ABANDONED_S = "partial-", 3600.0
-MOST_ENGINES = 12  # three a model, precision and TensorRT version
+MOST_ENGINES = 12  # two for each model, precision and TensorRT version
 
 
 def default_folder() -> Path:

@@ -156,7 +156,7 @@ def _shape(names: list[int | str], sizes: dict[str, int]) -> list[int]:
 
 
 def _logger(trt: Any, complaints: list[str]) -> Any:
-    """Collects warnings and errors instead of printing them."""
+    """Collects errors instead of printing them."""
 
     class Collector(trt.ILogger):  # type: ignore[misc]
         def log(self, severity: Any, message: str) -> None:

@@ -98,7 +98,7 @@ class Camera:
         ):
             return (
                 f"{self.topic} is published best effort, but image_reliability is reliable, so no "
-                "frame comes; set image_reliability to best_effort (or mend qos_overrides)"
+                "frame comes; set image_reliability to best_effort (or fix qos_overrides)"
             )
         silence = self._statistics.silence(self.topic)
         if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):

@@ -255,7 +255,7 @@ class CaptionerNode(LifecycleNode):
         reason = self._failure or f"the node is {state}"
         steps = "activate" if self._captioner else "configure"
         command = f"ros2 lifecycle set {self.get_fully_qualified_name()} {steps}"
-        return f"{reason}; {'mend that and ' if self._failure else ''}type: {command}"
+        return f"{reason}; {'fix that, then ' if self._failure else ''}type: {command}"
 
     def _changed(self, changes: list[Parameter]) -> tuple[NodeSettings, SetParametersResult]:
         return changed_settings(

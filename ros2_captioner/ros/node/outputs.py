@@ -84,7 +84,7 @@ class Outputs:
 def _check_apart(cameras: Sequence[str], outputs: Sequence[str]) -> None:
     for topic in set(cameras).intersection(outputs):
         raise OptionsError(
-            f"{topic} is an image topic and an output of this node; expected two topics: mend "
+            f"{topic} is an image topic and an output of this node; expected two topics: fix "
             "image_topics or the remapping"
         )
 
