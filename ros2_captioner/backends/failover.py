@@ -12,6 +12,7 @@ from ros2_captioner.errors import BackendError, CaptionerError
 RETRY_S = 30.0
 
 Loaders = Sequence[Callable[[], Backend]]
+Loaded = tuple[int, Backend, list[CaptionerError]]
 
 
 class Failover:
@@ -44,13 +45,10 @@ class Failover:
         self.reason = reason
         self._loaders, self._patient, self._retry_s = loaders, patient or loaders, retry_s
         self._failed_s = -retry_s
-        self._search: Background[tuple[int, Backend]] | None = None
+        self._search: Background[Loaded] | None = None
         self._last = False
         self.trouble = ""
-        place, self.backend, errors = _load(loaders)
-        self._use(place, self.backend)
-        if errors:
-            self._fall_back(str(errors[0]), first_try_s=0.0)
+        self._take(_load(loaders), first_try_s=0.0)
 
     def replace(self, error: BackendError) -> None:
         """Fall back to the next backend after a failure; the last that loads is reloaded.
@@ -83,9 +81,16 @@ class Failover:
             return
         found = self._search.poll()
         if found is not None:
-            self._use(*found)
+            self._take(found, first_try_s=self._retry_s)
         elif self._search.error:
             self._tell(self._search.error)
+
+    def _take(self, loaded: Loaded, first_try_s: float) -> None:
+        """Use what loaded; better ones that did not are told of and tried again."""
+        place, backend, errors = loaded
+        self._use(place, backend)
+        if errors:
+            self._fall_back(str(errors[0]), first_try_s)
 
     def _use(self, place: int, backend: Backend) -> None:
         self._place, self.backend = place, backend
@@ -94,7 +99,7 @@ class Failover:
 
     def _fall_back(self, why: str, first_try_s: float) -> None:
         better = self._patient[: self._place]
-        self._search = Background(lambda: _load(better)[:2], self._retry_s, first_try_s)
+        self._search = Background(lambda: _load(better), self._retry_s, first_try_s)
         self._tell(why)
 
     def _tell(self, why: str) -> None:
@@ -104,7 +109,7 @@ class Failover:
         return f"{self.backend.name} on {self.backend.device}"
 
 
-def _load(loaders: Loaders) -> tuple[int, Backend, list[CaptionerError]]:
+def _load(loaders: Loaders) -> Loaded:
     """The place of the first backend that loads, itself, and why those before it did not.
 
     Raises:

@@ -54,6 +54,26 @@ def test_the_next_takes_over_and_the_better_comes_back():
     assert restored(failover) == "a" and not failover.trouble
 
 
+def test_when_the_second_best_comes_back_the_best_is_still_told_of_and_tried():
+    best, second = Loader("a"), Loader("b")
+    failover = Failover([best, second, Loader("c")], retry_s=0)
+    best.able = second.able = False
+    failover.replace(LOST)
+    assert failover.backend.name == "c"
+    second.able = True
+    assert restored(failover) == "b" and failover.trouble == "no a; b on cpu takes over"
+    assert restored(failover) == "b" and failover.trouble == "no a; b on cpu takes over"
+    best.able = True
+    assert restored(failover) == "a" and not failover.trouble
+
+
+def test_after_the_second_best_came_back_the_best_waits_for_its_time():
+    best, second, slow = Loader("a", able=False), Loader("b", able=False), Loader("b")
+    failover = Failover([best, second, Loader("c")], retry_s=1000, patient=[best, slow])
+    assert restored(failover) == "b"
+    assert restored(failover) == "b" and best.loads == 2
+
+
 def test_a_better_backend_is_not_tried_before_its_time():
     best = Loader("a")
     failover = Failover([best, Loader("b")], retry_s=1000)
