@@ -6,6 +6,7 @@ keys and check the signature: ``openssl pkeyutl -verify -rawin``.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,10 @@ def sign(manifest: Path, key: Path) -> Path:
         The signature's file.
 
     Raises:
-        BundleError: the key cannot be read, or is of another kind.
+        BundleError: the key cannot be read, or is of another kind; cryptography is not installed.
+        OSError: the manifest cannot be read, or the signature's file not written.
     """
+    _check_installed()
     file = signature_file(manifest)
     file.write_bytes(_private_key(key).sign(manifest.read_bytes()))
     return file
@@ -58,8 +61,10 @@ def check_signature(manifest: Path, content: bytes, trusted_keys: Path) -> Path:
         The key that signed it.
 
     Raises:
-        BundleError: there is no signature, none of the keys made it, or a key cannot be read.
+        BundleError: there is no signature, none of the keys made it, or a key cannot be read;
+            cryptography is not installed.
     """
+    _check_installed()
     from cryptography.exceptions import InvalidSignature
 
     keys = dict(_public_keys(trusted_keys))
@@ -82,6 +87,17 @@ def check_signature(manifest: Path, content: bytes, trusted_keys: Path) -> Path:
         f"{manifest.name} was changed since. Copy the bundle again, or sign it: "
         f"captioner_bundle sign {manifest.parent} --key KEY"
     )
+
+
+def _check_installed() -> None:
+    """Refuse to go on without the optional package, before anything else imports it."""
+    try:
+        importlib.import_module("cryptography.hazmat.primitives.serialization")
+    except ImportError as error:
+        raise BundleError(
+            f"signatures need the package cryptography ({error}); "
+            "type: sudo apt install python3-cryptography, or pip install cryptography"
+        ) from error
 
 
 def _public_keys(trusted: Path) -> Iterator[tuple[Path, Ed25519PublicKey]]:
@@ -112,14 +128,9 @@ def _wrong_kind(file: Path, key: Any, remedy: str) -> BundleError:
 
 
 def _loaded(file: Path, loader: str, remedy: str, **options: Any) -> Any:
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives import serialization
-    except ImportError as error:
-        raise BundleError(
-            f"signatures need the package cryptography ({error}); "
-            "type: sudo apt install python3-cryptography, or pip install cryptography"
-        ) from error
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
     try:
         return getattr(serialization, loader)(file.read_bytes(), **options)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:

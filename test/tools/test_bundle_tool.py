@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from keys import key_pair
@@ -57,6 +59,21 @@ def test_a_broken_bundle_is_neither_signed_nor_verified(bundle_copy, tmp_path, c
     assert main([command, str(bundle_copy), "--key", str(key)]) == 1
     assert "vocabulary.json is missing" in capsys.readouterr().err
     assert not (bundle_copy / "manifest.json.sig").exists()
+
+
+@pytest.mark.parametrize("command", ["sign", "verify"])
+def test_without_cryptography_it_is_said_what_to_type(bundle_copy, tmp_path, command):
+    private, public = key_pair(tmp_path, "ours")
+    key = private if command == "sign" else public
+    code = (
+        "import sys\nsys.modules['cryptography'] = None\n"
+        "from ros2_captioner.tools.bundle import main\nsys.exit(main())"
+    )
+    given = [command, str(bundle_copy), "--key", str(key)]
+    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "need the package cryptography" in done.stderr
+    assert "type: sudo apt install python3-cryptography" in done.stderr
 
 
 def test_a_signature_never_destroys_the_key(bundle_copy, tmp_path, capsys):
