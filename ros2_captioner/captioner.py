@@ -18,7 +18,7 @@ from ros2_captioner.backends.failover import Failover
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.captions import Caption, CaptionBatch, Timing
-from ros2_captioner.errors import BackendError
+from ros2_captioner.errors import BackendError, FrameError
 from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.memory import return_freed_memory
@@ -99,9 +99,11 @@ class Captioner:
             One caption a frame, in order.
 
         Raises:
-            FrameError: a frame is not an RGB image.
+            FrameError: there is no frame, with reason ``empty``, or one is not an RGB image.
             BackendError: the runtime failed, and so did its fallback.
         """
+        if not len(frames):  # an array of frames has no truth value
+            raise FrameError("empty", "found no frames; expected at least one")
         options = options or self.default_options()
         with self._lock:
             self._failover.restore()

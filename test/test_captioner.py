@@ -73,6 +73,13 @@ def test_no_picture_is_refused(captioner):
         captioner.caption([np.zeros((4, 4), np.uint8)])
 
 
+@pytest.mark.parametrize("frames", [[], np.zeros((0, 4, 4, 3), np.uint8)], ids=["list", "array"])
+def test_no_frames_are_refused(captioner, frames):
+    with pytest.raises(FrameError, match="found no frames; expected at least one") as refused:
+        captioner.caption(frames)
+    assert refused.value.reason == "empty"
+
+
 def test_importing_the_package_needs_neither_torch_nor_ros():
     code = (
         "import sys, ros2_captioner, ros2_captioner.tools.caption as tool\n"
