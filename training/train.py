@@ -152,7 +152,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
         if distributed.rank() == 0:
             if progress.history[-1]["CIDEr"] >= progress.best_cider:
                 save_checkpoint(output / "best.safetensors", stage.averaged, progress)
-            _keep_best(output, stage, progress)
+            _keep_best(output, stage, progress, progress.history[len(before) :])
             save_checkpoint(last, model, progress, stage.state)
         distributed.wait()
     if distributed.rank() == 0:
@@ -171,12 +171,19 @@ def _begin(
     return model
 
 
-def _keep_best(output: Path, stage: Stage, progress: Progress) -> None:
-    """Keep the weights of the epochs with the highest CIDEr, this one included if it is one."""
+def _keep_best(output: Path, stage: Stage, progress: Progress, own: list[dict[str, Any]]) -> None:
+    """Keep the weights of the epochs with the highest CIDEr, this one included if it is one.
+
+    Args:
+        output: run folder.
+        stage: holds the weights of the newest epoch.
+        progress: is kept with them.
+        own: this run's part of the history; weights of an earlier run's epochs are not there.
+    """
     keep = stage.config.validation.keep
-    ranked = sorted(progress.history, key=lambda entry: entry["CIDEr"], reverse=True)[:keep]
+    ranked = sorted(own, key=lambda entry: entry["CIDEr"], reverse=True)[:keep]
     kept = {epoch_file(output, entry["epoch"]) for entry in ranked}
-    newest = epoch_file(output, progress.history[-1]["epoch"])
+    newest = epoch_file(output, own[-1]["epoch"])
     if newest in kept:
         save_checkpoint(newest, stage.averaged, progress)
     for file in set(output.glob(EPOCH_FILES)) - kept:

@@ -1,11 +1,14 @@
 """Averaging a run's best epochs."""
 
+import dataclasses
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from training.average import average
 from training.config.settings import ConfigError
+from training.optimisation.checkpoint import Progress, save_checkpoint
 from training.optimisation.run import load_run
 from training.train import train
 
@@ -35,3 +38,21 @@ def test_a_run_that_kept_nothing_says_what_to_type(tiny_config, tmp_path):
     train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"validation\.keep=3"):
         average(tmp_path / "run", tmp_path / "averaged")
+
+
+def test_a_run_keeps_its_own_best_epochs_though_the_one_it_started_from_was_better(
+    tiny_config, tmp_path
+):
+    one = tiny_config(finetune={"epochs": 0})
+    train(one, tmp_path / "earlier")
+    earlier = load_run(tmp_path / "earlier")
+    (entry,) = earlier.progress.history
+    better = Progress(history=[{**entry, "epoch": epoch, "CIDEr": 99.0} for epoch in (1, 2, 3)])
+    save_checkpoint(tmp_path / "earlier/best.safetensors", earlier.model, better)
+    config = tiny_config(frozen={"epochs": 3}, finetune={"epochs": 0}, validation={"keep": 2})
+    config = dataclasses.replace(config, start_from=str(tmp_path / "earlier"))
+    own = train(config, tmp_path / "run").history[3:]
+    ranked = sorted(own, key=lambda entry: entry["CIDEr"], reverse=True)[:2]
+    files = average(tmp_path / "run", tmp_path / "averaged")
+    expected = sorted(f"epoch-{entry['epoch']:03d}.safetensors" for entry in ranked)
+    assert [file.name for file in files] == expected
