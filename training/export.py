@@ -190,7 +190,8 @@ def _write_variant(
 def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
     """Frames spread evenly over the training split, eight at a time."""
     pictures = read_training(run.config.data).pictures
-    chosen = pictures[:: max(1, len(pictures) // count)][:count]
+    count = min(count, len(pictures))
+    chosen = [pictures[place * len(pictures) // count] for place in range(count)]
     size = run.config.model.image_size
     return [
         read_frames([picture.path for picture in chosen[first : first + 8]], size)

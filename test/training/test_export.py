@@ -3,7 +3,9 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import onnx
 import pytest
 from tiny import FLICKR8K, ROOT, pictures_of
@@ -11,7 +13,9 @@ from tiny import FLICKR8K, ROOT, pictures_of
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from training.config.settings import ConfigError
-from training.export import export, main, refuse_to_replace
+from training.data.captions import CaptionedPicture
+from training.data.sources import Sources
+from training.export import _calibration_frames, export, main, refuse_to_replace
 from training.scoring.bundle_captions import caption_pictures
 from training.train import train
 
@@ -59,6 +63,20 @@ def test_graphs_keep_the_contract(bundle):
     shapes = json.loads((folder / "manifest.json").read_text())["graphs"]["decoder"]
     assert shapes["inputs"]["tokens"] == {"dtype": "int32", "shape": ["B", "K"]}
     assert shapes["outputs"]["log_probs"]["dtype"] == "float32"
+
+
+@pytest.mark.parametrize(("listed", "count"), [(1000, 640), (1000, 1000), (7, 640), (1000, 3)])
+def test_calibration_pictures_are_spread_evenly_over_all_sources(
+    tiny_config, monkeypatch, listed, count
+):
+    pictures = [CaptionedPicture(Path(str(number))) for number in range(listed)]
+    monkeypatch.setattr("training.export.read_training", lambda data: Sources(pictures, []))
+    monkeypatch.setattr("training.export.read_frames", lambda paths, size: paths)
+    batches = _calibration_frames(SimpleNamespace(config=tiny_config()), count)
+    chosen = [int(str(path)) for batch in batches for path in batch]
+    assert len(chosen) == min(count, listed) and max(map(len, batches)) <= 8
+    steps = np.diff([*chosen, chosen[0] + listed])
+    assert max(steps) - min(steps) <= 1
 
 
 @pytest.mark.skipif(not FLICKR8K.is_dir(), reason="needs Flickr8k; set FLICKR8K to its folder")
