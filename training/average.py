@@ -52,12 +52,9 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         ConfigError: there are fewer than two files, one does not fit, or ``output`` exists.
     """
     run = load_run(folder)
-    files = files or sorted(folder.glob(EPOCH_FILES))
+    files = files or _kept(folder)
     if len(files) < 2:
-        raise ConfigError(
-            f"{folder} kept {len(files)} epochs; expected at least two: train with "
-            "--set validation.keep=3"
-        )
+        raise ConfigError("found 1 file in --weights; expected two or more")
     if os.path.lexists(output):
         raise ConfigError(f"{output} exists; choose another --output, or delete it")
     averaged = AveragedModel(run.model)
@@ -69,6 +66,16 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         shutil.copy(folder / name, output / name)
     longest = max(map(read_progress, files), key=lambda progress: len(progress.history))
     save_checkpoint(output / "best.safetensors", averaged.module, longest)
+    return files
+
+
+def _kept(folder: Path) -> list[Path]:
+    files = sorted(folder.glob(EPOCH_FILES))
+    if len(files) < 2:
+        raise ConfigError(
+            f"epochs that {folder} kept: {len(files)}; expected two or more: train with "
+            "--set validation.keep=3"
+        )
     return files
 
 

@@ -34,7 +34,7 @@ from training.config.arguments import at_least_one
 from training.config.settings import ConfigError
 from training.data.frames import read_frames
 from training.data.sources import read_training, read_validation
-from training.optimisation.run import Run, load_run
+from training.optimisation.run import CONFIG, Run, load_run
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.decode import decode_batches, prepared_pictures
 
@@ -105,7 +105,10 @@ def export(
         _write_bundle(run, work, precisions, calibration, proof)
         _replace(output, work)
     size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
-    print(f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output}")
+    print(
+        f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output} "
+        f"--config {run_folder / CONFIG}"
+    )
 
 
 def refuse_to_replace(output: Path) -> None:

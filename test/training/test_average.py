@@ -36,8 +36,10 @@ def test_the_average_of_the_best_epochs_is_a_run_like_any_other(tiny_config, tmp
 
 def test_a_run_that_kept_nothing_says_what_to_type(tiny_config, tmp_path):
     train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"validation\.keep=3"):
+    with pytest.raises(ConfigError, match=r"kept: 0; .*validation\.keep=3"):
         average(tmp_path / "run", tmp_path / "averaged")
+    with pytest.raises(ConfigError, match="found 1 file in --weights; expected two or more"):
+        average(tmp_path / "run", tmp_path / "averaged", [tmp_path / "run/best.safetensors"])
 
 
 def test_a_run_keeps_its_own_best_epochs_though_the_one_it_started_from_was_better(

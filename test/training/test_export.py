@@ -173,6 +173,12 @@ def test_a_bundle_is_replaced_where_it_lies(quick, old_bundle, tmp_path, monkeyp
     assert {path.name for path in tmp_path.iterdir()} == {"old", "link", "empty", "new"}
 
 
+def test_the_command_that_follows_is_whole(quick, tmp_path, capsys):
+    quick(tmp_path / "new")
+    expected = f"--bundle {tmp_path / 'new'} --config run/config.json"
+    assert f"now: python -m training.evaluate {expected}\n" in capsys.readouterr().out
+
+
 def test_an_output_that_cannot_be_made_is_one_line(quick, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     output = str(tmp_path / "file" / "bundle")

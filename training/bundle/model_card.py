@@ -114,7 +114,9 @@ def _failures(failures: Sequence[Mapping[str, str]]) -> str:
 def metrics_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """A Markdown table with a row for each source and variant, and the signatures below."""
     if not metrics:
-        return "Not measured yet; type: python -m training.evaluate --bundle ... --record"
+        return (
+            "Not measured yet; type: python -m training.evaluate --bundle ... --config ... --record"
+        )
     rows = [
         f"| {source} | {variant} | {' | '.join(map(_share, _values(scores)))} |"
         for variant, sources in sorted(metrics.items())

@@ -57,5 +57,5 @@ def test_start_weights_are_named(manifest, weights, said):
 
 def test_scores_are_said_to_be_missing_until_they_are_measured(manifest):
     card = model_card(manifest | {"metrics": {}, "failures": []})
-    assert "Not measured yet; type: python -m training.evaluate" in card
+    assert "training.evaluate --bundle ... --config ... --record" in card
     assert "Where it fails worst" not in card

@@ -10,6 +10,7 @@ from training.config import settings
 from training.config.file import load_config
 from training.config.ranges import allowed
 from training.config.settings import ConfigError
+from training.optimisation.run import write_config
 
 CONFIGS = sorted((ROOT / "training/configs").glob("*.yaml"))
 MINIMAL = """
@@ -27,6 +28,13 @@ def test_shipped_configs_load(file):
 
 def test_all_shipped_configs_were_found():
     assert {"flickr8k", "scenes", "coco"} <= {file.stem for file in CONFIGS}
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
+def test_the_config_in_a_run_folder_loads_too(file, tmp_path):
+    """Which training.export names in the command that it says to type."""
+    write_config(tmp_path / "config.json", load_config(file))
+    assert load_config(tmp_path / "config.json") == load_config(file)
 
 
 def test_overrides_win(tmp_path):
