@@ -30,16 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Late, as it needs Ray.
     from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
 
+    runtime = {name: getattr(parsed, name) for name in ("backend", "precision", "device")}
     fleet = Fleet(
         parsed.sources,
         parsed.output,
         sampling,
         parsed.topics,
         parsed.workers,
-        parsed.device == "cuda",
         parsed.address,
+        **runtime,
     )
-    load = partial(Captioner.load, parsed.model, parsed.backend, parsed.precision, parsed.device)
+    load = partial(Captioner.load, parsed.model, **runtime)
     outcome = caption_fleet(fleet, load_bundle(parsed.model), load)
     for error in outcome.errors:
         print(in_line(f"passed over: {error}"), file=sys.stderr)

@@ -6,7 +6,6 @@ another, so memory stays flat; it starts again what dies, and counts nothing twi
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -25,6 +24,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import make_options
+from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
 from ros2_captioner.recordings.fleet.jobs import FrameId, Job, jobs
 from ros2_captioner.recordings.sampling import Sampling
@@ -63,7 +63,6 @@ _ROWS = pyarrow.schema(
 )
 _BATCH = 4  # frames, as in caption_bag
 _READER_CORES = 0.5  # not those of a worker: Ray would make one step of both, four jobs at a time
-_RUN = "_run.json"  # readers of Parquet pass over names with an underscore
 
 
 class Fleet(NamedTuple):
@@ -76,8 +75,10 @@ class Fleet(NamedTuple):
         topics: of bags; empty takes all images.
         workers: how many hold the model, each on one core; 0 for three quarters of the cores, the
             rest of which read, or for all GPUs.
-        on_gpu: give each worker a GPU.
         address: of a Ray cluster; empty starts one on this machine and ends it again.
+        backend: as it was asked for, see `ros2_captioner.backends.choice.choose`.
+        precision: likewise.
+        device: likewise; ``cuda`` gives each worker a GPU.
     """
 
     sources: Sequence[Path]
@@ -85,8 +86,15 @@ class Fleet(NamedTuple):
     sampling: Sampling
     topics: Sequence[str] = ()
     workers: int = 0
-    on_gpu: bool = False
     address: str = ""
+    backend: str = "auto"
+    precision: str = "auto"
+    device: str = "auto"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether each worker gets a GPU."""
+        return self.device == "cuda"
 
 
 class Outcome(NamedTuple):
@@ -119,7 +127,7 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
             f"cannot make the folder {fleet.output}: {error.strerror}; expected an --output that "
             "is a folder or nothing yet"
         ) from error
-    _claim(fleet, bundle)
+    claim(fleet.output, _run_of(fleet, bundle))
     if left := jobs(fleet.sources, _done(fleet.output)):
         _connect(fleet)
         try:
@@ -131,26 +139,17 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
     return Outcome(sum(map(len, found)) - len(errors), errors)
 
 
-def _claim(fleet: Fleet, bundle: Bundle) -> None:
-    """Leave a note of whose output it is; refuse that of another run."""
-    run = {
+def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:
+    """What the captions follow from; ``auto`` takes a precision by runtime and device."""
+    return {
         "model": bundle.digest,
+        "backend": fleet.backend,
+        "precision": fleet.precision,
+        "device": fleet.device,
         "search": bundle.manifest["decoding"],
         "topics": sorted(fleet.topics),
         **asdict(fleet.sampling),
     }
-    note = fleet.output / _RUN
-    if not note.exists() and _files(fleet.output):  # one that is torn would be deleted
-        raise OptionsError(
-            f"{fleet.output} holds Parquet files of no run of this command; give another --output"
-        )
-    before = json.loads(note.read_text(encoding="utf-8")) if note.exists() else run
-    if before != run:
-        raise OptionsError(
-            f"{fleet.output} holds captions of a run with {before}; this one has {run}. Give "
-            "another --output, or delete the folder"
-        )
-    note.write_text(json.dumps(run), encoding="utf-8")
 
 
 def _done(output: Path) -> Iterator[FrameId]:

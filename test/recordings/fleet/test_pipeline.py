@@ -23,8 +23,10 @@ from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.files import read_image
-from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
+from ros2_captioner.recordings.fleet import pipeline
+from ros2_captioner.recordings.fleet.pipeline import Fleet, Outcome, caption_fleet
 from ros2_captioner.recordings.sampling import Sampling
+from ros2_captioner.tools.caption_fleet import main
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts/caption_fleet"
@@ -132,6 +134,31 @@ def test_the_command_says_what_it_did_and_does_it_once(archive, tmp_path):
     assert json.loads((tmp_path / "out/_run.json").read_text())["every_s"] == 1.0
     with pytest.raises(OptionsError, match="another --output"):
         caption_fleet(Fleet([archive], tmp_path / "out", Sampling(2.0)), load_bundle(), LOAD)
+
+
+@pytest.mark.parametrize(
+    "other", [{"backend": "onnxruntime"}, {"precision": "float16"}, {"device": "cpu"}], ids=str
+)
+def test_a_run_of_another_variant_is_refused(tmp_path, other):
+    fleet = Fleet([tmp_path / "none.png"], tmp_path, Sampling(1.0), precision="int8")
+    with pytest.raises(OptionsError, match="none.png"):  # once the note is there
+        caption_fleet(fleet, load_bundle(), LOAD)
+    (tmp_path / "a.parquet").touch()
+    with pytest.raises(OptionsError, match="another --output"):
+        caption_fleet(fleet._replace(**other), load_bundle(), LOAD)
+
+
+def test_the_command_asks_for_what_was_typed(tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        pipeline, "caption_fleet", lambda *given: asked.append(given) or Outcome(0, [])
+    )
+    options = {"backend": "onnxruntime", "precision": "float16", "device": "cuda"}
+    typed = [word for name, value in options.items() for word in (f"--{name}", value)]
+    assert main(["a.png", "--output", str(tmp_path), *typed]) == 0
+    ((fleet, _, load),) = asked
+    assert fleet.on_gpu and load.keywords == options
+    assert {name: getattr(fleet, name) for name in options} == options
 
 
 def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
