@@ -113,10 +113,10 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
         ) from error
     try:
         with ParquetFile(path) as table:
-            for batch in table.iter_batches():
-                for number, row in enumerate(batch.to_pylist(), 1):
-                    if row["error"] is None:
-                        yield f"{path}, row {number}", _of_fleet(row)
+            rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
+            for number, row in enumerate(rows, 1):
+                if row["error"] is None:
+                    yield f"{path}, row {number}", _of_fleet(row)
     except (ValueError, LookupError, TypeError) as error:  # pyarrow's own are such
         raise _no_caption(str(path), error) from error
 

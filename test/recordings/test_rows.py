@@ -82,6 +82,16 @@ def test_parquet_of_a_fleet_is_pictures_and_frames_without_errors(tmp_path):
         assert (frame["recording"], frame["camera"], frame["time_ns"]) == ("drive", "/front", 5)
 
 
+def test_rows_of_a_long_parquet_file_are_numbered_through(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    row = {"source": "a.jpg", "camera": None, "time_ns": None, "error": None, "caption": "a dog"}
+    table = pyarrow.Table.from_pylist([row] * 70_000)  # pyarrow reads 65,536 at a time
+    parquet.write_table(table, tmp_path / "a.parquet")
+    *_, (where, _) = caption_rows(tmp_path)
+    assert where.endswith("a.parquet, row 70000")
+
+
 def test_what_is_no_parquet_is_named(tmp_path):
     pytest.importorskip("pyarrow")
     (tmp_path / "a.parquet").write_bytes(b"PAR1")

@@ -46,6 +46,11 @@ class Job:
     pictures: Sequence[str] = ()
     done: Collection[FrameId] = ()
 
+    @property
+    def sources(self) -> Sequence[str]:
+        """Paths of what it reads."""
+        return [self.bag] if self.bag else self.pictures
+
     def to_json(self) -> str:
         """The job as a line that travels."""
         return json.dumps({"bag": self.bag, "pictures": self.pictures, "done": list(self.done)})
@@ -99,11 +104,13 @@ def _check_name(path: Path) -> None:
 
 def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
     """Paths in the order of their names, each with whether it is a bag."""
+    if not source.exists():
+        return
     if source.suffix in _BAG_SUFFIXES:
         yield source, True
         return
     if not source.is_dir():
-        if source.suffix.lower() in IMAGE_SUFFIXES and source.exists():
+        if source.suffix.lower() in IMAGE_SUFFIXES:
             yield source, False
         return
     for folder, folders, files in os.walk(source):

@@ -6,10 +6,11 @@ another, so memory stays flat; it starts again what dies, and counts nothing twi
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
+from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import make_options
 from ros2_captioner.recordings.fleet.claim import claim
@@ -129,6 +131,7 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
         ) from error
     claim(fleet.output, _run_of(fleet, bundle))
     if left := jobs(fleet.sources, _done(fleet.output)):
+        _forget_errors(fleet.output, {source for job in left for source in job.sources})
         _connect(fleet)
         try:
             _run(fleet, left, bundle, load)
@@ -153,14 +156,28 @@ def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:
 
 
 def _done(output: Path) -> Iterator[FrameId]:
-    """The frames that the output has; a file that a kill cut short is deleted."""
+    """The frames that have their captions; a file that a kill cut short is deleted."""
     for file in _files(output):
         try:
-            rows = _columns(file, FrameId._fields)
+            rows = _columns(file, [*FrameId._fields, "error"])
         except pyarrow.ArrowInvalid:
             file.unlink()
         else:
-            yield from (FrameId(**row) for row in rows)
+            yield from (FrameId(**row) for row in rows if row.pop("error") is None)
+
+
+def _forget_errors(output: Path, sources: Collection[str]) -> None:
+    """Take away the errors of sources that are tried again."""
+    for file in _files(output):
+        rows = _columns(file, ["source", "error"])
+        kept = [row["error"] is None or row["source"] not in sources for row in rows]
+        if not any(kept):
+            file.unlink()
+        elif not all(kept):
+            content = io.BytesIO()
+            table = pyarrow.parquet.ParquetFile(file).read()
+            pyarrow.parquet.write_table(table.filter(pyarrow.array(kept)), content)
+            replace_file(file, content.getvalue())
 
 
 def _files(output: Path) -> list[Path]:

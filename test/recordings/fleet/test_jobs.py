@@ -31,13 +31,20 @@ def test_what_is_done_is_left_out(archive):
     assert pictures.pictures == (str(archive / "sub/b.PNG"),)
 
 
+def test_a_job_names_what_it_reads(archive):
+    bag, pictures = jobs([archive], [])
+    assert bag.sources == [bag.bag] and pictures.sources == pictures.pictures
+
+
 def test_many_pictures_are_several_jobs(tmp_path):
     for number in range(130):
         (tmp_path / f"{number}.jpg").touch()
     assert [len(job.pictures) for job in jobs([tmp_path], [])] == [64, 64, 2]
 
 
-@pytest.mark.parametrize("name", ["none.jpg", "none", "sub/drive/metadata.yaml"])
+@pytest.mark.parametrize(
+    "name", ["none.jpg", "none", "none.mcap", "none.db3", "sub/drive/metadata.yaml"]
+)
 def test_a_source_of_nothing_is_named(name, archive):
     with pytest.raises(OptionsError, match=f"in .*{name}"):
         jobs([archive / name], [])

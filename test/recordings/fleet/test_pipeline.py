@@ -136,6 +136,26 @@ def test_the_command_says_what_it_did_and_does_it_once(archive, tmp_path):
         caption_fleet(Fleet([archive], tmp_path / "out", Sampling(2.0)), load_bundle(), LOAD)
 
 
+def test_what_had_an_error_is_tried_again(cluster, archive, tmp_path):
+    """Once it can be read its error is gone; that of a source that this run lacks stays."""
+    folder = tmp_path / "some"
+    folder.mkdir()
+    os.link(archive / "0.png", folder / "0.png")
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes(b"junk")
+    fleet = Fleet([folder], tmp_path / "out", Sampling(1.0), workers=1, address=cluster.address)
+    assert len(caption_fleet(fleet, load_bundle(), LOAD).errors) == 2
+    before, _ = rows(fleet.output)
+    (folder / "1.png").write_bytes((archive / "1.png").read_bytes())
+    (folder / "2.png").unlink()
+    captions, errors = caption_fleet(fleet, load_bundle(), LOAD)
+    assert captions == 2 and len(errors) == 1 and "2.png" in errors[0]
+    after, count = rows(fleet.output)
+    assert count == len(after) == 3
+    kept = (str(folder / "0.png"), None, None)
+    assert after[kept] == before[kept]
+
+
 @pytest.mark.parametrize(
     "other", [{"backend": "onnxruntime"}, {"precision": "float16"}, {"device": "cpu"}], ids=str
 )
