@@ -65,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="", help="bundle (default: the shipped one)")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
     parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--precisions", nargs="+", help="default: all that the bundle carries")
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        help="default: all that the bundle carries, "
+        "and of the node the one that its runtime prefers",
+    )
     parser.add_argument("--beam-widths", nargs="+", type=int, default=[1, 3, 5], metavar="K")
     parser.add_argument("--cameras", nargs="+", type=int, default=[1, 4], metavar="N")
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="default: %(default)s")
@@ -85,15 +90,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure_nodes(parsed: argparse.Namespace) -> list[dict[str, Any]]:
-    """Run the node with each backend, beam width and rate; returns a row each."""
+    """Run the node with each backend, precision asked for, beam width and rate; a row each."""
     from ros2_captioner.benchmark.node import measure_node  # late: it needs ROS
 
+    # Without one the node takes what its runtime prefers.
+    variants = [{"precision": each} for each in parsed.precisions or ()] or [{}]
     rows = []
-    for backend, width, rate_hz in product(parsed.backends, parsed.beam_widths, parsed.node_rates):
-        chosen = {"model": parsed.model, "backend": backend, "device": parsed.device,
+    for backend, variant, width, rate_hz in product(
+        parsed.backends, variants, parsed.beam_widths, parsed.node_rates
+    ):
+        chosen = {"model": parsed.model, "backend": backend, **variant, "device": parsed.device,
                   "beam_width": width, "min_length": STEPS, "max_length": STEPS}  # fmt: skip
         found = measure_node(chosen, synthetic_frames(1)[0], rate_hz, parsed.node_seconds)
-        rows.append({"backend": backend, "beam_width": width, **found})
+        rows.append({"backend": backend, **variant, "beam_width": width, **found})
     return rows
 
 

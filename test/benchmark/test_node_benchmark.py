@@ -1,6 +1,40 @@
 """The node under the benchmark's stopwatch."""
 
+import json
+
+import pytest
+
+from ros2_captioner.benchmark import command, node
 from ros2_captioner.benchmark.node import measure_node
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """The parameters of the nodes that would have been measured."""
+    found = []
+    monkeypatch.setattr(command, "measure_model", lambda *given: [{"backend": "fast"}])
+    monkeypatch.setattr(
+        node, "measure_node", lambda parameters, *given: found.append(parameters) or {"p50_ms": 1.0}
+    )
+    return found
+
+
+def test_the_node_runs_each_precision_that_was_asked_for_and_its_row_says_so(nodes, tmp_path):
+    file = tmp_path / "table.json"
+    options = ["--node-rates", "2", "--beam-widths", "1", "--json", str(file)]
+    assert command.main([*options, "--precisions", "int8", "float16"]) == 0
+    assert [each["precision"] for each in nodes] == ["int8", "float16"]
+    rows = json.loads(file.read_text())["node"]
+    assert [list(row.items())[:2] for row in rows] == [
+        [("backend", "auto"), ("precision", precision)] for precision in ("int8", "float16")
+    ]
+
+
+def test_without_a_precision_the_node_takes_its_own(nodes, capsys):
+    assert command.main(["--node-rates", "2", "--beam-widths", "1", "3"]) == 0
+    assert [each["beam_width"] for each in nodes] == [1, 3]
+    assert all("precision" not in each for each in nodes)
+    assert capsys.readouterr().out.split("\n\n")[1].split()[:2] == ["backend", "beam_width"]
 
 
 def test_a_slow_camera_loses_nothing_and_its_captions_are_timed(photograph):
