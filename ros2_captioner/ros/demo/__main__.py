@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -16,12 +16,13 @@ import numpy as np
 import rclpy
 from numpy.typing import NDArray
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import check_output, in_line
-from ros2_captioner.errors import CaptionerError, FrameError
+from ros2_captioner.command_line import check_output, command, command_parser, in_line
+from ros2_captioner.errors import FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
 from ros2_captioner.images.files import check_image_suffix, images_in, write_image
@@ -78,12 +79,13 @@ def _caption(detail: dict[str, Any]) -> Caption:
     )
 
 
+@command(failed=1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0 if every photograph got its caption."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ros2_captioner.ros.demo",
-        description="Start the captioner node and a camera that plays photographs, print what "
-        "arrives on /scene_caption, and draw photographs, captions and attention.",
+    parser = command_parser(
+        "python -m ros2_captioner.ros.demo",
+        "Start the captioner node and a camera that plays photographs, print what arrives on "
+        "/scene_caption, and draw photographs, captions and attention.",
     )
     parser.add_argument(
         "--photographs", default="", help="folder of images (default: some that packages ship)"
@@ -92,11 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--output", default="build/demo/captions.png", help="image to write (%(default)s)"
     )
     parsed = parser.parse_args(arguments)
-    try:
-        return _run(parsed.photographs, Path(parsed.output))
-    except (CaptionerError, OSError) as error:
-        print(in_line(f"error: {error}"), file=sys.stderr)
-        return 1
+    return _run(parsed.photographs, Path(parsed.output))
 
 
 def _run(photographs: str, output: Path) -> int:
@@ -127,7 +125,9 @@ def _watch(folder: Path, expected: int) -> list[Pair]:
     player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
                          "rate_hz": _RATE_HZ}  # fmt: skip
     processes: list[Child] = []
-    rclpy.init()
+    # Not rclpy's own handlers: they shut ROS down beneath the call in progress.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the nodes, as Ctrl-C does
     audience = Audience()
     try:
         processes.append(start_node("captioner_node", node_parameters))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,11 @@ Child = subprocess.Popen[bytes]
 
 def start_node(name: str, parameters: Mapping[str, Any]) -> Child:
     """Run one of the entry points of `ros2_captioner.ros.executables` with these parameters."""
-    program = f"from ros2_captioner.ros.executables import {name}; {name}()"
+    # Ctrl-C reaches children too: until the entry point handles it, one ends without a traceback.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        f"from ros2_captioner.ros.executables import {name}; {name}()"
+    )
     command = [sys.executable, "-c", program, "--ros-args"]
     for parameter, value in parameters.items():
         command += ["-p", f"{parameter}:={json.dumps(value)}"]
@@ -24,11 +27,11 @@ def start_node(name: str, parameters: Mapping[str, Any]) -> Child:
 
 
 def stop_nodes(children: Iterable[Child]) -> None:
-    """Interrupt them all, then wait; one that does not end is killed."""
+    """Terminate them all, then wait; one that does not end is killed."""
     children = list(children)
     for child in children:
         if child.poll() is None:
-            child.send_signal(signal.SIGINT)
+            child.terminate()
     for child in children:
         try:
             child.wait(_STOP_TIMEOUT_S)

@@ -1,0 +1,58 @@
+"""The demo as a process: how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import pytest
+
+from ros2_captioner.command_line import INTERRUPTED
+
+TIMEOUT_S = 60.0
+
+
+@pytest.fixture
+def demo(tmp_path, photograph):
+    """Starts it with a photograph and its output in a file."""
+    (tmp_path / "photographs").mkdir()
+    cv2.imwrite(str(tmp_path / "photographs/a.png"), photograph)
+    options = ["--photographs", "photographs", "--output", "captions.png"]
+    with open(tmp_path / "log", "w") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "ros2_captioner.ros.demo", *options],
+            cwd=tmp_path, stdout=log, stderr=log,
+            start_new_session=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+    yield started
+    if started.poll() is None:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def test_every_photograph_gets_its_caption(demo, tmp_path):
+    assert demo.wait(2 * TIMEOUT_S) == 0
+    said = (tmp_path / "log").read_text()
+    assert "/scene_caption: " in said and said.endswith("1 captions for 1 photographs\n")
+    assert (tmp_path / "captions.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_its_nodes_without_a_traceback(demo, tmp_path, number):
+    wait_for(lambda: "[captioner]" in (tmp_path / "log").read_text(), "the node does not start")
+    send = os.killpg if number == signal.SIGINT else os.kill  # Ctrl-C reaches the nodes too
+    send(demo.pid, number)
+    assert demo.wait(TIMEOUT_S) == INTERRUPTED
+    said = (tmp_path / "log").read_text()
+    assert "Traceback" not in said and "Exception" not in said
+    with pytest.raises(ProcessLookupError):  # nobody is left of them
+        os.killpg(demo.pid, 0)
