@@ -14,6 +14,7 @@ from ros2_captioner.images.headers import (
     FORMATS,
     PNG,
     bmp_is_whole,
+    format_named,
     is_jpeg,
     orientation,
     png_is_whole,
@@ -92,8 +93,20 @@ def decode(
 def _decoded(data: bytes, flags: int) -> NDArray[Any]:
     found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if found is None:
+        _check_codec(format_named(data))
         raise ValueError("OpenCV does not understand it")
     return found
+
+
+def _check_codec(kind: str) -> None:
+    """Refuse a format that OpenCV was built without, as GIF in all before 4.12."""
+    # Formats are told apart by the writer's suffix: OpenCV answers for readers only of files.
+    if not cv2.haveImageWriter(".ppm" if kind == "Netpbm" else f".{kind.lower()}"):
+        raise FrameError(
+            "undecodable",
+            f"found a {kind}, which OpenCV {cv2.__version__} was built without; expected JPEG or "
+            "PNG, or an OpenCV that reads it: pip install 'opencv-python-headless>=4.12'",
+        )
 
 
 def _check_end(data: bytes) -> None:

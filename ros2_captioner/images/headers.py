@@ -30,10 +30,14 @@ _PAM = re.compile(rb"P7\n(?:#[^\n]*\n)*WIDTH (\d+)\n(?:#[^\n]*\n)*HEIGHT (\d+)\n
 _LONGEST_TEXT = 4096  # bytes of a Netpbm header, comments included
 
 
+def format_named(data: bytes) -> str:
+    """Which of `FORMATS` it begins as; empty for others."""
+    return next((name for name, is_one, _ in _READERS if is_one(data)), "")
+
+
 def stated_size(data: bytes) -> Size | None:
     """Width and height in the header of one of `FORMATS`; None for others and broken headers."""
-    for name, is_one, size in _READERS:
-        del name
+    for _, is_one, size in _READERS:
         if is_one(data):
             try:
                 return size(data)

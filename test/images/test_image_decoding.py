@@ -12,7 +12,7 @@ import pytest
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images import decoding
 from ros2_captioner.images.decoding import decode
-from ros2_captioner.images.headers import bmp_is_whole
+from ros2_captioner.images.headers import FORMATS, bmp_is_whole
 
 END = b"\xff\xd9"
 MAX_PIXELS = 64_000_000
@@ -76,6 +76,37 @@ def test_other_formats_are_read_whole_and_refused_cut(photograph, suffix):
     assert decode(data, "the data", MAX_PIXELS).shape == photograph.shape
     for length in (9, 40, len(data) // 2, len(data) - 5):
         assert refusal(data[:length]) in ("undecodable", "bad_size", "truncated")
+
+
+GIF = (b"GIF89a" + struct.pack("<HHBBB", 2, 1, 0x80, 0, 0) + bytes(3) + b"\xff" * 3
+       + b"," + struct.pack("<HHHHB", 0, 0, 2, 1, 0) + b"\2\2\x44\x0a\0;")  # fmt: skip
+
+
+@pytest.mark.parametrize("has_codec", [True, False])
+def test_a_format_that_opencv_was_built_without_is_named(monkeypatch, has_codec):
+    """As GIF of the OpenCV that Ubuntu 22.04 and 24.04 have."""
+    monkeypatch.setattr(cv2, "imdecode", lambda data, flags: None)
+    monkeypatch.setattr(cv2, "haveImageWriter", lambda suffix: has_codec or suffix != ".gif")
+    with pytest.raises(FrameError) as caught:
+        decode(GIF, "the data", MAX_PIXELS)
+    assert caught.value.reason == "undecodable"
+    if has_codec:
+        assert "expected a whole file" in str(caught.value)
+    else:
+        assert f"a GIF, which OpenCV {cv2.__version__} was built without" in str(caught.value)
+        assert "pip install 'opencv-python-headless>=4.12'" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_format_that_opencv_has_is_not_said_to_be_missing(kind):
+    if kind == "GIF" and not cv2.haveImageWriter(".gif"):
+        pytest.skip("this OpenCV has no GIF")
+    decoding._check_codec(kind)
+
+
+@pytest.mark.skipif(not cv2.haveImageWriter(".gif"), reason="this OpenCV has no GIF")
+def test_a_gif_is_read():
+    assert decode(GIF, "the data", MAX_PIXELS).shape == (1, 2, 3)
 
 
 BMPS = [
