@@ -23,6 +23,7 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from ros2_captioner.images.bag import IMAGE_TYPES, METADATA, recorded_image_topics
 from ros2_captioner.options import flag, misspelt, number
+from ros2_captioner.tools.fast_dds import profiles_variable
 
 _TOPIC = "/camera/image_raw"
 _SHARE = FindPackageShare("ros2_captioner")
@@ -108,13 +109,11 @@ def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntit
 def _player(context: LaunchContext, executable: str, parameters: dict[str, object]) -> Node:
     # By default Fast DDS loses large frames in the process that publishes them.
     profile = PathJoinSubstitution([_SHARE, "config", "fastdds_large_images.xml"])
-    before_kilted = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
-    variable = f"{'FASTRTPS' if before_kilted else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
     return Node(
         package="ros2_captioner",
         executable=executable,
         parameters=[parameters],
-        additional_env={variable: profile.perform(context)},
+        additional_env={profiles_variable(): profile.perform(context)},
         on_exit=Shutdown(reason="the player has ended"),
         output="screen",
         emulate_tty=True,

@@ -68,6 +68,13 @@ def caption_json(caption: Caption) -> dict[str, Any]:
     }
 
 
+def alternatives_json(caption: Caption) -> list[dict[str, Any]]:
+    """Sentence and score of each further caption as they go into JSON."""
+    return [
+        {"caption": other.text, "score": number_json(other.score)} for other in caption.alternatives
+    ]
+
+
 def number_json(value: float) -> float | None:
     """Four decimals; JSON has no infinity, which is the score of an empty caption."""
     return round(value, 4) if math.isfinite(value) else None

@@ -12,6 +12,7 @@ import pytest
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[1]
 # Helpers that tests import by name. Humble's pytest knows no setting for this.
@@ -28,10 +29,7 @@ _NEEDS = {"training": "torch", "ros": "rclpy", "benchmark/test_node_benchmark.py
           "stream/test_detail.py": "rclpy"}  # fmt: skip
 collect_ignore = [path for path, need in _NEEDS.items() if not importlib.util.find_spec(need)]
 # The tests publish raw 640x480 frames, which the default profile of Fast DDS loses.
-_PROFILE_VARIABLE = {"jazzy": "FASTRTPS_DEFAULT_PROFILES_FILE"}.get(
-    os.environ.get("ROS_DISTRO", ""), "FASTDDS_DEFAULT_PROFILES_FILE"
-)
-os.environ[_PROFILE_VARIABLE] = str(ROOT / "config/fastdds_large_images.xml")
+os.environ[profiles_variable()] = str(ROOT / "config/fastdds_large_images.xml")
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ broken JPEGs, and it refuses several encodings that cameras send.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -36,6 +36,22 @@ class CompressedImageMessage(Protocol):
 
     format: str
     data: bytes
+
+
+def message_to_rgb(message: Any) -> Pixels:
+    """Convert an image message of either type.
+
+    Args:
+        message: a sensor_msgs/Image, which alone has an encoding, or a CompressedImage; of ROS or
+            of rosbags.
+
+    Returns:
+        uint8 ``[height, width, 3]`` RGB.
+
+    Raises:
+        FrameError: as of `image_to_rgb` and `compressed_to_rgb`.
+    """
+    return image_to_rgb(message) if hasattr(message, "encoding") else compressed_to_rgb(message)
 
 
 def image_to_rgb(message: ImageMessage) -> Pixels:

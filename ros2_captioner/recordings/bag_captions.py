@@ -12,6 +12,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Timing
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.images.stamp import stamp_ns
 from ros2_captioner.recordings.bag_frames import BagFrame, bag_frames
 from ros2_captioner.recordings.batches import batches_ahead
 from ros2_captioner.recordings.journal import Journal, Moment
@@ -96,8 +97,7 @@ class BagCaptions:
 
     def _detail(self, frame: BagFrame, caption: Any) -> dict[str, Any]:
         """The node's detail; the age is that at recording, and how long it took is left out."""
-        stamp = frame.message.header.stamp
-        age_s = (frame.recorded.time_ns - stamp.sec * 10**9 - stamp.nanosec) * 1e-9
+        age_s = (frame.recorded.time_ns - stamp_ns(frame.message.header)) * 1e-9
         received = ReceivedImage(frame.recorded.topic, frame.message, 0.0)
         captioned = CaptionedFrame(
             received, frame.picture, caption, _UNTIMED, self._settings, age_s

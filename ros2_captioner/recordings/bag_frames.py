@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.bag import ImageBag, Recorded
-from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
+from ros2_captioner.images.conversion import message_to_rgb
 from ros2_captioner.recordings.sampling import Sampler, Sampling
 
 
@@ -72,8 +72,7 @@ def decoded(recorded: Recorded, kind: str) -> BagFrame:
         raise FrameError(
             "undecodable", f"found {len(recorded.cdr)} bytes that are no {kind} ({error})"
         ) from error
-    raw = hasattr(message, "encoding")
-    return BagFrame(recorded, message, image_to_rgb(message) if raw else compressed_to_rgb(message))
+    return BagFrame(recorded, message, message_to_rgb(message))
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
-_BATCH = 4  # frames; few enough that large ones fit in memory
+BATCH = 4  # frames; few enough that large ones fit in memory
 
 
 def batches_ahead(frames: Generator[T, None, None]) -> Iterator[list[T]]:
@@ -21,7 +21,7 @@ def batches_ahead(frames: Generator[T, None, None]) -> Iterator[list[T]]:
     with ThreadPoolExecutor(1, "reader") as reader:
 
         def read() -> Future[list[T]]:
-            return reader.submit(lambda: list(islice(frames, _BATCH)))
+            return reader.submit(lambda: list(islice(frames, BATCH)))
 
         coming = read()
         try:

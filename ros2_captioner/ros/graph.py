@@ -8,7 +8,8 @@ import time
 import rclpy
 from rclpy.node import Node
 
-_IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+from ros2_captioner.images.bag import IMAGE_TYPES
+
 _OUTPUT = "/scene_caption/detail"
 _LONGEST_LOOK_S = 8.0
 _QUIET_S = 3.0  # nothing new for so long: everybody was seen, as Fast DDS discovers within 2.5 s
@@ -47,7 +48,7 @@ def _look(node: Node) -> dict[str, object]:
         }
         if topic.endswith(_OUTPUT):
             captioners |= publishers
-        for kind in set(kinds).intersection(_IMAGE_TYPES):
+        for kind in set(kinds).intersection(IMAGE_TYPES):
             images[topic] = (kind.rpartition("/")[2], publishers)
     return {  # overlays are images too, but no cameras
         "cameras": {topic: kind for topic, (kind, by) in images.items() if by - captioners},

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import caption_json, number_json
+from ros2_captioner.captions import alternatives_json, caption_json, number_json
 from ros2_captioner.stream.frames import CaptionedFrame
 
 DETAIL_SCHEMA = 1
@@ -35,10 +35,7 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "camera": frame.received.camera,
         **caption_json(caption),
         "words": words,
-        "alternatives": [
-            {"caption": other.text, "score": number_json(other.score)}
-            for other in caption.alternatives
-        ],
+        "alternatives": alternatives_json(caption),
         "beam_width": settings.beam_width,
         "latency_ms": {
             "preprocess": round(timing.preprocess_ms, 2),

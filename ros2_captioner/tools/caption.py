@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import MAX_BEAM_WIDTH, DecodingOptions
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption, caption_json, number_json
+from ros2_captioner.captions import Caption, alternatives_json, caption_json
 from ros2_captioner.command_line import (
     Progress,
     check_output,
@@ -226,10 +226,7 @@ def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
 
 
 def _fields(caption: Caption) -> dict[str, Any]:
-    alternatives = [
-        {"caption": other.text, "score": number_json(other.score)} for other in caption.alternatives
-    ]
-    return {**caption_json(caption), "alternatives": alternatives}
+    return {**caption_json(caption), "alternatives": alternatives_json(caption)}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ros2_captioner.command_line import command, command_parser, in_line
+from ros2_captioner.tools.fast_dds import profiles_variable
 from ros2_captioner.version import VERSION
 
 OK, NOTE, FAULT = "ok", "note", "fault"  # a fault keeps the captioner from running
@@ -23,8 +24,6 @@ _TRY_TIMEOUT_S = 120.0
 _GRAPH_TIMEOUT_S = 20.0
 _OLDEST_PYTHON = (3, 10)
 _RUNTIME_LINE = "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user --no-deps onnxruntime"
-# Distributions whose Fast DDS reads its profiles from a variable of the older name.
-_OLD_FAST_DDS = ("humble", "iron", "jazzy")
 
 
 @dataclass(frozen=True)
@@ -207,8 +206,7 @@ def _ros() -> Finding:
 def _middleware() -> Finding:
     """Raw images above 512 KB need a profile of Fast DDS in the process that publishes them."""
     middleware = os.environ.get("RMW_IMPLEMENTATION", "the default middleware")
-    old = os.environ.get("ROS_DISTRO", "") in _OLD_FAST_DDS
-    variable = ("FASTRTPS" if old else "FASTDDS") + "_DEFAULT_PROFILES_FILE"
+    variable = profiles_variable()
     profile = os.environ.get(variable, "")
     if profile and not Path(profile).is_file():
         text = f"{variable} names {profile}, which is no file"

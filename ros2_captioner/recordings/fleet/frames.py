@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ros2_captioner.errors import CaptionerError, FrameError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.images.files import read_image
+from ros2_captioner.images.stamp import stamp_ns
 from ros2_captioner.preprocess import preprocess
 from ros2_captioner.recordings.bag_frames import bag_frames
 from ros2_captioner.recordings.fleet.jobs import FrameId, Job
@@ -66,7 +67,7 @@ def _bag(path: str, sampling: Sampling, topics: Sequence[str], size: int) -> Ite
             yield FleetFrame(
                 FrameId(path, recorded.topic, recorded.time_ns),
                 preprocess(frame.picture, size),
-                stamp_ns=header.stamp.sec * 10**9 + header.stamp.nanosec,
+                stamp_ns=stamp_ns(header),
                 frame_id=header.frame_id,
             )
     except CaptionerError as error:

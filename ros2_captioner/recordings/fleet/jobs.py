@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.bag import METADATA
 from ros2_captioner.images.files import IMAGE_SUFFIXES
 
 _PICTURES = 64  # to a job, which is what a run that was stopped repeats at most
@@ -114,7 +115,7 @@ def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
             yield source, False
         return
     for folder, folders, files in os.walk(source):
-        if "metadata.yaml" in files:
+        if METADATA in files:
             folders.clear()
             yield Path(folder), True
             continue

@@ -26,6 +26,7 @@ from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import make_options
+from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
 from ros2_captioner.recordings.fleet.jobs import FrameId, Job, jobs
@@ -63,7 +64,6 @@ _ROWS = pyarrow.schema(
         pyarrow.field("objects", pyarrow.list_(_OBJECT)),
     ]
 )
-_BATCH = 4  # frames, as in caption_bag
 _READER_CORES = 0.5  # not those of a worker: Ray would make one step of both, four jobs at a time
 
 
@@ -231,7 +231,7 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
                 "model": bundle.digest,
                 "search": bundle.manifest["decoding"],
             },
-            batch_size=_BATCH,
+            batch_size=BATCH,
             batch_format="pyarrow",
             num_cpus=0 if fleet.on_gpu else 1,
             num_gpus=1 if fleet.on_gpu else 0,

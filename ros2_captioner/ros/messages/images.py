@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-IMAGE_TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
+from ros2_captioner.images.bag import IMAGE_TYPES
+
+IMAGE_CLASSES = dict(zip(IMAGE_TYPES, (Image, CompressedImage), strict=True))
 _JPEG_QUALITY = 90
 
 

@@ -13,7 +13,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_captioner.errors import described
-from ros2_captioner.ros.messages.images import IMAGE_TYPES
+from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.ros.node.faults import ThrottledLog
 from ros2_captioner.ros.node.qos import camera_profile, naming_overrides, overriding_options
 from ros2_captioner.settings import NodeSettings
@@ -78,7 +78,9 @@ class Camera:
                 self._node.get_logger().warning(problem)
 
     def _follow_type(self, found: set[str]) -> None:
-        wanted = next((IMAGE_TYPES[name] for name in sorted(found) if name in IMAGE_TYPES), None)
+        wanted = next(
+            (IMAGE_CLASSES[kind] for kind in sorted(found) if kind in IMAGE_CLASSES), None
+        )
         if wanted is not None and wanted is not self._type and self._type_name() not in found:
             self._node.get_logger().info(f"{self.topic} carries {wanted.__name__}")
             self._node.destroy_subscription(self._subscription)
@@ -90,7 +92,7 @@ class Camera:
             return f"nothing publishes {self.topic}; {self._published_images()}"
         types = sorted({publisher.topic_type for publisher in publishers})
         if self._type_name() not in types:
-            return f"{self.topic} carries {types}; expected one of {sorted(IMAGE_TYPES)}"
+            return f"{self.topic} carries {types}; expected one of {sorted(IMAGE_CLASSES)}"
         reliabilities = {publisher.qos_profile.reliability for publisher in publishers}
         if (
             self._qos.reliability == ReliabilityPolicy.RELIABLE
@@ -118,7 +120,7 @@ class Camera:
             name
             for name, types in self._node.get_topic_names_and_types()
             if name != self.topic
-            and set(types) & set(IMAGE_TYPES)
+            and set(types) & set(IMAGE_CLASSES)
             and "/overlay" not in name
             and self._node.count_publishers(name)
         ]

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, Timing
 from ros2_captioner.errors import FrameError, described
-from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
+from ros2_captioner.images.conversion import message_to_rgb
+from ros2_captioner.images.stamp import stamp_ns
 from ros2_captioner.ros.node.faults import Faults, ThrottledLog, frame_step
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
@@ -197,7 +198,7 @@ class CaptionWorker:
                     self._drop(received, "expired")
                     continue
                 with frame_step("conversion"):
-                    picture = _to_rgb(received.message)
+                    picture = message_to_rgb(received.message)
                 with frame_step("scene_gate"):
                     changed = self._changed(received, picture, settings)
             except FrameError as error:
@@ -311,14 +312,14 @@ class CaptionWorker:
         return max(0.0, self._idle_since_s - received.received_s)
 
     def _age_s(self, received: ReceivedImage) -> float:
-        stamp_ns = _stamp_ns(received)
-        if stamp_ns == 0:  # a camera that does not stamp its frames
+        stamped_ns = stamp_ns(received.message.header)
+        if stamped_ns == 0:  # a camera that does not stamp its frames
             return time.monotonic() - received.received_s
-        return float(1e-9 * (self._clock.now().nanoseconds - stamp_ns))
+        return float(1e-9 * (self._clock.now().nanoseconds - stamped_ns))
 
     def _age_on_arrival_s(self, received: ReceivedImage) -> float:
-        stamp_ns = _stamp_ns(received)
-        return 1e-9 * (received.clock_ns - stamp_ns) if stamp_ns else 0.0
+        stamped_ns = stamp_ns(received.message.header)
+        return 1e-9 * (received.clock_ns - stamped_ns) if stamped_ns else 0.0
 
     def _answer_safely(self, captioned: set[str]) -> Answer:
         try:
@@ -358,14 +359,5 @@ class CaptionWorker:
         self._log.warning(f"{camera} {reason}", f"{message} ({count} refused as {reason})")
 
 
-def _to_rgb(message: Any) -> NDArray[np.uint8]:
-    return image_to_rgb(message) if hasattr(message, "encoding") else compressed_to_rgb(message)
-
-
 def _none_newer(settings: NodeSettings) -> str:
     return f"no frame newer than {settings.max_frame_age_s} s"
-
-
-def _stamp_ns(received: ReceivedImage) -> int:
-    stamp = received.message.header.stamp
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)

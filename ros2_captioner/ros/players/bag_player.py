@@ -12,7 +12,7 @@ from rclpy.node import Node
 from ros2_captioner.command_line import in_line
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.bag import ImageBag, Recorded, restamped
-from ros2_captioner.ros.messages.images import IMAGE_TYPES
+from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.ros.players.publisher import image_publisher
 from ros2_captioner.ros.process.parameters import declare_parameters
 from ros2_captioner.ros.process.spinning import end_after_delivery
@@ -38,7 +38,7 @@ class BagPlayer(Node):
         self._settings = settings
         self._bag = ImageBag(settings.bag, settings.topics)
         self._outputs = {
-            topic: image_publisher(self, IMAGE_TYPES[kind], topic)
+            topic: image_publisher(self, IMAGE_CLASSES[kind], topic)
             for topic, kind in self._bag.types.items()
         }
         self._schedule = self._scheduled()

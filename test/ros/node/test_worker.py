@@ -106,8 +106,8 @@ def test_a_caption_that_failed_leaves_the_scene_gate_open(bench, stage):
 
 
 def broken_conversion(it, monkeypatch):
-    convert = "ros2_captioner.ros.node.worker.image_to_rgb"
-    real = __import__("ros2_captioner.images.conversion", fromlist=[""]).image_to_rgb
+    convert = "ros2_captioner.ros.node.worker.message_to_rgb"
+    real = __import__("ros2_captioner.images.conversion", fromlist=[""]).message_to_rgb
     monkeypatch.setattr(
         convert, lambda message: fail(MemoryError())() if message.data[0] == 1 else real(message)
     )
