@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 CARD = "README.md"
@@ -56,6 +57,7 @@ _WHAT = {
     "self_critical": " of self-critical training{} on CIDEr-D",
 }
 _ALL = 4  # stages of a ResNet
+_SPANS = 4  # of epochs that are told in their order
 
 
 def _start(training: Mapping[str, Any]) -> str:
@@ -84,11 +86,14 @@ def _encoder_stages(entry: Mapping[str, Any]) -> int | None:
 
 def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
     """The stages of all epochs that led to the model, in words."""
-    stages = Counter((entry["stage"], _encoder_stages(entry)) for entry in history)
-    return ",\nthen ".join(
+    trained = [(entry["stage"], _encoder_stages(entry)) for entry in history]
+    spans = [(what, len(list(same))) for what, same in groupby(trained)]
+    in_order = len(spans) <= _SPANS
+    said = [
         f"{count} epoch{'s' if count > 1 else ''}{_WHAT[stage].format(_trained(encoder))}"
-        for (stage, encoder), count in stages.items()
-    )
+        for (stage, encoder), count in (spans if in_order else Counter(trained).items())
+    ]
+    return ",\nthen ".join(said) if in_order else "in turns, and in all " + ",\n".join(said)
 
 
 def _trained(encoder_stages: int | None) -> str:

@@ -42,6 +42,26 @@ def test_what_a_stage_trained_is_said_as_the_history_has_it(manifest, stage, enc
     assert ("encoder, fine-tuned, and" in card) == (encoder_stages > 0)
 
 
+FROZEN, TUNED = ({"stage": name} for name in ("frozen", "finetune"))
+
+
+def test_stages_that_came_again_are_told_in_their_order(manifest):
+    manifest["training"]["history"] = [FROZEN, FROZEN, TUNED, FROZEN]
+    assert (
+        "2 epochs of the decoder with cross-entropy,\n"
+        "then 1 epoch of encoder and decoder with cross-entropy,\n"
+        "then 1 epoch of the decoder with cross-entropy."
+    ) in model_card(manifest)
+
+
+def test_stages_that_came_again_and_again_are_told_in_all(manifest):
+    manifest["training"]["history"] = 3 * [FROZEN, FROZEN, TUNED]
+    assert (
+        ":\nin turns, and in all 6 epochs of the decoder with cross-entropy,\n"
+        "3 epochs of encoder and decoder with cross-entropy."
+    ) in model_card(manifest)
+
+
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
