@@ -26,10 +26,10 @@ from ros2_captioner.command_line import check_output, command, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.arguments import at_least_one
 from training.config.file import load_config
-from training.config.settings import ConfigError
+from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture
 from training.data.corruptions import CORRUPTIONS
-from training.data.sources import read_scored
+from training.data.sources import read_scored, source_files
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.decode import prepared_pictures, search_batches
@@ -109,43 +109,75 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
+    # Said now, not after all pictures have been captioned.
+    _check_alone(arguments)
+    _check_captions(arguments, config.data)
     sources = {
         name: pictures[: arguments.limit]
         for name, pictures in read_scored(config.data, arguments.split).items()
     }
-    # Said now, not after all pictures have been captioned.
-    _check_alone(arguments)
     _check_java(arguments)
-    scored: list[_Scored] = []
+    searched: list[_Searched] = []
     for folder in arguments.run or [None]:
         subject = _run(folder) if folder else _bundle(arguments)
         for options in _searches(subject.default, arguments):
-            for name, pictures in sources.items():
-                captions = subject.captions(pictures, options)
-                one = _score(name, pictures, captions, options, arguments)
-                _show(one.values)
-                print(f"signature: {one.signature}, {subject.runtime}")
-                scored.append(one)
+            scored = _score_sources(subject, options, sources, arguments)
+            searched.append(_Searched(subject.precision, options, scored))
+    every = [one for search in searched for one in search.scored]
     if arguments.captions:
-        written = [{"signature": one.signature, "captions": one.captions} for one in scored]
-        text = json.dumps(written, indent=1, ensure_ascii=False)
-        # A name that is not UTF-8 is left as JSON's escape of it.
-        replace_file(arguments.captions, text.encode(errors="backslashreplace"))
+        _write_captions(arguments.captions, every)
     if arguments.record:
-        _record(arguments.bundle, subject.precision, scored, options, sources)
+        (only,) = searched  # see `_check_alone`
+        _record(arguments.bundle, only)
     if len(arguments.run or []) > 1:
-        for mark in dict.fromkeys(one.signature for one in scored):
-            _show_spread([one.values for one in scored if one.signature == mark], mark)
+        for mark in dict.fromkeys(one.signature for one in every):
+            _show_spread([one.values for one in every if one.signature == mark], mark)
 
 
 class _Scored(NamedTuple):
     """A source's captions and scores."""
 
     source: str
+    pictures: Sequence[CaptionedPicture]
     values: dict[str, float]
     signature: str
     texts: Sequence[str]
-    captions: dict[str, str]
+
+
+class _Searched(NamedTuple):
+    """What one search of a bundle or a run found, source by source."""
+
+    precision: str
+    options: DecodingOptions
+    scored: list[_Scored]
+
+
+def _score_sources(
+    subject: _Subject,
+    options: DecodingOptions,
+    sources: Mapping[str, Sequence[CaptionedPicture]],
+    arguments: argparse.Namespace,
+) -> list[_Scored]:
+    """Caption and score every source, and print each one's scores when they are there."""
+    scored = []
+    for name, pictures in sources.items():
+        captions = subject.captions(pictures, options)
+        one = _score(name, pictures, captions, options, arguments)
+        _show(one.values)
+        print(f"signature: {one.signature}, {subject.runtime}")
+        scored.append(one)
+    return scored
+
+
+def _write_captions(file: Path, scored: Sequence[_Scored]) -> None:
+    written = []
+    for one in scored:
+        paths = [str(picture.path) for picture in one.pictures]
+        captions = dict(zip(paths, one.texts, strict=True))
+        written.append({"signature": one.signature, "captions": captions})
+    text = json.dumps(written, indent=1, ensure_ascii=False)
+    # A name that is not UTF-8 is left as JSON's escape of it.
+    replace_file(file, text.encode(errors="backslashreplace"))
 
 
 def _score(
@@ -165,11 +197,8 @@ def _score(
         values |= calibration_values(captions, references)
         tokeniser = scores.tokeniser
     values |= truth_values(pictures, texts) | caption_statistics(texts)
-    split = _split_name(source, arguments)
-    named = {str(picture.path): text for picture, text in zip(pictures, texts, strict=True)}
-    return _Scored(
-        source, values, signature(split, len(pictures), options, tokeniser), texts, named
-    )
+    mark = signature(_split_name(source, arguments), len(pictures), options, tokeniser)
+    return _Scored(source, pictures, values, mark, texts)
 
 
 def _check_alone(arguments: argparse.Namespace) -> None:
@@ -183,8 +212,15 @@ def _check_alone(arguments: argparse.Namespace) -> None:
         )
     if arguments.corruption and arguments.run:
         raise ConfigError("found --corruption with --run; expected it with --bundle")
+
+
+def _check_captions(arguments: argparse.Namespace, data: DataConfig) -> None:
+    """Refuse to write captions over anything that is read."""
     if arguments.captions:
-        check_output("--captions", arguments.captions, [arguments.config])
+        folders = arguments.run or [arguments.bundle]
+        models = [file for folder in folders for file in folder.glob("*")]
+        read = [arguments.config, *source_files(data), *models]
+        check_output("--captions", arguments.captions, read)
 
 
 def _check_java(arguments: argparse.Namespace) -> None:
@@ -278,25 +314,20 @@ def worst(
     ]
 
 
-def _record(
-    bundle: Path,
-    precision: str,
-    scored: Sequence[_Scored],
-    options: DecodingOptions,
-    sources: Mapping[str, Sequence[CaptionedPicture]],
-) -> None:
+def _record(bundle: Path, search: _Searched) -> None:
+    """Write a search and its scores into the bundle's manifest."""
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
-    manifest["metrics"][precision] = {
+    manifest["metrics"][search.precision] = {
         one.source: {
             **{name: round(value, 4) for name, value in one.values.items() if value == value},
             "signature": one.signature,
         }
-        for one in scored
+        for one in search.scored
     }
-    captioned = [one for one in scored if sources[one.source][0].captions]
-    manifest["decoding"] = dataclasses.asdict(options)
+    captioned = [one for one in search.scored if one.pictures[0].captions]
+    manifest["decoding"] = dataclasses.asdict(search.options)
     manifest["failures"] = worst(
-        [picture for one in captioned for picture in sources[one.source]],
+        [picture for one in captioned for picture in one.pictures],
         [text for one in captioned for text in one.texts],
     )
     write_manifest(bundle, manifest)

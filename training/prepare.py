@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _prepare(parsed: argparse.Namespace) -> int:
     if parsed.skip_to:
-        check_output("--skip-to", parsed.skip_to, [parsed.train, parsed.val])
+        check_output("--skip-to", parsed.skip_to, [parsed.train, parsed.val, *parsed.unzip])
     for archive in parsed.unzip:
         _unpack(archive, parsed.images)
     folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}

@@ -24,7 +24,7 @@ from ros2_captioner.images.files import read_image
 from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.data.captions import CaptionedPicture
-from training.data.sources import read_scored
+from training.data.sources import read_scored, source_files
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.calibration import calibration_error, reliability
 from training.scoring.metrics import cider_each
@@ -41,8 +41,10 @@ img { max-width: 100% } ul { margin: .3em 0; color: #555 } b { font-size: 17px }
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parsed = _parser().parse_args(arguments)
-    check_output("--output", parsed.output, [parsed.config])  # said now, not after captioning
     config = load_config(parsed.config, parsed.set)
+    # Said now, not after captioning.
+    read = [parsed.config, *source_files(config.data), *parsed.bundle.glob("*")]
+    check_output("--output", parsed.output, read)
     sources = read_scored(config.data, parsed.split)
     captioned = [source for source in sources.values() if source[0].captions]
     pictures = [picture for source in captioned for picture in source[: parsed.limit]]

@@ -138,11 +138,41 @@ def test_captions_and_pages_are_written_to_files_in_folders_that_are_there(
     assert "is a folder; expected a file" in capsys.readouterr().err
     assert command("--captions", tmp_path / "gone/captions.json") == 2
     assert "found no folder" in capsys.readouterr().err
-    inputs = ["--bundle", "/nowhere", "--config", "/nowhere", "--output"]
+    inputs = ["--bundle", "/nowhere", "--config", str(tmp_path / "config.yaml"), "--output"]
     assert report_main([*inputs, str(tmp_path)]) == 2
     assert "is a folder; expected a file" in capsys.readouterr().err
     assert report_main([*inputs, str(tmp_path / "gone/page.html")]) == 2
     assert "found no folder" in capsys.readouterr().err
+
+
+def test_nothing_that_is_read_is_written_over(tiny_config, tmp_path, capsys):
+    """And it is said before any data are read."""
+    (source,) = tiny_config().data.train
+    kinds = ("captions", "objects", "names", "sentences")
+    given = [dict.fromkeys(kinds, "") | {kind: str(tmp_path / kind)} for kind in kinds]
+    own = [dataclasses.asdict(dataclasses.replace(source, **one)) for one in given]
+    folders = [tmp_path / "bundle", tmp_path / "run"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "held.json").touch()
+    (tmp_path / "config.yaml").write_text(
+        json.dumps({"name": "x", "data": {"train": own, "val": own}})
+    )
+    files = [tmp_path / kind for kind in kinds] + [folder / "held.json" for folder in folders]
+    common = ["--config", str(tmp_path / "config.yaml")]
+    for file in files:
+        file.write_text("precious")
+        subject = (
+            ["--run", str(folders[1])]
+            if file.parent == folders[1]
+            else ["--bundle", str(folders[0])]
+        )
+        assert evaluate([*subject, *common, "--captions", str(file)]) == 2
+        assert "would be lost" in capsys.readouterr().err
+        if file.parent != folders[1]:
+            assert report_main([*subject, *common, "--output", str(file)]) == 2
+            assert "would be lost" in capsys.readouterr().err
+        assert file.read_text() == "precious"
 
 
 def test_a_picture_listed_twice_and_a_name_that_is_no_text_are_recorded(

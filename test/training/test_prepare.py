@@ -232,6 +232,10 @@ def test_what_is_read_is_never_written_over(data, tmp_path, capsys):
     assert main([*options, "--skip-to", str(tmp_path / "images/../train.json")]) == 2
     assert "is the same file as" in capsys.readouterr().err
     assert (tmp_path / "train.json").read_bytes() == before
+    archive = tmp_path / "train.zip"
+    archive.touch()
+    assert main([*options, "--unzip", str(archive), "--skip-to", str(archive)]) == 2
+    assert "is the same file as" in capsys.readouterr().err
 
 
 ANYTHING = st.recursive(

@@ -99,6 +99,16 @@ def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedPictu
     return found
 
 
+def source_files(config: DataConfig) -> list[str]:
+    """The files that list what the sources hold, which no output may replace."""
+    return [
+        file
+        for source in (*config.train, *config.val)
+        for file in (source.captions, source.objects, source.names, source.sentences)
+        if file
+    ]
+
+
 def _pictures(source: SourceConfig, split: str) -> list[CaptionedPicture]:
     try:
         pictures = [
