@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.bundle.manifest import SCHEMA, SCHEMA_WITH_EVIDENCE
+from ros2_captioner.command_line import replace_file
 from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
 from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.bundle.graphs import STATE, describe
@@ -71,14 +71,11 @@ def build_manifest(
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Replace the manifest atomically, and the model card that follows from it."""
-    partial = folder / f"{MANIFEST}.partial"
+    """Replace the manifest, and the model card that follows from it, each whole or not at all."""
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     # A picture's name that is not UTF-8 is left as JSON's escape of it.
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-    os.replace(partial, folder / MANIFEST)
-    card = model_card(manifest)
-    (folder / CARD).write_text(card, encoding="utf-8", errors="backslashreplace")
+    replace_file(folder / MANIFEST, text.encode(errors="backslashreplace"))
+    replace_file(folder / CARD, model_card(manifest).encode(errors="backslashreplace"))
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:

@@ -76,7 +76,10 @@ def _compute(
 
 
 def _save(file: Path, stored: NDArray[np.float16]) -> None:
-    """Write a file whole or not at all; another run may write the same at the same time."""
+    """Write a file whole or not at all.
+
+    Not by `replace_file`: another process may write the same file at the same time.
+    """
     partial = file.with_suffix(f".{os.getpid()}.partial")
     with open(partial, "wb") as opened:
         np.save(opened, stored)

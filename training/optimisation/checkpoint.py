@@ -63,6 +63,7 @@ def save_checkpoint(
         tensors |= {_AVERAGE + key: value for key, value in state.average.state_dict().items()}
         header["scaler"] = json.dumps(state.scaler.state_dict())
     partial = path.with_suffix(".partial")
+    # Not by `replace_file`: all bytes at once would take as much memory again.
     save_file(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=header
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import BundleError
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import config_from_dict
@@ -92,9 +92,7 @@ def read_config(file: Path) -> TrainConfig:
 
 def write_config(file: Path, config: TrainConfig) -> None:
     """Write a run's config, whole or not at all."""
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(dataclasses.asdict(config), indent=2), encoding="utf-8")
-    os.replace(partial, file)
+    replace_file(file, json.dumps(dataclasses.asdict(config), indent=2).encode())
 
 
 def inherited(config: TrainConfig, earlier: TrainConfig) -> TrainConfig:
