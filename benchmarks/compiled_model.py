@@ -10,8 +10,8 @@ from ros2_captioner.beam_search import beam_search
 from ros2_captioner.benchmark.timing import fixed_length
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.preprocess import preprocess_batch
-from training.config.settings import ModelConfig
 from training.model.captioning import build_model
+from training.restore import model_config
 from training.scoring.decode import TorchStepper
 
 
@@ -23,16 +23,8 @@ class CompiledModel:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        architecture = bundle.manifest["architecture"]
-        config = ModelConfig(
-            encoder=architecture["encoder"],
-            encoder_weights="random",
-            image_size=bundle.image_size,
-            width=architecture["width"],
-            hidden=architecture["hidden"],
-        )
         self._vocabulary, self._size = bundle.vocabulary, bundle.image_size
-        self._model = build_model(config, len(bundle.vocabulary)).eval()
+        self._model = build_model(model_config(bundle), len(bundle.vocabulary)).eval()
         self._model.prepare = torch.compile(self._model.prepare)  # type: ignore[method-assign]
         decoder = self._model.decoder
         decoder.step = torch.compile(decoder.step)  # type: ignore[method-assign]

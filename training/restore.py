@@ -26,6 +26,7 @@ from training.optimisation.checkpoint import Progress, save_checkpoint
 from training.optimisation.run import COMMIT, CONFIG, VOCABULARY, blank_model, write_config
 
 _PREFERRED = ("float32", "float16")
+_SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version
 _IDS, _PLACES = "decoder.evidence.ids", "decoder.evidence.places"
 
 
@@ -74,17 +75,45 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     save_checkpoint(output / "best.safetensors", model, Progress(history=training["history"]))
 
 
+def model_config(bundle: Bundle) -> ModelConfig:
+    """The architecture of a bundle, with random start weights; see `restored_model`.
+
+    Raises:
+        ConfigError: the bundle has no float variant.
+    """
+    architecture = bundle.manifest["architecture"]
+    return ModelConfig(
+        encoder=architecture["encoder"],
+        encoder_weights="random",
+        decoder=architecture["decoder"].removesuffix("_lstm"),
+        image_size=bundle.image_size,
+        width=architecture["width"],
+        hidden=architecture["hidden"],
+        evidence_words=architecture.get("evidence_words", 0),
+        stride_in_1x1=_strides_in_1x1(bundle) > _SHORTCUTS,
+    )
+
+
+def _strides_in_1x1(bundle: Bundle) -> int:
+    """How many 1x1 convolutions of the encoder halve the map; the manifest does not say where."""
+    graph = onnx.load(bundle.graph(_float_variant(bundle), "encoder")).graph
+    attributes = (
+        {attribute.name: list(attribute.ints) for attribute in node.attribute}
+        for node in graph.node
+        if node.op_type == "Conv"
+    )
+    return sum(
+        each.get("kernel_shape") == [1, 1] and each.get("strides") == [2, 2] for each in attributes
+    )
+
+
 def restored_model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
     """A model with the weights of the bundle's float variant; see `restore`."""
-    found = [name for name in _PREFERRED if name in bundle.precisions]
-    if not found:
-        raise ConfigError(
-            f"{bundle.path} carries {list(bundle.precisions)}; expected one of {list(_PREFERRED)}"
-        )
+    precision = _float_variant(bundle)
     model = blank_model(config, bundle.vocabulary)
     weights = {
-        **_weights(bundle.graph(found[0], "encoder"), "model."),
-        **_weights(bundle.graph(found[0], "decoder"), ""),
+        **_weights(bundle.graph(precision, "encoder"), "model."),
+        **_weights(bundle.graph(precision, "decoder"), ""),
     }
     if _PLACES in weights:
         # A word without evidence has the place after the last.
@@ -100,6 +129,15 @@ def restored_model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
     except RuntimeError as error:
         raise ConfigError(f"{bundle.path} does not fit the config: {error}") from error
     return model
+
+
+def _float_variant(bundle: Bundle) -> str:
+    found = [name for name in _PREFERRED if name in bundle.precisions]
+    if not found:
+        raise ConfigError(
+            f"{bundle.path} carries {list(bundle.precisions)}; expected one of {list(_PREFERRED)}"
+        )
+    return found[0]
 
 
 def _weights(graph: Path, prefix: str) -> dict[str, Tensor]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import StepOutput
 from ros2_captioner.bundle import Bundle
-from training.config.settings import ModelConfig
 from training.model.decoder import Prepared
-from training.restore import restored_model
+from training.restore import model_config, restored_model
 from training.scoring.decode import TorchStepper
 
-_SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
 
@@ -32,18 +29,7 @@ class TorchBackend:
         self.name = "torch compiled" if compiled else "torch eager"
         self.max_batch, self.remark = 64, ""
         self.device, self.precision = device, precision
-        architecture = bundle.manifest["architecture"]
-        config = ModelConfig(
-            encoder=architecture["encoder"],
-            encoder_weights="random",  # those of the bundle follow
-            decoder=architecture["decoder"].removesuffix("_lstm"),
-            image_size=bundle.image_size,
-            width=architecture["width"],
-            hidden=architecture["hidden"],
-            evidence_words=architecture.get("evidence_words", 0),
-            stride_in_1x1=_strides_in_1x1(bundle) > _SHORTCUTS,
-        )
-        model = restored_model(bundle, config).eval().to(device, _DTYPES[precision])
+        model = restored_model(bundle, model_config(bundle)).eval().to(device, _DTYPES[precision])
         self._decoder, self._prepare = model.decoder, model.prepare
         if compiled:
             self._prepare = torch.compile(model.prepare)
@@ -66,20 +52,6 @@ class TorchBackend:
     def start(self, encoding: Prepared, beam_width: int) -> InferenceStepper:
         """Begin a decode with ``beam_width`` rows a picture."""
         return InferenceStepper(self._decoder, encoding, beam_width)
-
-
-def _strides_in_1x1(bundle: Bundle) -> int:
-    """How many 1x1 convolutions of the encoder halve the map; the manifest does not say where."""
-    carried = next(name for name in _DTYPES if name in bundle.precisions)
-    graph = onnx.load(bundle.graph(carried, "encoder")).graph
-    attributes = (
-        {attribute.name: list(attribute.ints) for attribute in node.attribute}
-        for node in graph.node
-        if node.op_type == "Conv"
-    )
-    return sum(
-        each.get("kernel_shape") == [1, 1] and each.get("strides") == [2, 2] for each in attributes
-    )
 
 
 class InferenceStepper(TorchStepper):
