@@ -19,6 +19,7 @@ from training.config.settings import (
     TrainConfig,
     ValidationConfig,
 )
+from training.config.shown import shown
 
 T = TypeVar("T")
 
@@ -49,16 +50,16 @@ def config_from_dict(tree: dict[str, Any]) -> TrainConfig:
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     path, separator, text = override.partition("=")
     if not separator:
-        raise ConfigError(f"found --set {_shown(override)}; expected --set section.key=value")
+        raise ConfigError(f"found --set {shown(override)}; expected --set section.key=value")
     *sections, key = path.split(".")
     for section in sections:
         inner = tree.setdefault(section, {})
         if not isinstance(inner, dict):
             raise ConfigError(
-                f"found --set {_shown(override)}; {section} is a value and has no keys"
+                f"found --set {shown(override)}; {section} is a value and has no keys"
             )
         tree = inner
-    tree[key] = _parsed(text, f"found --set {_shown(override)}; expected a YAML value")
+    tree[key] = _parsed(text, f"found --set {shown(override)}; expected a YAML value")
 
 
 class _Loader(yaml.SafeLoader):
@@ -87,18 +88,12 @@ def _parsed(text: str, what: str) -> Any:
         raise ConfigError(f"{what}: it is nested too deeply") from error
     # PyYAML's own, and what it lets through from values that its tags and patterns promised.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
-        raise ConfigError(f"{what}: {_shown(error, 400)}") from error
-
-
-def _shown(value: Any, longest: int = 80) -> str:
-    """A value on one line, cut where it is long."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+        raise ConfigError(f"{what}: {shown(error, 400)}") from error
 
 
 def _build(cls: type[T], tree: Any, where: str) -> T:
     if not isinstance(tree, dict):
-        raise ConfigError(f"{where}: found {_shown(repr(tree))}; expected a section with keys")
+        raise ConfigError(f"{where}: found {shown(repr(tree))}; expected a section with keys")
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(tree) - set(known), key=str)
     if unknown:
@@ -134,7 +129,7 @@ def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
         return _build(_SECTIONS[item.type], value, where)
     if item.type == "tuple[SourceConfig, ...]":
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: found {_shown(repr(value))}; expected a list of sources")
+            raise ConfigError(f"{where}: found {shown(repr(value))}; expected a list of sources")
         return tuple(_build(SourceConfig, one, f"{where}[{i}]") for i, one in enumerate(value))
     expected = _SCALARS[item.type]
     if expected is float and type(value) in (int, str):
@@ -142,7 +137,7 @@ def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
         with contextlib.suppress(ValueError, OverflowError):
             value = float(value)
     if type(value) is not expected or not _is_text(value):
-        raise ConfigError(f"{where}: found {_shown(repr(value))}; expected {expected.__name__}")
+        raise ConfigError(f"{where}: found {shown(repr(value))}; expected {expected.__name__}")
     return value
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from training.config.settings import ConfigError
+from training.config.shown import shown
 
 # Karpathy's "restval" is the part of COCO val that everybody trains on.
 _SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
@@ -94,7 +95,7 @@ def _from_karpathy(tree: dict[str, Any], file: Path, split: str) -> Listing:
 
 def _entries(value: Any, file: Path, key: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ConfigError(f"{file}: {key}: found {_shown(value)}; expected a list")
+        raise ConfigError(f"{file}: {key}: found {shown(json.dumps(value))}; expected a list")
     return value
 
 
@@ -107,7 +108,9 @@ class _Entry:
 
     def value(self, key: str) -> Any:
         if not isinstance(self.tree, dict):
-            raise ConfigError(f"{self.where}: found {_shown(self.tree)}; expected an object")
+            raise ConfigError(
+                f"{self.where}: found {shown(json.dumps(self.tree))}; expected an object"
+            )
         if key not in self.tree:
             raise ConfigError(
                 f"{self.where}: found the keys {sorted(self.tree)} without {key!r}; expected COCO "
@@ -142,10 +145,6 @@ class _Entry:
         return str(path)
 
     def fault(self, key: str, value: Any, expected: str) -> NoReturn:
-        raise ConfigError(f"{self.where}.{key}: found {_shown(value)}; expected {expected}")
-
-
-def _shown(value: Any) -> str:
-    """A value on one line, cut where it is long."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise ConfigError(
+            f"{self.where}.{key}: found {shown(json.dumps(value))}; expected {expected}"
+        )
