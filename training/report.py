@@ -6,20 +6,18 @@ python -m training.report --bundle BUNDLE --config training/configs/flickr8k.yam
 from __future__ import annotations
 
 import argparse
-import base64
 import html
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line import check_output, command, replace_file
 from ros2_captioner.figure import attention_figure
+from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from training.config.arguments import at_least_one
 from training.config.file import load_config
@@ -121,13 +119,8 @@ def _section(captioner: Captioner, picture: CaptionedPicture, score: float) -> s
     return (
         f"<section><b>{html.escape(caption.text)}</b> &middot; CIDEr {score:.2f} &middot; "
         f"{html.escape(picture.path.name)}<ul>{references}</ul>"
-        f"<img src='data:image/jpeg;base64,{_jpeg(attention_figure(frame, caption))}'></section>"
+        f"<img src='{jpeg_uri(attention_figure(frame, caption))}'></section>"
     )
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> str:
-    bgr = np.ascontiguousarray(picture[:, :, ::-1])
-    return base64.b64encode(cv2.imencode(".jpg", bgr)[1].tobytes()).decode()
 
 
 if __name__ == "__main__":

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import CaptionerError, OptionsError
 from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from ros2_captioner.images.sources import shrink
 from ros2_captioner.recordings.bag_frames import decoded
@@ -68,9 +67,7 @@ def _image(hit: Hit) -> str:
         picture = shrink(_picture(hit.row, hit.file), _SIDE)
     except CaptionerError as error:
         return f'<div class="missing"><small>{escape(str(error))}</small></div>'
-    jpeg = cv2.imencode(".jpg", np.ascontiguousarray(picture[:, :, ::-1]))[1].tobytes()
-    data = base64.b64encode(jpeg).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(hit.row["caption"])}">'
+    return f'<img src="{jpeg_uri(picture)}" alt="{escape(hit.row["caption"])}">'
 
 
 def _picture(row: Row, captions: Path) -> NDArray[np.uint8]:
