@@ -178,6 +178,21 @@ def replace_file(target: Path, content: bytes) -> None:
             beside.unlink(missing_ok=True)
 
 
+def at_least_one(text: str) -> int:
+    """A whole number for `argparse`, which says what it expected of anything else.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, zero or less.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {in_line(text)}; expected 1 or more")
+    return number
+
+
 def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """A parser that also answers ``--version``; the epilog keeps its line breaks."""
     parser = argparse.ArgumentParser(

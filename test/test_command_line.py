@@ -1,5 +1,6 @@
 """Every executable: help, version, and what it refuses."""
 
+import argparse
 import errno
 import io
 import os
@@ -14,6 +15,7 @@ from ros2_captioner import command_line
 from ros2_captioner.command_line import (
     INTERRUPTED,
     Progress,
+    at_least_one,
     check_output,
     command,
     replace_file,
@@ -259,3 +261,28 @@ def test_a_replaced_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="page.html"):
         replace_file(target, b"newer")
     assert target.read_bytes() == b"new" and sorted(os.listdir(tmp_path)) == ["link", "page.html"]
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "x", "1.5", "", "\x1b"])
+def test_a_number_that_is_not_one_or_more_is_told(text):
+    shown = "\\\\x1b" if text == "\x1b" else text
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^found {shown}; expected 1 or more$"):
+        at_least_one(text)
+    assert at_least_one("12") == 12
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["caption_find", "dog", "captions.jsonl", "--limit", "0"],
+        ["caption_fleet", "recordings", "--output", "out", "--workers", "-1"],
+        ["captioner_benchmark", "--rounds", "0"],
+        ["captioner_benchmark", "--cameras", "1", "0"],
+        ["captioner_benchmark", "--beam-widths", "0"],
+    ],
+    ids=" ".join,
+)
+def test_numbers_of_commands_are_one_or_more(arguments):
+    refused = run(SCRIPTS[0].parent / arguments[0], *arguments[1:])
+    assert refused.returncode == 2
+    assert f"found {arguments[-1]}; expected 1 or more\n" in refused.stderr

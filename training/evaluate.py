@@ -22,9 +22,8 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import check_output, command, replace_file
+from ros2_captioner.command_line import at_least_one, check_output, command, replace_file
 from training.bundle.manifest import write_manifest
-from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture

@@ -25,12 +25,11 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST, VOCABULARY
 from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.command_line import command
+from ros2_captioner.command_line import at_least_one, command
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD
 from training.bundle.quantise import quantise_decoder, quantise_encoder
-from training.config.arguments import at_least_one
 from training.config.settings import ConfigError
 from training.data.frames import read_frames
 from training.data.sources import read_training, read_validation

@@ -20,8 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ros2_captioner.command_line import check_output, command, in_line, replace_file
-from training.config.arguments import at_least_one
+from ros2_captioner.command_line import at_least_one, check_output, command, in_line, replace_file
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture, frequent_words, listed, without_words
 from training.data.picture_check import Inspected, inspect, same_pictures

@@ -15,11 +15,10 @@ import numpy as np
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import check_output, command, replace_file
+from ros2_captioner.command_line import at_least_one, check_output, command, replace_file
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
-from training.config.arguments import at_least_one
 from training.config.file import load_config
 from training.data.captions import CaptionedPicture
 from training.data.sources import read_scored, source_files

@@ -14,7 +14,7 @@ from typing import Any
 from ros2_captioner.backends.choice import BACKENDS, DEVICES
 from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
-from ros2_captioner.command_line import check_output, command, command_parser, writing
+from ros2_captioner.command_line import at_least_one, check_output, command, command_parser, writing
 from ros2_captioner.errors import OptionsError
 
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> None:
-    for name in ("beam_widths", "cameras", "rounds", "node_rates", "node_seconds"):
+    for name in ("node_rates", "node_seconds"):
         given = getattr(parsed, name)
         values = given if isinstance(given, list) else [given]
         if not all(0 < value < math.inf for value in values):
@@ -71,9 +71,13 @@ def _parser() -> argparse.ArgumentParser:
         help="default: all that the bundle carries, "
         "and of the node the one that its runtime prefers",
     )
-    parser.add_argument("--beam-widths", nargs="+", type=int, default=[1, 3, 5], metavar="K")
-    parser.add_argument("--cameras", nargs="+", type=int, default=[1, 4], metavar="N")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--beam-widths", nargs="+", type=at_least_one, default=[1, 3, 5], metavar="K"
+    )
+    parser.add_argument("--cameras", nargs="+", type=at_least_one, default=[1, 4], metavar="N")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=15, metavar="N", help="default: %(default)s"
+    )
     parser.add_argument(
         "--node-rates",
         nargs="+",

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ros2_captioner.command_line import check_output, command, command_parser, in_line
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.command_line import at_least_one, check_output, command, command_parser, in_line
 from ros2_captioner.recordings.page import write_page
 from ros2_captioner.recordings.rows import place, sureness
 from ros2_captioner.recordings.search import CaptionIndex
@@ -41,10 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="also write a page with the pictures, which are looked for where the command runs and "
         "beside the captions",
     )
-    parser.add_argument("--limit", type=int, default=10, metavar="N", help="(default: 10)")
+    parser.add_argument("--limit", type=at_least_one, default=10, metavar="N", help="(default: 10)")
     parsed = parser.parse_args(arguments)
-    if parsed.limit < 1:
-        raise OptionsError(f"--limit is {parsed.limit}; expected 1 or more")
     if parsed.pictures is not None:
         tables = [table for path in parsed.captions for table in path.glob("*.parquet")]
         check_output("--pictures", parsed.pictures, [*parsed.captions, *tables])

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.command_line import command, command_parser, in_line
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.command_line import at_least_one, command, command_parser, in_line
 from ros2_captioner.tools.model_arguments import add_model_arguments
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
@@ -24,8 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 1 if some pictures or messages were passed over, 2 if nothing could be done.
     """
     parsed = argument_parser().parse_args(arguments)
-    if parsed.workers < 0:
-        raise OptionsError(f"workers is {parsed.workers}; expected 1 or more, 0 for all")
     sampling = sampling_of(parsed)
     # Late, as it needs Ray.
     from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
@@ -69,7 +66,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add_sampling_arguments(parser)
     parser.add_argument(
         "--workers",
-        type=int,
+        type=at_least_one,
         default=0,
         metavar="N",
         help="worker processes, each with a model and one core (default: three quarters of the "

@@ -36,9 +36,6 @@ def test_calls_take_turns_and_the_warm_up_is_left_out():
     [
         ["--precisions", "int3"],
         ["--model", "/nowhere"],
-        ["--rounds", "0"],
-        ["--cameras", "1", "0"],
-        ["--beam-widths", "0"],
         ["--beam-widths", "99"],
         ["--node-rates", "0"],
         ["--node-seconds", "nan"],

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from ros2_captioner.tools.caption_find import main
 
 
@@ -40,12 +38,6 @@ def test_the_page_never_destroys_the_captions(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "same file as" in printed.err and not printed.out
     assert file.read_bytes() == before
-
-
-@pytest.mark.parametrize("limit", ["0", "-1"])
-def test_a_limit_is_one_or_more(limit, tmp_path, capsys):
-    assert main(["dog", str(tmp_path / "none.jsonl"), "--limit", limit]) == 2
-    assert capsys.readouterr().err == f"error: --limit is {limit}; expected 1 or more\n"
 
 
 def test_a_moment_is_one_line_that_steers_no_terminal(tmp_path, capsys):
