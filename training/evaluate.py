@@ -28,7 +28,7 @@ from training.config.file import load_config
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture
 from training.data.corruptions import CORRUPTIONS
-from training.data.sources import read_scored, source_files
+from training.data.sources import SCORED, read_scored, source_files
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.decode import prepared_pictures, search_batches
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", metavar="SECTION.KEY=VALUE", help="override the config"
     )
-    parser.add_argument("--split", choices=("val", "train"), default="val")
+    parser.add_argument("--split", choices=SCORED, default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     for name, kind in _SEARCH_OPTIONS.items():
         parser.add_argument(

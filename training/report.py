@@ -21,7 +21,7 @@ from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from training.config.file import load_config
 from training.data.captions import CaptionedPicture
-from training.data.sources import read_scored, source_files
+from training.data.sources import SCORED, read_scored, source_files
 from training.scoring.bundle_captions import caption_pictures
 from training.scoring.calibration import calibration_error, reliability
 from training.scoring.metrics import cider_each
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
     parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
     parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE")
-    parser.add_argument("--split", choices=("val", "train"), default="val")
+    parser.add_argument("--split", choices=SCORED, default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     parser.add_argument("--limit", type=at_least_one, help="only the first N of each source")
     parser.add_argument("--count", type=at_least_one, default=15, help="of best and of worst each")

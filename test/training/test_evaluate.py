@@ -209,6 +209,16 @@ def test_a_picture_listed_twice_and_a_name_that_is_no_text_are_recorded(
     assert set(one["captions"]) == {str(images / name) for name in names}
 
 
+def test_the_test_split_is_only_of_sources_that_have_one(tiny_config, tmp_path, capsys):
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(dataclasses.asdict(tiny_config())))
+    common = ["--bundle", "/nowhere", "--config", str(file), "--split", "test"]
+    assert evaluate(common) == 2
+    assert "expected a Karpathy split to score 'test' on" in capsys.readouterr().err
+    assert report_main([*common, "--output", str(tmp_path / "page.html")]) == 2
+    assert "expected a Karpathy split to score 'test' on" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("limit", ["0", "-3", "x"])
 def test_a_limit_that_leaves_no_picture_is_refused(command, capsys, limit):
     with pytest.raises(SystemExit, match="2"):

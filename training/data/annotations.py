@@ -35,10 +35,11 @@ def read_listing(file: Path, split: str) -> Listing:
 
     Args:
         file: in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
-        split: ``train``, ``val`` or ``test``; a COCO file is of one split anyway.
+        split: ``train``, ``val`` or ``test``; a COCO file is taken for either of the first two.
 
     Raises:
-        ConfigError: the file is of neither format; names the entry at fault.
+        ConfigError: the file is of neither format, or a COCO file of which ``test`` is asked;
+            names the entry at fault.
     """
     try:
         tree = json.loads(file.read_bytes())  # finds out the encoding
@@ -46,6 +47,11 @@ def read_listing(file: Path, split: str) -> Listing:
         raise ConfigError(f"cannot read captions from {file}: {error}") from error
     if isinstance(tree, dict) and isinstance(tree.get("images"), list):
         if "annotations" in tree:
+            if split == "test":
+                raise ConfigError(
+                    f"{file}: found COCO captions, which do not tell test images from others; "
+                    "expected a Karpathy split to score 'test' on"
+                )
             return _from_coco(tree, file)
         if any(isinstance(image, dict) and "sentences" in image for image in tree["images"]):
             return _from_karpathy(tree, file, split)

@@ -40,6 +40,8 @@ def captioned(file: Path, folder: Path, split: str) -> list[CaptionedPicture]:
         ConfigError: the file is of neither format, or a picture or its captions are missing.
     """
     pictures, _ = listed(file, folder, split)
+    if not pictures:
+        raise ConfigError(f"{file}: found no pictures of the split {split!r}; expected some")
     _check(pictures, file, folder)
     return pictures
 
@@ -69,8 +71,6 @@ def without_words(captions: Iterable[str]) -> list[str]:
 
 
 def _check(pictures: list[CaptionedPicture], file: Path, folder: Path) -> None:
-    if not pictures:
-        raise ConfigError(f"{file}: found no pictures of this split")
     bare = [picture.path.name for picture in pictures if not picture.captions]
     if bare:
         raise ConfigError(f"{file}: {len(bare)} pictures have no caption, e.g. {bare[0]}")

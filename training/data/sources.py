@@ -82,6 +82,9 @@ def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[Ca
     return found
 
 
+SCORED = ("val", "train", "test")  # splits, see `read_scored`
+
+
 def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedPicture]]:
     """The images of every source that a split is scored on, by its name.
 
@@ -89,6 +92,9 @@ def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedPictu
         config: names the sources.
         split: ``val`` or ``test`` of the validation sources, or ``train``: the captioned images
             that are trained on.
+
+    Raises:
+        ConfigError: as `read_validation` and `read_training`; or a source has no such split.
     """
     if split != "train":
         return read_validation(config, split)
@@ -138,6 +144,8 @@ def _listed(source: SourceConfig, split: str) -> list[CaptionedPicture]:
     folder = Path(source.images)
     if source.captions:
         return captioned(Path(source.captions), folder, split)
+    if split == "test":
+        raise ConfigError("found no captions in it; expected a Karpathy split to score 'test' on")
     if source.objects:
         return _with_objects(Path(source.objects), folder)
     if source.names:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from training.config.settings import ConfigError, DataConfig, SourceConfig
-from training.data.sources import read_scored, read_training, read_validation
+from training.data.sources import SCORED, read_scored, read_training, read_validation
 
 SENTENCES = {"7": ["One.", " ... ", "Two."], "8": [], "9": ["3"]}
 OBJECTS = {"a.jpg": {"wall": 0.5, "sofa": 0.2}, "b.jpg": {"wall": 0.1, "person": 0.3}}
@@ -34,6 +34,11 @@ def coco(*names):
         "images": [{"id": name, "file_name": f"{name}.jpg"} for name in names],
         "annotations": [{"image_id": name, "caption": f"Picture {name}."} for name in names],
     }
+
+
+def entry(name, split):
+    """Of a Karpathy split."""
+    return {"filename": name, "split": split, "sentences": [{"raw": "A dog."}]}
 
 
 def test_every_kind_of_source_gives_what_is_known_of_its_images(source):
@@ -83,16 +88,38 @@ def test_validation_is_read_by_source_and_split(source):
         ]
     }
     objects = source("rooms", OBJECTS, "objects")
-    data = DataConfig((source("own", karpathy),), (source("own", karpathy), objects))
+    own = (source("own", karpathy),)
+    asked = {
+        "train": DataConfig(own, ()),
+        "val": DataConfig(own, (*own, objects)),
+        "test": DataConfig(own, own),
+    }
+    assert set(asked) == set(SCORED)
     names = {
         split: {of: [p.path.name for p in found] for of, found in read_scored(data, split).items()}
-        for split in ("train", "val", "test")
+        for split, data in asked.items()
     }
     assert names == {
         "train": {"own": ["a.jpg"]},
         "val": {"own": ["b.jpg"], "rooms": ["a.jpg", "b.jpg"]},
-        "test": {"own": ["c.jpg"], "rooms": ["a.jpg", "b.jpg"]},
+        "test": {"own": ["c.jpg"]},
     }
+
+
+@pytest.mark.parametrize(
+    ("tree", "kind", "match"),
+    [
+        (coco("a"), "captions", "own.json: found COCO captions, .* expected a Karpathy split"),
+        ({"images": [entry("a.jpg", "val")]}, "captions", "no pictures of the split 'test'"),
+        (OBJECTS, "objects", "found no captions in it; expected a Karpathy split"),
+    ],
+    ids=["coco", "karpathy", "objects"],
+)
+def test_a_source_without_test_images_is_not_scored_on_others(source, tree, kind, match):
+    tested = source("tested", {"images": [entry("c.jpg", "test")]})
+    data = DataConfig((), (tested, source("own", tree, kind)))
+    with pytest.raises(ConfigError, match=f"source 'own': .*{match}"):
+        read_scored(data, "test")
 
 
 @pytest.mark.parametrize(
