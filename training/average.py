@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from ros2_captioner.command_line import command
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from training.optimisation.run import COMMIT, CONFIG, EPOCH_FILES, VOCABULARY, load_run
+from training.optimisation.run import BEST, COMMIT, CONFIG, EPOCH_FILES, VOCABULARY, load_run
 
 
 @command(failed=2)
@@ -65,7 +65,7 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     for name in (CONFIG, VOCABULARY, COMMIT):
         shutil.copy(folder / name, output / name)
     longest = max(map(read_progress, files), key=lambda progress: len(progress.history))
-    save_checkpoint(output / "best.safetensors", averaged.module, longest)
+    save_checkpoint(output / BEST, averaged.module, longest)
     return files
 
 

@@ -23,7 +23,7 @@ from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel
 from training.optimisation.checkpoint import Progress, save_checkpoint
-from training.optimisation.run import COMMIT, CONFIG, VOCABULARY, blank_model, write_config
+from training.optimisation.run import BEST, COMMIT, CONFIG, VOCABULARY, blank_model, write_config
 
 _PREFERRED = ("float32", "float16")
 _SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version
@@ -72,7 +72,7 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     write_config(output / CONFIG, dataclasses.replace(config, model=own))
     (output / VOCABULARY).write_text(bundle.vocabulary.to_json(), encoding="utf-8")
     (output / COMMIT).write_text(training["commit"], encoding="utf-8")
-    save_checkpoint(output / "best.safetensors", model, Progress(history=training["history"]))
+    save_checkpoint(output / BEST, model, Progress(history=training["history"]))
 
 
 def model_config(bundle: Bundle) -> ModelConfig:

@@ -22,7 +22,7 @@ from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.data.captions import build_vocabulary
 from training.data.concepts import choose_concepts
-from training.data.sources import read_training, read_validation
+from training.data.sources import Sources, read_training, read_validation
 from training.model.captioning import CaptionModel, build_model, device_of
 from training.optimisation import distributed
 from training.optimisation.allocator import keep_freed_memory
@@ -35,10 +35,13 @@ from training.optimisation.checkpoint import (
 )
 from training.optimisation.logbook import Logbook
 from training.optimisation.run import (
+    BEST,
     COMMIT,
     CONFIG,
     EPOCH_FILES,
+    LAST,
     VOCABULARY,
+    Run,
     current_commit,
     differences,
     epoch_file,
@@ -116,51 +119,28 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     _refuse_another_run(output, config)
     data = read_training(config.data)
     torch.manual_seed(config.seed)
-    if earlier:
-        vocabulary, model = earlier.vocabulary, earlier.model_for(config.model)
-    else:
-        vocabulary = build_vocabulary(data.captions, config.data.min_word_count)
-        model = _begin(config.model, vocabulary, data.captions)
+    vocabulary, model = _start(config, data, earlier)
     _refuse_other_words(output, vocabulary)
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
-
-    last = output / "last.safetensors"
     before = earlier.progress.history if earlier else []
-    progress = read_progress(last) if last.is_file() else Progress(history=before)
+    progress = _train_epochs(config, output, model, splits, before)
     if distributed.rank() == 0:
-        print(
-            f"{len(splits.train.pictures)} training and {len(splits.validation_pictures)} "
-            f"validation pictures, {len(vocabulary)} words"
-        )
-    logbook = Logbook(output / "tensorboard", splits.validation_pictures[:SHOWN])
-    stage: Stage | None = None
-    for epoch, (name, stage_epoch) in enumerate(_plan(config)):
-        own = progress.history[len(before) :]
-        if epoch < progress.epochs_done or _stalled(own, name, config.validation.patience):
-            continue
-        if stage is None or stage.name != name:
-            if last.is_file():
-                # A stage starts from the averaged weights of the one before.
-                load_checkpoint(last, model, averaged=stage_epoch == 0)
-            stage = Stage(name, config, model, splits, output.parent / "cache")
-            if stage_epoch:
-                load_training_state(last, stage.state)
-        if distributed.rank() == 0:
-            _claim(output, config, vocabulary)
-        progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
-        if distributed.rank() == 0:
-            if progress.history[-1]["CIDEr"] >= progress.best_cider:
-                save_checkpoint(output / "best.safetensors", stage.averaged, progress)
-            _keep_best(output, stage, progress, progress.history[len(before) :])
-            save_checkpoint(last, model, progress, stage.state)
-        distributed.wait()
-    if distributed.rank() == 0:
-        print(f"best validation CIDEr {progress.best_cider:.4f} in {output / 'best.safetensors'}")
+        print(f"best validation CIDEr {progress.best_cider:.4f} in {output / BEST}")
     return progress
 
 
-def _begin(
+def _start(
+    config: TrainConfig, data: Sources, earlier: Run | None
+) -> tuple[Vocabulary, CaptionModel]:
+    """Vocabulary and model that the first epoch begins with: of an earlier run, or new ones."""
+    if earlier:
+        return earlier.vocabulary, earlier.model_for(config.model)
+    vocabulary = build_vocabulary(data.captions, config.data.min_word_count)
+    return vocabulary, _untrained(config.model, vocabulary, data.captions)
+
+
+def _untrained(
     config: ModelConfig, vocabulary: Vocabulary, captions: Sequence[Sequence[str]]
 ) -> CaptionModel:
     """A model that has learnt nothing yet but its encoder's start weights."""
@@ -169,6 +149,85 @@ def _begin(
         concepts = choose_concepts(captions, vocabulary, config.evidence_words)
         model.decoder.evidence.choose_words(concepts.ids, concepts.prior)
     return model
+
+
+def _train_epochs(
+    config: TrainConfig,
+    output: Path,
+    model: CaptionModel,
+    splits: Splits,
+    before: list[dict[str, Any]],
+) -> Progress:
+    """Train every epoch of the plan that is not done yet and that no stalled stage leaves out.
+
+    Args:
+        config: of the run.
+        output: run folder.
+        model: to be trained; an interrupted run's weights replace its own.
+        splits: the data.
+        before: history of the run that this one started from.
+    """
+    last = output / LAST
+    progress = read_progress(last) if last.is_file() else Progress(history=before)
+    _show_data(splits)
+    logbook = Logbook(output / "tensorboard", splits.validation_pictures[:SHOWN])
+    stage: Stage | None = None
+    for epoch, (name, stage_epoch) in enumerate(_plan(config)):
+        own = progress.history[len(before) :]
+        if epoch < progress.epochs_done or _stalled(own, name, config.validation.patience):
+            continue
+        if stage is None or stage.name != name:
+            stage = _begin_stage(name, stage_epoch, config, model, splits, output)
+        if distributed.rank() == 0:
+            _claim(output, config, splits.vocabulary)
+        progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
+        if distributed.rank() == 0:
+            _save(output, stage, progress, progress.history[len(before) :])
+        distributed.wait()
+    return progress
+
+
+def _show_data(splits: Splits) -> None:
+    if distributed.rank() == 0:
+        print(
+            f"{len(splits.train.pictures)} training and {len(splits.validation_pictures)} "
+            f"validation pictures, {len(splits.vocabulary)} words"
+        )
+
+
+def _begin_stage(
+    name: str,
+    stage_epoch: int,
+    config: TrainConfig,
+    model: CaptionModel,
+    splits: Splits,
+    output: Path,
+) -> Stage:
+    """A stage at one of its epochs, with what the last checkpoint holds for it."""
+    last = output / LAST
+    if last.is_file():
+        # A stage starts from the averaged weights of the one before.
+        load_checkpoint(last, model, averaged=stage_epoch == 0)
+    stage = Stage(name, config, model, splits, output.parent / "cache")
+    if stage_epoch:
+        load_training_state(last, stage.state)
+    return stage
+
+
+def _save(output: Path, stage: Stage, progress: Progress, own: list[dict[str, Any]]) -> None:
+    """Write what an epoch leaves behind.
+
+    Args:
+        output: run folder.
+        stage: holds the weights.
+        progress: with this epoch.
+        own: this run's part of the history, without that of the run it started from.
+    """
+    if own[-1]["CIDEr"] >= progress.best_cider:
+        save_checkpoint(output / BEST, stage.averaged, progress)
+    _keep_best(output, stage, progress, own)
+    # Last of all: what it holds is done, and a run that ends before does the epoch again.
+    save_checkpoint(output / LAST, stage.model, progress, stage.state)
 
 
 def _keep_best(output: Path, stage: Stage, progress: Progress, own: list[dict[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from training.model.captioning import CaptionModel, build_model
 from training.optimisation.checkpoint import Progress, load_checkpoint
 
 CONFIG, VOCABULARY, COMMIT = "config.json", "vocabulary.json", "commit.txt"
+BEST, LAST = "best.safetensors", "last.safetensors"
 EPOCH_FILES = "epoch-*.safetensors"
 
 
@@ -70,7 +71,7 @@ def load_run(folder: Path) -> Run:
     except (BundleError, OSError, ValueError) as error:
         raise ConfigError(f"no whole run in {folder}: {error}") from error
     model = blank_model(config.model, vocabulary)
-    progress = load_checkpoint(folder / "best.safetensors", model)
+    progress = load_checkpoint(folder / BEST, model)
     return Run(config, vocabulary, model.eval(), progress, commit)
 
 
