@@ -143,6 +143,10 @@ def test_commands_that_can_run_here_run(page, tmp_path, photograph):
     functions = [
         f'{name}() {{ "{sys.executable}" "{ROOT}/scripts/{name}" "$@"; }}' for name in SCRIPTS
     ]
+    # Whether a search finds anything hangs on what the model says of this scene: 1 is no failure.
+    lines = [
+        f"{line} || [ $? -eq 1 ]" if line.startswith("caption_find") else line for line in lines
+    ]
     script = "\n".join(["set -e", *functions, *lines])
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,15 +16,20 @@ Child = subprocess.Popen[bytes]
 
 def start_node(name: str, parameters: Mapping[str, Any]) -> Child:
     """Run one of the entry points of `ros2_captioner.ros.executables` with these parameters."""
-    # Ctrl-C reaches children too: until the entry point handles it, one ends without a traceback.
+    # Ctrl-C reaches children too. Blocked until it is handled, it leaves no traceback at any time.
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT]); "
         f"from ros2_captioner.ros.executables import {name}; {name}()"
     )
     command = [sys.executable, "-c", program, "--ros-args"]
     for parameter, value in parameters.items():
         command += ["-p", f"{parameter}:={json.dumps(value)}"]
-    return subprocess.Popen(command)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return subprocess.Popen(command)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop_nodes(children: Iterable[Child]) -> None:
