@@ -10,7 +10,11 @@ from ros2_captioner.recordings.sampling import Sampling
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which topics and how many of their frames."""
     parser.add_argument(
-        "--topics", nargs="+", default=[], metavar="TOPIC", help="of bags (default: all of images)"
+        "--topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="image topics of bags (default: all)",
     )
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(
