@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch.optim.swa_utils import AveragedModel
 
-from ros2_captioner.command_line import command
+from ros2_captioner.command_line.ending import command
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import load_checkpoint, read_progress, save_checkpoint
 from training.optimisation.run import BEST, COMMIT, CONFIG, EPOCH_FILES, VOCABULARY, load_run

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
-from ros2_captioner.command_line import command
+from ros2_captioner.command_line.ending import command
 from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image

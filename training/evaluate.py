@@ -22,7 +22,9 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import at_least_one, check_output, command, replace_file
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.file import load_config
 from training.config.settings import ConfigError, DataConfig

@@ -25,7 +25,8 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST, VOCABULARY
 from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.command_line import at_least_one, command
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD

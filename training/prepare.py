@@ -20,7 +20,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ros2_captioner.command_line import at_least_one, check_output, command, in_line, replace_file
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.text import in_line
+from ros2_captioner.output_files import check_output, replace_file
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedPicture, frequent_words, listed, without_words
 from training.data.picture_check import Inspected, inspect, same_pictures

@@ -15,10 +15,12 @@ import numpy as np
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import at_least_one, check_output, command, replace_file
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
+from ros2_captioner.output_files import check_output, replace_file
 from training.config.file import load_config
 from training.data.captions import CaptionedPicture
 from training.data.sources import SCORED, read_scored, source_files

@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
-from ros2_captioner.command_line import command
+from ros2_captioner.command_line.ending import command
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import command
+from ros2_captioner.command_line.ending import command
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig

@@ -14,8 +14,10 @@ from typing import Any
 from ros2_captioner.backends.choice import BACKENDS, DEVICES
 from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
-from ros2_captioner.command_line import at_least_one, check_output, command, command_parser, writing
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one, command_parser
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.output_files import check_output, writing
 
 
 @command(failed=2)

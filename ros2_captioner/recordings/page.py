@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import CaptionerError, OptionsError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from ros2_captioner.images.sources import shrink
+from ros2_captioner.output_files import replace_file
 from ros2_captioner.recordings.bag_frames import decoded
 from ros2_captioner.recordings.rows import Row, place, sureness
 from ros2_captioner.recordings.search import Hit

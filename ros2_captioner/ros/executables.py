@@ -76,7 +76,7 @@ def _begin() -> None:
 
 
 def _check(name: str, description: str, settings: type | None) -> None:
-    from ros2_captioner.command_line import check_node_arguments
+    from ros2_captioner.command_line.node_arguments import check_node_arguments
 
     check_node_arguments(name, description, settings, sys.argv[1:])
     if find_spec("rclpy") is None:

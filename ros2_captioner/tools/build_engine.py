@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
-from ros2_captioner.command_line import Progress, command, command_parser, in_line
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.progress import Progress
+from ros2_captioner.command_line.text import in_line
 
 _BAR = 30  # characters
 

@@ -10,8 +10,11 @@ from typing import Any
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
 from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
-from ros2_captioner.command_line import check_output, command, command_parser, in_line
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError
+from ros2_captioner.output_files import check_output
 
 _MIB = 2**20
 

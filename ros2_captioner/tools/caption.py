@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 from ros2_captioner.beam_search import MAX_BEAM_WIDTH, DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, alternatives_json, caption_json
-from ros2_captioner.command_line import (
-    Progress,
-    check_output,
-    command,
-    command_parser,
-    in_line,
-    writing,
-)
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.progress import Progress
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.options import declarations
+from ros2_captioner.output_files import check_output, writing
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import write_srt, write_vtt
 from ros2_captioner.recordings.video_captions import video_cues

@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from ros2_captioner.command_line import (
-    Progress,
-    check_output,
-    command,
-    command_parser,
-    in_line,
-    writing,
-)
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.progress import Progress
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.output_files import check_output, writing
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ros2_captioner.command_line import at_least_one, check_output, command, command_parser, in_line
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one, command_parser
+from ros2_captioner.command_line.text import in_line
+from ros2_captioner.output_files import check_output
 from ros2_captioner.recordings.page import write_page
 from ros2_captioner.recordings.rows import place, sureness
 from ros2_captioner.recordings.search import CaptionIndex

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.command_line import at_least_one, command, command_parser, in_line
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one, command_parser
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.tools.model_arguments import add_model_arguments
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ros2_captioner.command_line import run_command
+from ros2_captioner.command_line.ending import run_command
 
 
 def caption() -> int:

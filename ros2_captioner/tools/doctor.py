@@ -15,7 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ros2_captioner.command_line import command, command_parser, in_line
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.tools.fast_dds import profiles_variable
 from ros2_captioner.version import VERSION
 

@@ -9,7 +9,7 @@ import time
 import cv2
 import pytest
 
-from ros2_captioner.command_line import INTERRUPTED
+from ros2_captioner.command_line.ending import INTERRUPTED
 
 TIMEOUT_S = 60.0
 

@@ -12,7 +12,7 @@ from typing import Any
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.bundle.manifest import SCHEMA, SCHEMA_WITH_EVIDENCE
-from ros2_captioner.command_line import replace_file
+from ros2_captioner.output_files import replace_file
 from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
 from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.bundle.graphs import STATE, describe

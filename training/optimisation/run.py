@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import BundleError
+from ros2_captioner.output_files import replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import config_from_dict
 from training.config.settings import ConfigError, ModelConfig, TrainConfig

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.output_files import replace_file
 
 NOTE = "_run.json"  # readers of Parquet pass over names with an underscore
 _REMEDY = "Give another --output, or delete the folder"

@@ -23,9 +23,9 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
-from ros2_captioner.command_line import replace_file
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import make_options
+from ros2_captioner.output_files import replace_file
 from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames

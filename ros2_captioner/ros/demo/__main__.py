@@ -21,11 +21,14 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
 from ros2_captioner.captions import Caption
-from ros2_captioner.command_line import check_output, command, command_parser, in_line
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import FrameError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
 from ros2_captioner.images.files import check_image_suffix, images_in, write_image
+from ros2_captioner.output_files import check_output
 from ros2_captioner.ros.demo.photographs import collect_photographs
 from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
 

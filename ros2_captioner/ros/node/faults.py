@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import FrameError, described
 
 _WARNING_PERIOD_S = 5.0

@@ -13,7 +13,7 @@ from rclpy.lifecycle import TransitionCallbackReturn as Result
 from rclpy.parameter import Parameter
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError, described
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.ros.node.bond import ManagerBond

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.bag import ImageBag, Recorded, restamped
 from ros2_captioner.ros.messages.images import IMAGE_CLASSES

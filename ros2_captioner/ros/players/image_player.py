@@ -6,7 +6,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.images.sources import frames_from, shrink
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
 from ros2_captioner.ros.players.publisher import image_publisher

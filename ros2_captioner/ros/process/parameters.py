@@ -8,7 +8,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import Declaration, declarations, did_you_mean, make_options
 

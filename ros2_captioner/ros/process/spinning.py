@@ -17,7 +17,7 @@ from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-from ros2_captioner.command_line import in_line
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError, described
 from ros2_captioner.ros.process.signals import clean_up, ignore_signals, on_signal
 

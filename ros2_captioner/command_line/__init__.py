@@ -1,0 +1,1 @@
+"""What the command lines of this package share: help, progress, how they end."""

@@ -1,0 +1,36 @@
+"""The parsers of commands, and the kinds of their arguments."""
+
+from __future__ import annotations
+
+import argparse
+
+from ros2_captioner.command_line.text import in_line
+from ros2_captioner.version import VERSION
+
+
+def at_least_one(text: str) -> int:
+    """A whole number for `argparse`, which says what it expected of anything else.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, zero or less.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {in_line(text)}; expected 1 or more")
+    return number
+
+
+def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A parser that also answers ``--version``; the epilog keeps its line breaks."""
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    version = f"{name} (ros2_captioner {VERSION})"
+    parser.add_argument("--version", action="version", version=version)
+    return parser

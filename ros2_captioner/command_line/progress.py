@@ -1,0 +1,28 @@
+"""How far a command is, on a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from ros2_captioner.command_line.text import in_line
+
+
+class Progress:
+    """One line on stderr that is overwritten in place; nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Put the text in the place of what was there, cut to the terminal's width."""
+        if sys.stderr.isatty():
+            self._shown = True
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{in_line(text)[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False

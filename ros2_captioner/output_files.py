@@ -1,0 +1,80 @@
+"""Files that are written: checked before the work that they are for, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ros2_captioner.errors import OptionsError
+
+
+def check_output(option: str, target: Path | str, others: Iterable[Path | str] = ()) -> None:
+    """Refuse an output file that cannot be written, or that would destroy what must stay.
+
+    Args:
+        option: as typed, for messages.
+        target: the file.
+        others: what the command reads and what else it writes; need not be there.
+
+    Raises:
+        OptionsError: says what was found and what was expected.
+    """
+    path = Path(target)
+    if os.path.isdir(target) or not path.name:
+        raise OptionsError(f"{option}: {str(target)!r} is a folder; expected a file to write")
+    if not path.parent.is_dir():
+        raise OptionsError(
+            f"{option}: found no folder {path.parent}; expected one, type: mkdir -p {path.parent}"
+        )
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OptionsError(f"{option}: {path} may not be written; expected a file that you may")
+    for other in others:
+        if _same(path, Path(other)):
+            raise OptionsError(
+                f"{option}: {path} is the same file as {other}, which would be lost; expected "
+                "another one"
+            )
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        # What is written to a device or a pipe overwrites nothing.
+        return one.is_file() and os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+@contextmanager
+def writing(target: Path | str) -> Iterator[None]:
+    """Where a file is written, a failure is told with its name.
+
+    Raises:
+        OSError: names the file as it was typed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"cannot write {target}: {error.strerror or error}; expected a file that you may "
+            "write, and room for it"
+        ) from error
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all: what was there stays until the new one is complete.
+
+    Raises:
+        OSError: names the file.
+    """
+    with writing(target):
+        if target.exists() and not target.is_file():  # a device or a pipe stays what it is
+            target.write_bytes(content)
+            return
+        final = Path(os.path.realpath(target))
+        beside = final.with_name(f".{final.name}.partial")
+        try:
+            beside.write_bytes(content)
+            os.replace(beside, final)
+        finally:
+            beside.unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""Every executable: help, version, and the arguments that it refuses."""
+
+import argparse
+
+import pytest
+from command_scripts import SCRIPTS, run
+
+import ros2_captioner
+from ros2_captioner.command_line.parsers import at_least_one
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_help_and_version(script):
+    shown = run(script, "--help")
+    assert shown.returncode == 0 and shown.stdout.startswith(f"usage: {script.name} ")
+    version = run(script, "--version")
+    assert version.returncode == 0
+    assert version.stdout == f"{script.name} (ros2_captioner {ros2_captioner.__version__})\n"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_an_unknown_argument_is_refused_with_the_usage(script):
+    refused = run(script, "--nonsense")
+    assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    assert refused.stderr.startswith(f"usage: {script.name} ")
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "x", "1.5", "", "\x1b"])
+def test_a_number_that_is_not_one_or_more_is_told(text):
+    shown = "\\\\x1b" if text == "\x1b" else text
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^found {shown}; expected 1 or more$"):
+        at_least_one(text)
+    assert at_least_one("12") == 12
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["caption_find", "dog", "captions.jsonl", "--limit", "0"],
+        ["caption_fleet", "recordings", "--output", "out", "--workers", "-1"],
+        ["captioner_benchmark", "--rounds", "0"],
+        ["captioner_benchmark", "--cameras", "1", "0"],
+        ["captioner_benchmark", "--beam-widths", "0"],
+    ],
+    ids=" ".join,
+)
+def test_numbers_of_commands_are_one_or_more(arguments):
+    refused = run(SCRIPTS[0].parent / arguments[0], *arguments[1:])
+    assert refused.returncode == 2
+    assert f"found {arguments[-1]}; expected 1 or more\n" in refused.stderr

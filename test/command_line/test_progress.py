@@ -1,0 +1,31 @@
+"""Progress on a terminal, and its silence elsewhere."""
+
+import io
+import sys
+
+import pytest
+
+from ros2_captioner.command_line.progress import Progress
+
+
+class Screen(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self):
+        return self._terminal
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_overwritten_in_place_and_silent_without_a_terminal(monkeypatch, terminal):
+    screen = Screen(terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "10")
+    progress = Progress()
+    for step in range(1000):
+        progress.show(f"{step} of many steps")
+    progress.clear()
+    shown = screen.getvalue()
+    assert "\n" not in shown and bool(shown) is terminal
+    assert all(len(text.removesuffix("\x1b[K")) < 10 for text in shown.split("\r"))

@@ -1,0 +1,57 @@
+"""Files that are written: what is refused before, and what a failure leaves."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.output_files import check_output, replace_file, writing
+
+
+def test_an_output_that_is_an_input_is_refused_by_whatever_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "in.avi"
+    source.write_bytes(b"video")
+    os.symlink(source, tmp_path / "link")
+    os.link(source, tmp_path / "hard")
+    for name in ("in.avi", "./in.avi", "link", "hard"):
+        with pytest.raises(OptionsError, match="--vtt: .*same file as .*in.avi.*another"):
+            check_output("--vtt", name, [source])
+    with pytest.raises(OptionsError, match="same file"):  # neither is there yet
+        check_output("--srt", "new", ["./new"])
+    check_output("--srt", "new", ["newer", source])
+    check_output("--srt", "/dev/null", ["/dev/null"])
+
+
+def test_what_cannot_be_written_is_said_before(tmp_path):
+    for target in (tmp_path, ""):
+        with pytest.raises(OptionsError, match="--vtt: .*is a folder; expected a file"):
+            check_output("--vtt", target)
+    with pytest.raises(OptionsError, match="found no folder .*none; .* mkdir -p"):
+        check_output("--vtt", tmp_path / "none/out")
+
+
+def test_a_failure_to_write_names_the_file(tmp_path):
+    said = "cannot write out.vtt: No space left.*expected"
+    with pytest.raises(OSError, match=said), writing("out.vtt"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(OSError, match="cannot write /dev/full: No space left"):
+        replace_file(Path("/dev/full"), b"x")
+
+
+def test_a_replaced_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
+    target = tmp_path / "page.html"
+    target.write_bytes(b"old")
+    os.symlink(target, tmp_path / "link")
+    replace_file(tmp_path / "link", b"new")
+    assert target.read_bytes() == b"new" and (tmp_path / "link").is_symlink()
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="page.html"):
+        replace_file(target, b"newer")
+    assert target.read_bytes() == b"new" and sorted(os.listdir(tmp_path)) == ["link", "page.html"]
