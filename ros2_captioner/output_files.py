@@ -28,14 +28,27 @@ def check_output(option: str, target: Path | str, others: Iterable[Path | str] =
         raise OptionsError(
             f"{option}: found no folder {path.parent}; expected one, type: mkdir -p {path.parent}"
         )
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise OptionsError(f"{option}: {path} may not be written; expected a file that you may")
+    if not all(os.access(each, os.W_OK) for each in _needed(path)):
+        raise OptionsError(
+            f"{option}: {path} may not be written; expected a file and a folder that you may"
+        )
     for other in others:
         if _same(path, Path(other)):
             raise OptionsError(
                 f"{option}: {path} is the same file as {other}, which would be lost; expected "
                 "another one"
             )
+
+
+def _needed(path: Path) -> list[Path]:
+    """What must be writable: the folder, where a new file takes the old one's place, and the file.
+
+    A device or a pipe is written itself.
+    """
+    if path.exists() and not path.is_file():
+        return [path]
+    final = Path(os.path.realpath(path))
+    return [final.parent, *([final] if final.exists() else [])]
 
 
 def _same(one: Path, other: Path) -> bool:

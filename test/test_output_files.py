@@ -55,3 +55,15 @@ def test_a_replaced_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="page.html"):
         replace_file(target, b"newer")
     assert target.read_bytes() == b"new" and sorted(os.listdir(tmp_path)) == ["link", "page.html"]
+
+
+@pytest.mark.parametrize("locked", ["folder", "file"])
+def test_a_file_that_cannot_be_replaced_is_refused_before(locked, tmp_path, monkeypatch):
+    """A new file takes its place, for which the folder must be writable too."""
+    target = tmp_path / "out.vtt"
+    target.touch()
+    closed = {"folder": tmp_path, "file": target}[locked]
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed)
+    with pytest.raises(OptionsError, match="--vtt: .*out.vtt may not be written; expected"):
+        check_output("--vtt", target)
+    check_output("--vtt", "/dev/null")  # which is written itself

@@ -17,7 +17,8 @@ from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, command_parser
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.output_files import check_output, writing
+from ros2_captioner.output_files import check_output, replace_file
+from ros2_captioner.tools.model_arguments import model_files
 
 
 @command(failed=2)
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     _check(parsed)
     if parsed.json is not None:
-        check_output("--json", parsed.json)
+        check_output("--json", parsed.json, model_files(parsed.model))
     rows = measure_model(
         parsed.model,
         parsed.backends,
@@ -42,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tables["node"] = _measure_nodes(parsed)
         print(f"\n{_table(tables['node'])}")
     if parsed.json is not None:
-        with writing(parsed.json):
-            parsed.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+        replace_file(parsed.json, f"{json.dumps(tables, indent=2)}\n".encode())
     return 0
 
 

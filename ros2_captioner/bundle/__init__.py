@@ -92,6 +92,11 @@ def _check_self_contained(file: Path, content: bytes) -> None:
         )
 
 
+def bundle_folder(path: Path | str = "") -> Path:
+    """The directory that a path names, ``~`` allowed; that of the shipped model if empty."""
+    return Path(os.path.expanduser(path)) if path else DEFAULT_BUNDLE
+
+
 def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
     """Read a bundle and check every file of it.
 
@@ -107,7 +112,7 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
     Raises:
         BundleError: names the file, what was found, what was expected, and the remedy.
     """
-    folder = Path(os.path.expanduser(path)) if path else DEFAULT_BUNDLE
+    folder = bundle_folder(path)
     if not folder.is_dir():
         raise BundleError(
             f"no model bundle at {folder}; expected a directory with {MANIFEST}. Leave the model "

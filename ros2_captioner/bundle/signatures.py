@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ros2_captioner.errors import BundleError
+from ros2_captioner.output_files import replace_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -45,7 +46,7 @@ def sign(manifest: Path, key: Path) -> Path:
     """
     _check_installed()
     file = signature_file(manifest)
-    file.write_bytes(_private_key(key).sign(manifest.read_bytes()))
+    replace_file(file, _private_key(key).sign(manifest.read_bytes()))
     return file
 
 

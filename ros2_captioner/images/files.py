@@ -10,6 +10,7 @@ import numpy as np
 
 from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.images.decoding import Pixels, decode
+from ros2_captioner.output_files import replace_file
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif",
@@ -56,20 +57,25 @@ def check_image_suffix(path: Path | str) -> None:
 
 
 def write_image(path: Path | str, image: Pixels) -> None:
-    """Write an RGB image in the format of the path's suffix.
+    """Write an RGB image in the format of the path's suffix, whole or not at all.
 
     Raises:
-        OSError: the folder is missing or the suffix is unknown.
+        OSError: the folder is missing, the suffix is unknown, or its format holds no such size.
     """
+    # Not by name: OpenCV dies of one that is not UTF-8.
     try:
-        # Not by name: OpenCV dies of one that is not UTF-8.
-        encoded = cv2.imencode(Path(path).suffix, np.ascontiguousarray(image[:, :, ::-1]))[1]
-        Path(path).write_bytes(encoded.tobytes())
-    except (cv2.error, OSError) as error:
-        said = error.err if isinstance(error, cv2.error) else error.strerror
+        done, encoded = cv2.imencode(Path(path).suffix, np.ascontiguousarray(image[:, :, ::-1]))
+    except cv2.error as error:
         raise OSError(
-            f"cannot write {path} ({said}); expected an existing folder and .png or .jpg"
+            f"cannot write {path} ({error.err}); expected a name that ends in .png or .jpg"
         ) from error
+    if not done:
+        height, width = image.shape[:2]
+        raise OSError(
+            f"cannot write {path}: found an image of {width}x{height}, which the format does not "
+            "hold; expected fewer pixels, or a name that ends in .png"
+        )
+    replace_file(Path(path), encoded.tobytes())
 
 
 def images_in(folder: Path) -> list[Path]:

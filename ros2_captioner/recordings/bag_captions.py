@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -54,7 +55,7 @@ class BagCaptions:
         return Journal(
             path,
             {
-                "bag": Path(self._bag.path).name,
+                "bag": Path(os.path.realpath(self._bag.path)).name,
                 "topics": dict(sorted(self._bag.types.items())),
                 "messages": self._bag.messages_total,
                 "start_ns": self._bag.start_ns,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,9 @@ class CaptionedBag:
 
         Raises:
             OptionsError: the recording cannot be read to its end.
+            OSError: the new bag cannot be written.
         """
-        from rosbags.rosbag2 import CompressionFormat, ReaderError, Writer
+        from rosbags.rosbag2 import CompressionFormat, Writer
 
         with self._reader as reader:
             storage, compression = _kept_format(reader)
@@ -74,11 +76,8 @@ class CaptionedBag:
                     captions = self._captions(writer, moments)
                     for time_ns, connection, cdr in heapq.merge(originals, captions, key=_time):
                         writer.write(connection, time_ns, cdr)
-            except ReaderError as error:
-                raise OptionsError(
-                    f"{reader.path} cannot be copied to its end: {error}; add --format jsonl for "
-                    "the captions alone"
-                ) from error
+            except sqlite3.Error as error:  # such as a full disk
+                raise OSError(str(error)) from error
 
     def _originals(self, reader: Any, writer: Any) -> Iterator[_Message]:
         copies: dict[str, Any] = {}
@@ -95,8 +94,14 @@ class CaptionedBag:
                     offered_qos_profiles=each.ext.offered_qos_profiles,
                 )
         by_id = {each.id: copies[_key(each)] for each in connections}
-        for connection, time_ns, cdr in reader.messages(connections):
-            yield time_ns, by_id[connection.id], cdr
+        try:
+            for connection, time_ns, cdr in reader.messages(connections):
+                yield time_ns, by_id[connection.id], cdr
+        except Exception as error:  # of any kind, where a file is damaged inside
+            raise OptionsError(
+                f"{reader.path} cannot be copied to its end: {error}; add --format jsonl for the "
+                "captions alone"
+            ) from error
 
     def _definition(self, connection: Any) -> tuple[str, str]:
         """A topic's message definition and hash; old bags lack them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.output_files import writing
 
 
 class Moment(NamedTuple):
@@ -41,38 +42,55 @@ class Journal:
 
     Raises:
         OptionsError: the file belongs to another run.
+        OSError: names the file, which cannot be written.
     """
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self.path = path
         self._head = json.dumps(run, sort_keys=True)
-        _drop_torn_line(path)
-        with open(path, "a+", encoding="utf-8") as stream:
-            stream.seek(0)
-            found = stream.readline().rstrip("\n")
-            if not found:
-                stream.write(f"{self._head}\n")
-            elif found != self._head:
-                raise OptionsError(
-                    f"{path} holds captions of an interrupted run with {found}; this one has "
-                    f"{self._head}. Repeat that command to go on with it, or delete the file"
-                )
+        with writing(path):
+            _drop_torn_line(path)
+            with open(path, "a+", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.seek(0)
+                found = stream.readline().rstrip("\n")
+                if not found:
+                    stream.write(f"{self._head}\n")
+        if found not in ("", self._head):
+            raise OptionsError(
+                f"{path} holds captions of an interrupted run with {found}; this one has "
+                f"{self._head}. Repeat that command to go on with it, or delete the file"
+            )
 
     def batches(self) -> Iterator[list[Moment]]:
-        """The batches so far, in their order."""
-        with open(self.path, encoding="utf-8") as stream:
+        """The batches so far, in their order.
+
+        Raises:
+            OptionsError: the file is damaged.
+        """
+        with open(self.path, "rb") as stream:
             next(stream)
-            for line in stream:
-                yield [Moment(*moment) for moment in json.loads(line)]
+            for number, line in enumerate(stream, 2):
+                try:
+                    batch = [Moment(*moment) for moment in json.loads(line)]
+                except (ValueError, TypeError) as error:
+                    raise OptionsError(
+                        f"{self.path}, line {number}: found no captions ({error}); expected what "
+                        "the interrupted run wrote. Delete the file to begin again"
+                    ) from error
+                yield batch
 
     def moments(self) -> Iterator[Moment]:
-        """The moments of all batches."""
+        """The moments of all batches, errors as of `batches`."""
         for batch in self.batches():
             yield from batch
 
     def append(self, batch: Sequence[Moment]) -> None:
-        """Add a batch."""
-        with open(self.path, "a", encoding="utf-8") as stream:
+        """Add a batch.
+
+        Raises:
+            OSError: names the file, which cannot be written.
+        """
+        with writing(self.path), open(self.path, "a", encoding="utf-8") as stream:
             stream.write(f"{json.dumps(batch)}\n")
 
 

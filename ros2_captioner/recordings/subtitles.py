@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 
@@ -48,23 +47,24 @@ def joined(
     return sorted([*ended, *last])
 
 
-def write_vtt(target: Path, cues: Iterable[Cue]) -> None:
-    """Write WebVTT; a camera is the cue's voice."""
-    with open(target, "w", encoding="utf-8") as stream:
-        stream.write("WEBVTT\n")
-        for cue in cues:
-            voice = f"<v {_escaped(cue.speaker)}>" if cue.speaker else ""
-            times = f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}"
-            stream.write(f"\n{times}\n{voice}{_escaped(cue.text)}\n")
+def as_vtt(cues: Iterable[Cue]) -> str:
+    """The cues as WebVTT; a camera is the cue's voice."""
+    text = "WEBVTT\n"
+    for cue in cues:
+        voice = f"<v {_escaped(cue.speaker)}>" if cue.speaker else ""
+        times = f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}"
+        text += f"\n{times}\n{voice}{_escaped(cue.text)}\n"
+    return text
 
 
-def write_srt(target: Path, cues: Iterable[Cue]) -> None:
-    """Write SubRip."""
-    with open(target, "w", encoding="utf-8") as stream:
-        for number, cue in enumerate(cues, 1):
-            speaker = f"{cue.speaker}: " if cue.speaker else ""
-            times = f"{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}"
-            stream.write(f"{number}\n{times}\n{speaker}{cue.text}\n\n")
+def as_srt(cues: Iterable[Cue]) -> str:
+    """The cues as SubRip."""
+    text = ""
+    for number, cue in enumerate(cues, 1):
+        speaker = f"{cue.speaker}: " if cue.speaker else ""
+        times = f"{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}"
+        text += f"{number}\n{times}\n{speaker}{cue.text}\n\n"
+    return text
 
 
 def _escaped(text: str) -> str:

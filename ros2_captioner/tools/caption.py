@@ -24,11 +24,15 @@ from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.options import declarations
-from ros2_captioner.output_files import check_output, writing
+from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
-from ros2_captioner.recordings.subtitles import write_srt, write_vtt
+from ros2_captioner.recordings.subtitles import as_srt, as_vtt
 from ros2_captioner.recordings.video_captions import video_cues
-from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
+from ros2_captioner.tools.model_arguments import (
+    add_model_arguments,
+    load_captioner,
+    model_files,
+)
 
 Frame = NDArray[np.uint8]
 _BATCH = 8
@@ -115,7 +119,7 @@ def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
 
 def _check_outputs(parsed: argparse.Namespace) -> None:
     """Refuse files that cannot be written before the captions that they are for are made."""
-    kept = list(parsed.images)
+    kept = [*parsed.images, *model_files(parsed.model)]
     for option in ("explain", "vtt", "srt"):
         target = getattr(parsed, option)
         if target is not None:
@@ -152,11 +156,15 @@ def _write_subtitles(
         lambda seconds: progress.show(f"{seconds:.0f} s of {parsed.images[0]}"),
     )
     progress.clear()
-    for target, write in ((parsed.vtt, write_vtt), (parsed.srt, write_srt)):
+    failed = 0
+    for target, as_text in ((parsed.vtt, as_vtt), (parsed.srt, as_srt)):
         if target:
-            with writing(target):
-                write(Path(target), cues)
-    return 0
+            try:
+                replace_file(Path(target), as_text(cues).encode())
+            except OSError as error:  # the other one is not lost
+                failed = 2
+                _complain(str(error), progress)
+    return failed
 
 
 def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from ros2_captioner.output_files import check_output, writing
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
-from ros2_captioner.recordings.subtitles import joined, write_vtt
+from ros2_captioner.recordings.subtitles import as_vtt, joined
 from ros2_captioner.recordings.tables import write_csv, write_jsonl
 from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 1 if some messages were passed over, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
-    source = Path(parsed.bag)
+    source = Path(os.path.expanduser(parsed.bag))
     # Not Path.resolve, which raises of a link to itself.
     output = Path(parsed.output or f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
     if output.exists():
@@ -51,18 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     copy = CaptionedBag(source, list(bag.types)) if parsed.format == "bag" else None
     report = _Report(bag.messages_total)
     captions = BagCaptions(bag, load_captioner(parsed), sampling, report.refused, report.advanced)
+    work.mkdir(exist_ok=True)
+    journal = captions.journal(work / _JOURNAL)
+    captions.write(journal)
     with writing(output):
-        work.mkdir(exist_ok=True)
-        journal = captions.journal(work / _JOURNAL)
-        captions.write(journal)
         partial = _cleared(work / output.name)
         if copy:
             copy.write(partial, journal.moments())
         else:
             _write_table(parsed.format, partial, bag, journal)
         os.replace(partial, output)
-    report.end(sum(1 for _ in journal.moments()), output)
+    count = sum(1 for _ in journal.moments())
     shutil.rmtree(work)
+    report.end(count, output)
     return 1 if report.faults else 0
 
 
@@ -117,7 +118,8 @@ def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> No
             for m in journal.moments()
         )
         end_s = (bag.end_ns - bag.start_ns) * 1e-9
-        write_vtt(target, joined(seconds, end_s, name_speakers=len(bag.types) > 1))
+        cues = joined(seconds, end_s, name_speakers=len(bag.types) > 1)
+        target.write_text(as_vtt(cues), encoding="utf-8")
 
 
 class _Report:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
+from ros2_captioner.bundle import bundle_folder
 from ros2_captioner.captioner import Captioner
 
 
@@ -14,6 +16,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", default="auto", choices=BACKENDS)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--device", default="auto", choices=DEVICES)
+
+
+def model_files(model: str) -> list[Path]:
+    """What lies in the folder of the model that was named, which no output may replace."""
+    return [*bundle_folder(model).glob("*")]
 
 
 def load_captioner(parsed: argparse.Namespace) -> Captioner:

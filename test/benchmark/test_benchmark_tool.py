@@ -46,3 +46,10 @@ def test_errors_are_one_line_and_status_2(options, capsys):
     printed = capsys.readouterr().err
     assert printed.startswith("error: ") and len(printed.splitlines()) == 1
     assert "expected" in printed
+
+
+def test_the_table_never_destroys_the_model(bundle_copy, capsys):
+    manifest = bundle_copy / "manifest.json"
+    before = manifest.read_bytes()
+    assert main(["--model", str(bundle_copy), "--json", str(manifest)]) == 2
+    assert "same file as" in capsys.readouterr().err and manifest.read_bytes() == before

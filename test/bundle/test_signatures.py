@@ -1,5 +1,7 @@
 """Signed manifests: keys as OpenSSL makes them, and every way in which a signature is no good."""
 
+import errno
+import os
 import shutil
 import subprocess
 
@@ -99,3 +101,17 @@ def test_a_bundle_is_loaded_only_if_a_trusted_key_signed_it(bundle_copy, tmp_pat
     _, other = key_pair(tmp_path, "other")
     with pytest.raises(BundleError, match="none of the trusted keys"):
         load_bundle(bundle_copy, trusted_keys=other)
+
+
+def test_a_signature_that_cannot_be_written_leaves_the_old_one(manifest, tmp_path, monkeypatch):
+    private, _ = key_pair(tmp_path, "ours")
+    before = sign(manifest, private).read_bytes()
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    manifest.write_text('{"schema": 2}')
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match=r"cannot write .*manifest.json.sig: No space left"):
+        sign(manifest, private)
+    assert signature_file(manifest).read_bytes() == before

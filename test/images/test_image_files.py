@@ -81,3 +81,12 @@ def test_write_image_names_what_it_cannot_write(tmp_path):
     for name in ("nowhere/red.png", "red.tif.unknown", "red"):
         with pytest.raises(OSError, match=rf"cannot write .*{name}.*expected"):
             write_image(tmp_path / name, image)
+
+
+@pytest.mark.parametrize(("name", "height"), [("tall.jpg", 70_000), ("tall.webp", 20_000)])
+def test_an_image_that_its_format_does_not_hold_is_named_and_nothing_is_written(
+    name, height, tmp_path
+):
+    with pytest.raises(OSError, match=rf"cannot write .*{name}.*expected"):
+        write_image(tmp_path / name, np.zeros((height, 8, 3), np.uint8))
+    assert not list(tmp_path.iterdir())

@@ -37,3 +37,24 @@ def test_another_run_is_refused(tmp_path):
     Journal(tmp_path / "journal", {"bag": "one"})
     with pytest.raises(OptionsError, match="Repeat that command"):
         Journal(tmp_path / "journal", {"bag": "two"})
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"no json\n", b"\0\0\0\n", b"5\n", b"[[1]]\n"])
+def test_a_damaged_journal_is_named(line, tmp_path):
+    file = tmp_path / "journal"
+    Journal(file, {"bag": "one"}).append(BATCH)
+    whole = file.read_bytes()
+    file.write_bytes(whole + line)
+    with pytest.raises(OptionsError, match="journal, line 3: found no captions .*Delete the file"):
+        list(Journal(file, {"bag": "one"}).moments())
+    file.write_bytes(line + whole)
+    with pytest.raises(OptionsError, match="delete the file"):
+        Journal(file, {"bag": "one"})
+
+
+def test_a_full_disk_is_named(tmp_path):
+    journal = Journal(tmp_path / "journal", {"bag": "one"})
+    journal.path.unlink()
+    journal.path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="cannot write .*journal: No space left.*expected"):
+        journal.append(BATCH)

@@ -1,6 +1,6 @@
 """Cues and the two formats of subtitles."""
 
-from ros2_captioner.recordings.subtitles import Cue, joined, write_srt, write_vtt
+from ros2_captioner.recordings.subtitles import Cue, as_srt, as_vtt, joined
 
 
 def test_neighbouring_equal_captions_are_one_cue():
@@ -25,15 +25,13 @@ def test_no_captions_give_no_cues():
     assert joined([], 5.0) == []
 
 
-def test_webvtt_escapes_and_names_the_voice(tmp_path):
-    write_vtt(tmp_path / "out.vtt", [Cue(0.0, 3661.5, "a <b> & c", "/front")])
-    assert (tmp_path / "out.vtt").read_text() == (
+def test_webvtt_escapes_and_names_the_voice():
+    assert as_vtt([Cue(0.0, 3661.5, "a <b> & c", "/front")]) == (
         "WEBVTT\n\n00:00:00.000 --> 01:01:01.500\n<v /front>a &lt;b&gt; &amp; c\n"
     )
 
 
-def test_subrip_numbers_its_cues(tmp_path):
-    write_srt(tmp_path / "out.srt", [Cue(0.0, 0.9996, "a dog"), Cue(1.0, 2.0, "a cat")])
-    assert (tmp_path / "out.srt").read_text() == (
+def test_subrip_numbers_its_cues():
+    assert as_srt([Cue(0.0, 0.9996, "a dog"), Cue(1.0, 2.0, "a cat")]) == (
         "1\n00:00:00,000 --> 00:00:01,000\na dog\n\n2\n00:00:01,000 --> 00:00:02,000\na cat\n\n"
     )

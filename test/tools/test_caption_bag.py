@@ -1,6 +1,7 @@
 """The command line ``caption_bag``, on bags of every storage format."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.recordings import bag_captions
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_frames import bag_frames
 from ros2_captioner.recordings.sampling import Sampling
@@ -254,3 +256,57 @@ def test_a_run_searches_as_the_bundle_says_and_goes_on_only_so(bag, tmp_path, bu
     search(4)
     assert run(tmp_path / "next.jsonl") == 2
     assert '"max_length": 3' in capsys.readouterr().err
+
+
+def test_a_bag_in_the_home_folder_is_copied_beside_itself(bag, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["~/drive"]) == 0
+    assert captions_of(tmp_path / "drive_captioned")[0]
+
+
+def test_an_interrupted_run_goes_on_from_within_the_bag(bag, tmp_path, monkeypatch):
+    left = tmp_path / ".out.partial"
+    left.mkdir()
+    model = Captioner.load(device="cpu")
+    journal = BagCaptions(ImageBag(str(bag)), model, Sampling(1.0), pytest.fail, int)
+    journal.journal(left / "journal.jsonl")
+    monkeypatch.chdir(bag)
+    given = [".", "--format", "jsonl", "--device", "cpu", "--output", str(tmp_path / "out")]
+    assert main(given) == 0 and len(rows(tmp_path / "out")) == 6
+
+
+def test_what_was_written_is_whole_even_if_nobody_reads_of_it(bag, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    command = [sys.executable, str(SCRIPT), str(bag), "--format", "jsonl"]
+    with open("/dev/full", "w") as full:
+        assert subprocess.run(command, stdout=full, env=environment).returncode == 2
+    assert len(rows(tmp_path / "drive.jsonl")) == 6 and not list(tmp_path.glob(".*"))
+
+
+def test_a_system_error_while_reading_is_not_told_as_one_of_writing(bag, monkeypatch, capsys):
+    def broken(*given):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield
+
+    monkeypatch.setattr(bag_captions, "bag_frames", broken)
+    assert main([str(bag), "--format", "jsonl"]) == 2
+    said = capsys.readouterr().err
+    assert "Input/output error" in said and "cannot write" not in said
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite3"])
+def test_a_full_disk_is_named_with_the_output(form, tmp_path, messages):
+    source = write_bag(tmp_path / "drive", messages, form)
+    limit = max(file.stat().st_size for file in source.iterdir()) // 2
+    code = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "from ros2_captioner.tools.caption_bag import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    command = [sys.executable, "-c", code, str(source), "--output", str(tmp_path / "new")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and not (tmp_path / "new").exists()
+    assert done.stderr.startswith(f"error: cannot write {tmp_path / 'new'}: ")
+    assert done.stderr.count("\n") == 1

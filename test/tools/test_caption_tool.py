@@ -308,3 +308,18 @@ def test_an_empty_name_is_said(capsys):
 def test_a_full_disk_is_named(option, video, capsys):
     assert main([video, option, "/dev/full"]) == 2
     assert "cannot write /dev/full: No space left" in capsys.readouterr().err
+
+
+def test_subtitles_that_cannot_be_written_lose_no_others(video, tmp_path, capsys):
+    assert main([video, "--vtt", "/dev/full", "--srt", str(tmp_path / "out.srt")]) == 2
+    assert "cannot write /dev/full" in capsys.readouterr().err
+    assert (tmp_path / "out.srt").read_text().startswith("1\n00:00:00,000 --> ")
+
+
+@pytest.mark.parametrize("option", ["--vtt", "--srt"])
+def test_an_output_never_destroys_the_model(option, video, bundle_copy, monkeypatch, capsys):
+    monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
+    manifest = bundle_copy / "manifest.json"
+    before = manifest.read_bytes()
+    assert main([video, option, str(manifest), "--model", str(bundle_copy)]) == 2
+    assert "same file as" in capsys.readouterr().err and manifest.read_bytes() == before
