@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ros2_captioner.backends.background import Background
 from ros2_captioner.backends.base import Backend
-from ros2_captioner.errors import BackendError, CaptionerError
+from ros2_captioner.errors import BackendError, CaptionerError, described
 
 RETRY_S = 30.0
 
@@ -109,6 +109,20 @@ class Failover:
         return f"{self.backend.name} on {self.backend.device}"
 
 
+def load_one(loader: Callable[[], Backend]) -> Backend:
+    """What a loader gives.
+
+    Raises:
+        CaptionerError: it failed; a runtime's own errors, such as no memory, become one.
+    """
+    try:
+        return loader()
+    except CaptionerError:
+        raise
+    except Exception as error:  # runtimes' errors share no base
+        raise BackendError(described(error)) from error
+
+
 def _load(loaders: Loaders) -> Loaded:
     """The place of the first backend that loads, itself, and why those before it did not.
 
@@ -118,9 +132,7 @@ def _load(loaders: Loaders) -> Loaded:
     errors: list[CaptionerError] = []
     for place, loader in enumerate(loaders):
         try:
-            return place, loader(), errors
+            return place, load_one(loader), errors
         except CaptionerError as error:
             errors.append(error)
-        except Exception as error:  # a runtime's own, such as no memory
-            errors.append(BackendError(f"{type(error).__name__}: {error}"))
     raise errors[0] if errors else BackendError("there is no other backend to fall back to")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
+from ros2_captioner.backends.failover import load_one
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
@@ -12,6 +14,7 @@ from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import command_parser
 from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.errors import BackendError
 
 _BAR = 30  # characters
 
@@ -36,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress.show(f"{phase} [{bar:{_BAR}}] {done}/{steps}")
 
     try:
-        TensorRtBackend(bundle, parsed.precision, parsed.engine_cache, progress=show)
+        backend = load_one(
+            partial(TensorRtBackend, bundle, parsed.precision, parsed.engine_cache, progress=show)
+        )
     finally:
         progress.clear()
+    if backend.remark:  # an engine could not be kept
+        raise BackendError(backend.remark)
     print(in_line(f"the engines of {bundle.manifest['name']} are ready"))
     return 0
 

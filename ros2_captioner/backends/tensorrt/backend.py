@@ -143,6 +143,7 @@ class TensorRtStepper:
         self._sizes = {"B": encoding.batch, "K": beam_width}
         self._state: dict[str, str] = dict(graphs["decoder"]["state"])
         self._swapped = False
+        self._unit = np.eye(beam_width, dtype=np.float32)  # its rows pick the beams to go on with
         encoder = encoding.encoder
         for name in graphs["decoder"]["inputs"]:
             if name in self._state:
@@ -156,7 +157,7 @@ class TensorRtStepper:
 
     def step(self, tokens: NDArray[np.int32], parents: NDArray[np.int64]) -> StepOutput:
         """See `ros2_captioner.beam_search.Stepper.step`."""
-        reorder = np.eye(parents.shape[1], dtype=np.float32)[parents]
+        reorder = self._unit[parents]
         found = self._decoder.run(
             {"tokens": tokens, "reorder": reorder}, ("log_probs", "ids", "attention"), self._sizes
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from typing import Any
 
@@ -81,6 +82,11 @@ class Cuda:
         """See `call`."""
         return call(self._runtime, function, *arguments)
 
+    def free(self, function: str, *arguments: Any) -> None:
+        """As `call`, of what frees something; what a lost device does not free goes with it."""
+        with contextlib.suppress(BackendError):
+            self.call(function, *arguments)
+
     def to_device(self, target: int, source: int, count: int) -> None:
         """Queue a copy of ``count`` bytes from pinned memory."""
         kind = self._kinds.cudaMemcpyHostToDevice
@@ -113,7 +119,7 @@ class Cuda:
 
     def __del__(self) -> None:
         if hasattr(self, "stream"):
-            self.call("cudaStreamDestroy", self.stream)
+            self.free("cudaStreamDestroy", self.stream)
 
 
 class DeviceBuffer:
@@ -133,7 +139,7 @@ class DeviceBuffer:
 
     def __del__(self) -> None:
         if hasattr(self, "address"):
-            self._cuda.call("cudaFree", self.address)
+            self._cuda.free("cudaFree", self.address)
 
 
 class PinnedBuffer:
@@ -160,7 +166,7 @@ class PinnedBuffer:
 
     def __del__(self) -> None:
         if hasattr(self, "address"):
-            self._cuda.call("cudaFreeHost", self.address)
+            self._cuda.free("cudaFreeHost", self.address)
 
 
 def aligned(size: int) -> int:

@@ -95,7 +95,7 @@ class Graph:
 
     def __del__(self) -> None:
         if hasattr(self, "_executable"):
-            self._cuda.call("cudaGraphExecDestroy", self._executable)
+            self._cuda.free("cudaGraphExecDestroy", self._executable)
 
 
 def _recorded(cuda: Cuda, work: Callable[[], None]) -> Any:

@@ -27,8 +27,18 @@ MOST_ENGINES = 12  # two for each model, precision and TensorRT version
 
 
 def default_folder() -> Path:
-    """``$XDG_CACHE_HOME/ros2_captioner/engines``, or under ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """``$XDG_CACHE_HOME/ros2_captioner/engines``, or under ``~/.cache``.
+
+    Raises:
+        BackendError: the user has no home.
+    """
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:  # as in a container that runs as a user whom it does not know
+        raise BackendError(
+            f"found no folder for the engine cache ({error}); expected HOME or XDG_CACHE_HOME to "
+            "be set, or a folder as engine_cache"
+        ) from error
     return Path(base) / "ros2_captioner" / "engines"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +157,14 @@ def test_engines_that_were_not_used_for_long_are_deleted(folder):
     assert cache.load({**IDENTITY, "gpu": "1"}) is None
     assert len(list(folder.glob("*.engine"))) == MOST_ENGINES
     assert [file.name for file in folder.glob("partial-*")] == ["partial-new"]
+
+
+def test_a_user_without_a_home_is_told_what_to_give(monkeypatch, tmp_path):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(BackendError, match="engine cache .*home directory.*expected HOME or"):
+        EngineCache()
+    EngineCache(tmp_path / "engines")

@@ -14,7 +14,7 @@ import pytest
 import simulated_gpu
 
 from ros2_captioner.backends.tensorrt import backend as tensorrt_backend
-from ros2_captioner.backends.tensorrt import cuda, engines
+from ros2_captioner.backends.tensorrt import cuda, cuda_graphs, engines
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BackendError
@@ -252,6 +252,49 @@ def test_int8_without_onnx_says_what_to_type(gpu, monkeypatch):
 def test_the_tool_builds_beforehand(gpu, capsys):
     assert build_tool.main([]) == 0
     assert "are ready" in capsys.readouterr().out and gpu == ["encoder", "decoder"]
+
+
+def test_a_step_makes_no_matrix_of_its_own(gpu, photograph, monkeypatch):
+    captioner = Captioner.load(backend="tensorrt")
+    frames = preprocess_batch([photograph], captioner.bundle.image_size)
+    stepper = captioner.backend.start(captioner.backend.encode(frames), 3)
+    monkeypatch.setattr(np, "eye", lambda *given, **named: pytest.fail("made at each step"))
+    tokens, parents = np.full((1, 3), captioner.bundle.vocabulary.start, np.int32), [[2, 0, 1]]
+    assert stepper.step(tokens, np.array(parents)).ids.shape[:2] == (1, 3)
+
+
+def test_a_device_that_is_lost_is_let_go_without_a_word(monkeypatch):
+    """An error in a finaliser would be printed with its traceback."""
+    runtime, printed = simulated_gpu.Runtime(), []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    device = cuda.Cuda(runtime)
+    held = [cuda.DeviceBuffer(device, 64), cuda.PinnedBuffer(device, 64)]
+    held.append(cuda_graphs.Graph(device, lambda: None))
+    runtime.failing |= {"cudaFree", "cudaFreeHost", "cudaStreamDestroy", "cudaGraphExecDestroy"}
+    del held, device
+    gc.collect()
+    assert not printed
+
+
+@pytest.mark.parametrize("error", [TypeError("factory function returned nullptr"), MemoryError()])
+def test_what_tensorrt_itself_raises_is_one_line_of_the_tool(gpu, monkeypatch, capsys, error):
+    def failing(*given):
+        raise error
+
+    monkeypatch.setattr(tensorrt_backend, "build_engine", failing)
+    assert build_tool.main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {type(error).__name__}") and said.count("\n") == 1
+
+
+def test_engines_that_were_not_kept_are_not_said_to_be_ready(gpu, monkeypatch, capsys):
+    def full(self, identity, engine):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tensorrt_backend.EngineCache, "store", full)
+    assert build_tool.main([]) == 1
+    printed = capsys.readouterr()
+    assert "could not be kept ([Errno 28] No space left" in printed.err and not printed.out
 
 
 @pytest.mark.skipif(not no_gpu(), reason="this machine has a GPU")
