@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import BundleError, OptionsError
@@ -20,6 +20,7 @@ SCHEMAS = (SCHEMA, SCHEMA_WITH_EVIDENCE)  # that this version reads
 REMEDY = "export it again with: python -m training.export --run RUN --output BUNDLE"
 _SCHEMA_FILE = Path(__file__).with_name("manifest.schema.json")
 _SHOWN = 60  # characters of a value in a message
+_TOO_LARGE = 2**63  # and no seed or size of a file is
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def parse_manifest(file: Path, content: bytes) -> dict[str, Any]:
         BundleError: names the file, the place in it, what was found and what was expected.
     """
     try:
-        manifest: dict[str, Any] = json.loads(content, parse_constant=_refuse)
+        manifest: dict[str, Any] = json.loads(
+            content, parse_constant=_refuse, parse_float=_finite, parse_int=_whole
+        )
         json.dumps(manifest, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise BundleError(f"cannot read {file}: {error}; expected JSON. {REMEDY}") from error
@@ -69,8 +72,18 @@ def parse_manifest(file: Path, content: bytes) -> dict[str, Any]:
     return manifest
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"found {constant}, which is no JSON")
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    return number if abs(number) < _TOO_LARGE else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"found {constant:.{_SHOWN}}, which is no number that fits")
 
 
 def _check_schema(file: Path, manifest: dict[str, Any]) -> None:
@@ -121,10 +134,10 @@ def tensors(manifest: Mapping[str, Any], part: str, side: str) -> dict[str, Tens
 def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Where the manifest breaks the graph contract; each check relies on those before it."""
     for variant, parts in manifest["variants"].items():
-        for part in ("encoder", "decoder"):
-            if parts[part] not in manifest["files"]:
+        for part, file in parts.items():
+            if file not in manifest["files"]:
                 yield (
-                    f"variants.{variant}.{part} is {parts[part]!r}, which is not among its files; "
+                    f"variants.{variant}.{part} is {file!r}, which is not among its files; "
                     f"expected one of {sorted(manifest['files'])}"
                 )
     inputs, outputs = (tensors(manifest, "decoder", side) for side in ("inputs", "outputs"))
@@ -146,7 +159,8 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     fixed = {"tokens": Tensor("int32", ("B", "K")), "reorder": Tensor("float32", ("B", "K", "K"))}
     yield from _unlike("decoder.inputs", inputs, fixed | rows | read)
     offered = _last(outputs.get("ids"))
-    cells = encoded["features"].shape[1] if "features" in encoded else 1
+    features = encoded["features"].shape if "features" in encoded else ()
+    cells = features[1] if len(features) > 1 else 1
     yield from _unlike("decoder.outputs", outputs, {
         "log_probs": Tensor("float32", ("B", "K", offered)),
         "ids": Tensor("int32", ("B", "K", offered)),

@@ -69,6 +69,12 @@ def refusal(folder, text):
         (("files", "vocabulary.json"), GONE, "expected the key 'files.vocabulary.json'"),
         (("metrics", "int8", "flickr8k", "CIDEr"), [], "'metrics.int8.flickr8k.CIDEr'"),
         (("metrics", "int8"), {"CIDEr": [0.6]}, "'metrics.int8.CIDEr' with a score"),
+        (("metrics", "int8"), {"CIDEr": "high"}, "'metrics.int8.CIDEr' with a score, a number"),
+        (("metrics", "int8", "coco", "CIDEr"), "high", "'metrics.int8.coco.CIDEr' with a score"),
+        (("training", "sources"), {}, "'training.sources' with an array"),
+        (("training", "sources"), ["coco"], "'training.sources.0' with an object"),
+        (("variants", "int8", "fused"), 5, "'variants.int8.fused' with string"),
+        (("variants", "int8", "fused"), "x.onnx", "variants.int8.fused is 'x.onnx', which is not"),
         (("metrics",), [], "'metrics' with an object"),
         (("name",), 7, "'name' with string"),
         (("graphs", "decoder", "state"), {"x": "y"}, "graphs.decoder.state is {'x': 'y'}"),
@@ -110,7 +116,17 @@ def test_another_schema_is_named(tmp_path, schema):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]7", '{"schema": NaN}', "[" * 100_000, '{"schema": "\\ud800"}']
+    "text",
+    [
+        "",
+        "{",
+        "[]7",
+        '{"schema": NaN}',
+        '{"schema": 1e999}',
+        f'{{"schema": 1{"0" * 400}}}',
+        "[" * 100_000,
+        '{"schema": "\\ud800"}',
+    ],
 )
 def test_what_is_no_json_is_named(tmp_path, text):
     assert "cannot read" in refusal(tmp_path, text)
@@ -205,3 +221,9 @@ def test_mutated_manifests_are_refused_or_caption(bundle_copy, photograph, marks
 
 def test_the_shipped_manifest_is_right():
     assert load_bundle().manifest == SHIPPED
+
+
+def test_features_without_cells_are_refused(tmp_path):
+    manifest = changed(("graphs", "encoder", "outputs", "features", "shape"), ["B"])
+    manifest["graphs"]["decoder"]["inputs"]["features"]["shape"] = ["B"]
+    assert "tensor 'attention'" in refusal(tmp_path, json.dumps(manifest))
