@@ -67,7 +67,7 @@ def image_to_rgb(message: ImageMessage) -> Pixels:
 
     Raises:
         FrameError: with reason ``unknown_encoding``, ``bad_size``, ``too_large``, ``short_step``,
-            ``short_data`` or ``unconvertible``.
+            ``short_data``, ``no_depth`` or ``unconvertible``.
     """
     encoding = encoding_named(message.encoding)
     check_size(message.width, message.height, MAX_PIXELS)

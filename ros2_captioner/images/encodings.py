@@ -60,14 +60,24 @@ def _grey_from_16_bit(pixels: AnyPixels) -> AnyPixels:
 
 
 def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
-    """Depth as grey, near to far over the values present; zero and non-finite mean no reading."""
+    """Depth as grey, near to far over the values present; zero and non-finite mean no reading.
+
+    Raises:
+        FrameError: with reason ``no_depth``, where no pixel has a reading.
+    """
     depth = pixels.astype(np.float32).reshape(pixels.shape[:2])
     valid = np.isfinite(depth) & (depth > 0)
+    if not valid.any():
+        height, width = pixels.shape[:2]
+        raise FrameError(
+            "no_depth",
+            f"found a {width}x{height} depth image without a reading, all zero or not finite; "
+            "expected some distance above zero. Is the camera covered, or too close?",
+        )
+    low, high = float(depth[valid].min()), float(depth[valid].max())
+    scale = 255.0 / (high - low) if high > low else 0.0
     grey = np.zeros(depth.shape, np.uint8)
-    if valid.any():
-        low, high = float(depth[valid].min()), float(depth[valid].max())
-        scale = 255.0 / (high - low) if high > low else 0.0
-        grey[valid] = np.clip((depth[valid] - low) * scale, 0, 255).astype(np.uint8)
+    grey[valid] = np.clip((depth[valid] - low) * scale, 0, 255).astype(np.uint8)
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
@@ -138,6 +148,7 @@ def rgb_of_decoded(pixels: AnyPixels, name: str) -> NDArray[np.uint8]:
 
     Raises:
         ValueError: the channels are neither one, three nor four.
+        FrameError: with reason ``no_depth``, see above.
     """
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels == 1:

@@ -7,6 +7,7 @@ from image_messages import CompressedImage, Image
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
+from ros2_captioner.images.decoding import decode
 from ros2_captioner.images.encodings import ENCODINGS
 
 HEIGHT, WIDTH = 6, 8
@@ -198,6 +199,21 @@ def test_broken_compressed_images_are_refused_with_their_reason(photograph):
 def encoded(suffix, pixels, form):
     data = cv2.imencode(suffix, pixels)[1].tobytes()
     return CompressedImage(format=form, data=data)
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf, -1])
+def test_depth_without_a_reading_is_refused_on_the_wire_and_on_disk(value):
+    depth = np.full((HEIGHT, WIDTH, 1), value, np.float32)
+    zeros = np.zeros((HEIGHT, WIDTH, 1), np.uint16)
+    for convert in (
+        lambda: image_to_rgb(message("32FC1", depth)),
+        lambda: image_to_rgb(message("16UC1", zeros)),
+        lambda: compressed_to_rgb(encoded(".png", zeros, "16UC1; png compressed ")),
+        lambda: decode(bytes(encoded(".tiff", depth, "").data), "the file", 10**6),
+    ):
+        with pytest.raises(FrameError, match="without a reading.*expected") as refused:
+            convert()
+        assert refused.value.reason == "no_depth"
 
 
 def test_compressed_depth_is_stretched():

@@ -22,7 +22,7 @@ WIRE_MESSAGES = int(os.environ.get("FUZZ_WIRE_MESSAGES", "200"))
 RAW, JPEG = "/camera/image_raw", "/jpeg_camera/image_raw/compressed"
 REASONS = {
     "unknown_encoding", "bad_size", "too_large", "short_step", "short_data", "unconvertible",
-    "empty", "truncated", "undecodable",
+    "empty", "truncated", "undecodable", "no_depth",
 }  # fmt: skip
 
 fuzz = settings(max_examples=MESSAGES, deadline=None, suppress_health_check=list(HealthCheck))
