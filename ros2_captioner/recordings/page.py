@@ -19,6 +19,7 @@ from ros2_captioner.recordings.bag_frames import decoded
 from ros2_captioner.recordings.rows import Row, place, sureness
 from ros2_captioner.recordings.search import Hit
 
+_BEGIN = "<!doctype html>"
 _SIDE = 480  # pixels; twice what is shown, for dense screens
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }
@@ -34,6 +35,23 @@ small { display: block; opacity: .75; overflow-wrap: anywhere; }
 """
 
 
+def check_page(target: Path) -> None:
+    """Refuse to replace what is no page, such as a picture that captions name.
+
+    Raises:
+        OptionsError: names the file.
+    """
+    if not target.is_file():  # new, or a device
+        return
+    with open(target, "rb") as stream:
+        begin = stream.read(len(_BEGIN))
+    if begin and begin != _BEGIN.encode():
+        raise OptionsError(
+            f"{target} is there and is no page of this command; expected a new file, or a page "
+            "that may be replaced"
+        )
+
+
 def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
     """Write the page; where a picture cannot be found, it says why.
 
@@ -42,7 +60,7 @@ def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
     """
     items = "\n".join(_item(hit) for hit in hits) or "<p>No caption has any of these words.</p>"
     page = (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        f'{_BEGIN}\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(query)}</title>\n<style>{_STYLE}</style>\n"
         f"<h1>{escape(query)}</h1>\n<ol>\n{items}\n</ol>\n</html>\n"
@@ -65,7 +83,7 @@ def _item(hit: Hit) -> str:
 def _image(hit: Hit) -> str:
     try:
         picture = shrink(_picture(hit.row, hit.file), _SIDE)
-    except CaptionerError as error:
+    except (CaptionerError, OSError) as error:
         return f'<div class="missing"><small>{escape(str(error))}</small></div>'
     return f'<img src="{jpeg_uri(picture)}" alt="{escape(hit.row["caption"])}">'
 

@@ -90,7 +90,10 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         for number, line in enumerate(stream, 1):
             try:
                 # With a byte order mark, as some editors put it before the first.
-                row = json.loads(line.decode("utf-8-sig"))
+                text = line.decode("utf-8-sig")
+                if not text.strip():
+                    continue
+                row = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise _no_caption(f"{path}, line {number}", error) from error
             yield f"{path}, line {number}", row

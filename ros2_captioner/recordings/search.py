@@ -6,7 +6,8 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,12 +71,13 @@ class CaptionIndex:
         files: JSON lines, Parquet, or folders of Parquet files.
 
     Raises:
-        OptionsError: a row is no caption, or a file cannot be read.
+        OptionsError: a row is no caption, a file cannot be read, or SQLite makes no index.
     """
 
     def __init__(self, files: Iterable[Path]) -> None:
-        self._database = sqlite3.connect("")
-        self._database.execute(_SCHEMA)
+        with _told():
+            self._database = sqlite3.connect("")
+            self._database.execute(_SCHEMA)
         self._files: list[Path] = []
         for file in files:
             self._add(file)
@@ -88,7 +90,7 @@ class CaptionIndex:
             limit: how many at most, 1 or more.
 
         Raises:
-            OptionsError: the query has no word that tells moments apart.
+            OptionsError: the query has no word that tells moments apart, or SQLite fails.
         """
         words = _words(query)
         if not words:
@@ -96,7 +98,8 @@ class CaptionIndex:
         exact = " OR ".join(f'"{word}"' for word in words)
         meant = " OR ".join(f'"{word}"' for word in dict.fromkeys(map(meaning, words)))
         match = f"words : ({exact}) OR {{meanings objects}} : ({meant})"
-        found = self._database.execute(_RANKED, (match, min(limit, sys.maxsize)))
+        with _told():
+            found = self._database.execute(_RANKED, (match, min(limit, sys.maxsize))).fetchall()
         return [Hit(json.loads(row), self._files[file], score) for row, file, score in found]
 
     def close(self) -> None:
@@ -106,9 +109,22 @@ class CaptionIndex:
     def _add(self, file: Path) -> None:
         self._files.append(file)
         number = len(self._files) - 1  # its name need not be text
-        for _, row in caption_rows(file):
-            entry = (*_entry(row), json.dumps(row), number)
-            self._database.execute("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", entry)
+        with _told():
+            for _, row in caption_rows(file):
+                entry = (*_entry(row), json.dumps(row), number)
+                self._database.execute("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", entry)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Where SQLite works, a failure is told as an error of this package."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OptionsError(
+            f"SQLite {sqlite3.sqlite_version} cannot search the captions: {error}; expected one "
+            "with the full-text index FTS5, and room for its temporary file: look at TMPDIR"
+        ) from error
 
 
 def _entry(row: Row) -> tuple[str, str, str]:

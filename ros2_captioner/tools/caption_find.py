@@ -10,7 +10,7 @@ from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, command_parser
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.output_files import check_output
-from ros2_captioner.recordings.page import write_page
+from ros2_captioner.recordings.page import check_page, write_page
 from ros2_captioner.recordings.rows import place, sureness
 from ros2_captioner.recordings.search import CaptionIndex
 
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.pictures is not None:
         tables = [table for path in parsed.captions for table in path.glob("*.parquet")]
         check_output("--pictures", parsed.pictures, [*parsed.captions, *tables])
+        check_page(parsed.pictures)
     index = CaptionIndex(parsed.captions)
     hits = index.find(parsed.query, parsed.limit)
     index.close()

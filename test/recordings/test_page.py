@@ -2,14 +2,16 @@
 
 import base64
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.decoding import decode
 from ros2_captioner.images.files import write_image
-from ros2_captioner.recordings.page import write_page
+from ros2_captioner.recordings.page import check_page, write_page
 from ros2_captioner.recordings.search import Hit
 
 
@@ -61,3 +63,24 @@ def test_what_is_written_is_text_and_what_is_missing_is_said(tmp_path):
     assert "found no &lt;none&gt;.png here" in page and not shown(tmp_path / "out.html")
     write_page(tmp_path / "out.html", "x", [])
     assert "No caption has any" in (tmp_path / "out.html").read_text()
+
+
+def test_a_name_that_no_file_can_have_loses_no_other_picture(tmp_path, photograph):
+    write_image(tmp_path / "a.png", photograph)
+    found = [hit(tmp_path / "captions.jsonl", picture=name) for name in ("a" * 5000, "a.png")]
+    write_page(tmp_path / "out.html", "dogs", found)
+    assert len(shown(tmp_path / "out.html")) == 1
+    assert "File name too long" in (tmp_path / "out.html").read_text()
+
+
+def test_only_a_page_is_replaced(tmp_path, photograph):
+    page, photo, link = (tmp_path / name for name in ("out.html", "a.png", "link.html"))
+    check_page(page)
+    write_page(page, "dogs", [])
+    check_page(page)
+    write_image(photo, photograph)
+    link.symlink_to(photo)
+    for target in (photo, link):
+        with pytest.raises(OptionsError, match="is no page of this command; expected a new file"):
+            check_page(target)
+    check_page(Path("/dev/full"))

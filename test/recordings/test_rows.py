@@ -20,6 +20,13 @@ def test_json_lines_have_their_number(tmp_path):
     assert list(caption_rows(file)) == expected
 
 
+@pytest.mark.parametrize("blank", ["\n", "  \t\r\n", "\ufeff\n"])
+def test_blank_lines_are_passed_over_and_counted(blank, tmp_path):
+    file, row = tmp_path / "a.jsonl", {"caption": "a", "picture": "1"}
+    file.write_text(f"{blank}{json.dumps(row)}\n{blank}{json.dumps(row)}\n{blank}", "utf-8")
+    assert list(caption_rows(file)) == [(f"{file}, line {number}", row) for number in (2, 4)]
+
+
 GOOD = {"caption": "a dog", "picture": "a.png", "score": -0.5}
 FRAME_OF_IT = {"caption": "a dog", "recording": "drive", "camera": "/front", "time_ns": 5}
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings import search
 from ros2_captioner.recordings.search import CaptionIndex
 
 CAPTIONS = [
@@ -75,3 +77,21 @@ def test_names_and_captions_need_not_be_text(tmp_path):
     file.write_text(json.dumps(row))
     (hit,) = CaptionIndex([file]).find("dog", 1)
     assert hit.row == row and hit.file == file
+
+
+def test_what_sqlite_cannot_do_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "captions.jsonl"
+    file.write_text(f"{json.dumps({'picture': '1', 'caption': 'a dog by a car'})}\n" * 5000)
+    connect = sqlite3.connect
+
+    def small(name):
+        database = connect(name)
+        database.execute("PRAGMA max_page_count = 20")  # as on a full disk
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(OptionsError, match="cannot search the captions: .*full; expected .*TMPDIR"):
+        CaptionIndex([file])
+    monkeypatch.setattr(search, "_SCHEMA", "CREATE VIRTUAL TABLE captions USING fts0(words)")
+    with pytest.raises(OptionsError, match="no such module: fts0; expected one with .* FTS5"):
+        CaptionIndex([file])

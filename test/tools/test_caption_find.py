@@ -54,3 +54,12 @@ def test_a_page_shows_names_that_are_no_text(tmp_path, capsys):
     file.write_text(json.dumps({"picture": "gr\udcfcn.png", "caption": "a dog"}))
     assert main(["dog", str(file), "--pictures", str(tmp_path / "out.html")]) == 0
     assert "gr\\udcfcn.png" in (tmp_path / "out.html").read_text()
+
+
+def test_the_page_never_destroys_a_picture(tmp_path, capsys):
+    photo, file = tmp_path / "a.png", tmp_path / "captions.jsonl"
+    photo.write_bytes(b"\x89PNG")
+    file.write_text(json.dumps({"picture": str(photo), "caption": "a cat"}))
+    assert main(["dog", str(file), "--pictures", str(photo)]) == 2
+    assert "a.png is there and is no page" in capsys.readouterr().err
+    assert photo.read_bytes() == b"\x89PNG"
