@@ -13,6 +13,7 @@ from ros2_captioner.errors import OptionsError
 from ros2_captioner.stream.scene_gate import SceneGate
 
 _EARLY = 0.05  # of a period, so that a frame which comes a little too soon is not skipped
+_SHORTEST_S = 1e-3  # far below the period of any camera
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class Sampling:
     changed: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.every_s) and self.every_s >= 0):
-            raise OptionsError(f"every is {self.every_s}; expected seconds, 0 or more")
+        if not (self.every_s == 0 or _SHORTEST_S <= self.every_s < math.inf):
+            raise OptionsError(
+                f"every is {self.every_s}; expected seconds, {_SHORTEST_S:g} or more, or 0 for all"
+            )
         if not 0 <= self.changed <= 1:
             raise OptionsError(f"changed is {self.changed}; expected a threshold, 0 to 1")
 

@@ -40,7 +40,10 @@ def test_a_frame_that_was_broken_leaves_its_turn_to_the_next():
     assert not sampler.due("front", 20) and sampler.due("rear", 20)
 
 
-@pytest.mark.parametrize(("every_s", "changed"), [(-1, 0), (float("nan"), 0), (1, 1.5)])
+@pytest.mark.parametrize(
+    ("every_s", "changed"),
+    [(-1, 0), (float("nan"), 0), (float("inf"), 0), (1e-310, 0), (1, 1.5), (1, float("nan"))],
+)
 def test_values_out_of_range_are_refused(every_s, changed):
     with pytest.raises(OptionsError, match="expected"):
         Sampling(every_s, changed)
