@@ -137,7 +137,7 @@ def _checked(folder: str) -> Path:
     if not path.exists():
         raise OptionsError(f"found nothing at {folder!r}; {_EXPECTED}")
     if path.is_dir():
-        recorded_image_topics(path)
+        _metadata(path)
     return path
 
 
@@ -149,12 +149,7 @@ def recorded_image_topics(folder: Path) -> list[str]:
     """
     import yaml
 
-    file = folder / METADATA
-    if not file.is_file():
-        raise OptionsError(
-            f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
-            f"{folder}"
-        )
+    file = _metadata(folder)
     try:
         found = yaml.safe_load(file.read_bytes())["rosbag2_bagfile_information"]
         topics = [entry["topic_metadata"] for entry in found["topics_with_message_count"]]
@@ -163,6 +158,16 @@ def recorded_image_topics(folder: Path) -> list[str]:
         raise OptionsError(
             f"{file} is of no bag: {_said(error)}; expected what ros2 bag record writes"
         ) from error
+
+
+def _metadata(folder: Path) -> Path:
+    file = folder / METADATA
+    if not file.is_file():
+        raise OptionsError(
+            f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
+            f"{folder}"
+        )
+    return file
 
 
 def _said(error: Exception) -> str:

@@ -26,7 +26,7 @@ def test_the_image_topics_of_a_bag_are_in_its_metadata(tmp_path):
 )
 def test_metadata_of_no_bag_is_named_in_a_line(content, tmp_path):
     (tmp_path / "metadata.yaml").write_bytes(content)
-    with pytest.raises(OptionsError, match="metadata.yaml is of no bag: .*expected") as refused:
+    with pytest.raises(OptionsError, match="bag is .*expected a rosbag2 folder") as refused:
         ImageBag(str(tmp_path))
     assert "\n" not in str(refused.value)
 
@@ -51,3 +51,11 @@ def test_a_name_that_is_not_utf_8_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     with pytest.raises(OptionsError, match="name is UTF-8"):
         ImageBag(".")
+
+
+def test_the_metadata_of_a_bag_is_parsed_by_its_reader_alone(tmp_path, monkeypatch, photograph):
+    from bags import raw, write_bag
+
+    folder = write_bag(tmp_path / "drive", [("/front", 1.0, raw(photograph, 1.0))])
+    monkeypatch.setattr("yaml.safe_load", lambda content: pytest.fail("parsed once more"))
+    assert ImageBag(str(folder)).messages_total == 1
