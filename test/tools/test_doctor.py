@@ -84,3 +84,15 @@ def test_findings_are_lines_with_their_remedy_below(tmp_path):
     shown = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
     assert "\nfault  OpenCV         does not import: ImportError: gone\n" in shown
     assert f"\n{'':22}type: pip" in shown
+
+
+def test_what_lies_in_the_current_folder_is_no_module(tmp_path, monkeypatch):
+    """The command itself does not look there, so neither may what it tries."""
+    broken(tmp_path, "numpy", "not this one")
+    monkeypatch.chdir(tmp_path)
+    script = ROOT / "scripts/captioner_doctor"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(script), "--json"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "not this one" not in done.stdout
