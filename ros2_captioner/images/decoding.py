@@ -31,6 +31,8 @@ Pixels = NDArray[np.uint8]
 _JPEG_END = b"\xff\xd9"
 # Formats whose structure is checked first: libpng, and OpenCV of BMP, print lines of their own.
 _WHOLE = (("PNG", PNG, png_is_whole), ("BMP", b"BM", bmp_is_whole))
+# What a JPEG is decoded to, by the name that simplejpeg gives its colours.
+_JPEG_SPACES = {"Gray": "GRAY", "RGB": "BGR", "YCbCr": "BGR", "CMYK": "CMYK", "YCCK": "CMYK"}
 # What libjpeg says of a JPEG whose picture is whole all the same.
 _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters")
 # EXIF orientation: whether rows and columns are exchanged, then which of them are reversed.
@@ -56,8 +58,8 @@ def decode(
         uint8 ``[height, width, 3]`` RGB; what is transparent lies on white.
 
     Raises:
-        FrameError: with reason ``empty``, ``truncated``, ``bad_size``, ``too_large`` or
-            ``undecodable``.
+        FrameError: with reason ``empty``, ``truncated``, ``bad_size``, ``too_large``,
+            ``no_depth`` or ``undecodable``.
     """
     if not data:
         raise FrameError("empty", f"found no data in {what}; expected a JPEG or PNG")
@@ -128,10 +130,7 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
     """
     if simplejpeg is None:
         return _decoded(data, cv2.IMREAD_UNCHANGED)
-    colours = simplejpeg.decode_jpeg_header(data)[2]
-    if colours not in ("Gray", "RGB", "YCbCr"):  # such as CMYK
-        return _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    space = "GRAY" if colours == "Gray" else "BGR"
+    space = _JPEG_SPACES.get(simplejpeg.decode_jpeg_header(data)[2], "CMYK")
     try:
         found = simplejpeg.decode_jpeg(data, space, strict=True)
     except ValueError as error:
@@ -142,6 +141,8 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
                 "whole one",
             ) from error
         found = simplejpeg.decode_jpeg(data, space, strict=False)
+    if space == "CMYK":  # what colours inks make, OpenCV knows
+        return _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return np.asarray(found[:, :, 0] if space == "GRAY" else found)
 
 

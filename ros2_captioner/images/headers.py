@@ -60,7 +60,7 @@ def scan_place(data: bytes) -> int:
 
 
 def png_is_whole(data: bytes) -> bool:
-    """Whether the chunks of a PNG are there up to the last, those of its pixels unchanged."""
+    """Whether the chunks of a PNG are there up to the last, those that matter unchanged."""
     at = len(PNG)
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
@@ -68,9 +68,10 @@ def png_is_whole(data: bytes) -> bool:
         kind = data[at + 4 : at + 8]
         if kind == b"IEND":
             return True
-        if kind == b"IDAT" and data[end - 4 : end] != zlib.crc32(data[at + 4 : end - 4]).to_bytes(
-            4, "big"
-        ):
+        # A capital in front: the picture cannot be told without it.
+        if kind[:1].isupper() and data[end - 4 : end] != zlib.crc32(
+            data[at + 4 : end - 4]
+        ).to_bytes(4, "big"):
             return False
         at = end
     return False

@@ -143,6 +143,16 @@ def test_a_png_whose_pixels_changed_on_the_way_is_refused_in_silence(photograph,
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("chunk", [b"IHDR", b"PLTE"])
+def test_a_png_whose_header_or_palette_changed_is_refused_in_silence(chunk, capfd):
+    palette = b"".join(bytes((value, value, 0)) for value in range(256))
+    data = bytearray(png(16, 16, 3, zlib.compress(bytes(17 * 16)), palette))
+    assert decode(bytes(data), "the data", MAX_PIXELS).shape == (16, 16, 3)
+    data[data.index(chunk) + 4 + 3] ^= 1
+    assert refusal(bytes(data)) == "truncated"
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff", ".bmp"])
 def test_black_on_transparent_is_black_on_white(suffix):
     picture = np.zeros((32, 48, 4), np.uint8)
@@ -203,17 +213,23 @@ def test_orientation_turns_as_opencv_does(code):
     assert decode(data, "the data", MAX_PIXELS).shape == (32, 48, 3)
 
 
+def png(width, height, colours, body, palette=b""):
+    """A PNG of 8 bits whose deflated rows are given; `colours` is its colour type."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)),
+              (b"PLTE", palette), (b"IDAT", body), (b"IEND", b"")]  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+        if data or name == b"IEND"
+    )
+
+
 def png_bomb(side):
     """A PNG of zeros, whole and a thousandth of its pixels."""
     packer = zlib.compressobj(9)
     row = bytes(1 + side)
     body = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)), (b"IDAT", body),
-              (b"IEND", b"")]  # fmt: skip
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
+    return png(side, side, 0, body)
 
 
 def tiff_bomb(side):
