@@ -14,8 +14,10 @@ PYTHON ?= python3
 # Where a ROS 2 installation is sourced it is used; otherwise rclpy comes from wheels.
 ifdef ROS_DISTRO
   VENV_OPTIONS := --system-site-packages
+  PACKAGE := .
 else
   ROS := ros,
+  PACKAGE := .[ros]
 endif
 RUNTIME := .venv/bin
 TRAINING := .venv-training/bin
@@ -63,11 +65,11 @@ soak: .venv/installed-tests
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv $(VENV_OPTIONS) .venv
-	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)demo]"
+	$(RUNTIME)/pip install --quiet --editable "$(PACKAGE)"
 	touch $@
 
 .venv/installed-tests: .venv/installed
-	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)demo,test]"
+	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)test]"
 	touch $@
 
 .venv-training/installed: setup.py

@@ -44,7 +44,9 @@ setup(
     maintainer="ros2_captioner maintainers",
     maintainer_email="maintainers@ros2-captioner.example",
     packages=find_packages(include=[f"{NAME}*"]),
-    package_data={NAME: ["py.typed", "bundle/*.schema.json", "models/default/*"]},
+    package_data={
+        NAME: ["py.typed", "bundle/*.schema.json", "models/default/*", "ros/demo/photographs/*"]
+    },
     python_requires=">=3.10",
     install_requires=[
         "jsonschema",
@@ -56,7 +58,6 @@ setup(
     ],
     extras_require={
         "ros": ROS_WHEELS,
-        "demo": ["scikit-image", "scikit-learn"],  # for the photographs they ship
         "bag": ["rosbags"],
         "ray": ["ray[data]", "rosbags"],
         "rtx": [RTX, "cuda-python", "onnx"],

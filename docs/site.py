@@ -13,6 +13,7 @@ PAGES = {  # file of the repository: page of the site
     "SECURITY.md": "security_policy.md",
     "QUALITY_DECLARATION.md": "quality_declaration.md",
     "ros2_captioner/models/default/README.md": "model_card.md",
+    "ros2_captioner/ros/demo/photographs/README.md": "photographs.md",
     "LICENSE": "licence.txt",
     "CHANGELOG.rst": "changelog.txt",
     "CITATION.cff": "citation.txt",

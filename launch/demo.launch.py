@@ -1,5 +1,6 @@
 """Start a camera that plays pictures, a video, a webcam or a bag, and the captioner on it.
 
+ros2 launch ros2_captioner demo.launch.py
 ros2 launch ros2_captioner demo.launch.py source:=/path/to/pictures
 ros2 launch ros2_captioner demo.launch.py source:=/path/to/bag rviz:=true
 """
@@ -23,11 +24,17 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from ros2_captioner.images.bag import IMAGE_TYPES, METADATA, recorded_image_topics
 from ros2_captioner.options import flag, misspelt, number
+from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 _TOPIC = "/camera/image_raw"
 _SHARE = FindPackageShare("ros2_captioner")
 _ARGUMENTS = (
+    (
+        "source",
+        str(PHOTOGRAPHS),
+        "Folder of pictures, video file, webcam (0, /dev/video0) or rosbag2 folder",
+    ),
     ("rate_hz", "1.0", "Frames a second of pictures, videos and webcams"),
     ("format", "jpeg", "raw or jpeg: how they are published"),
     ("rate", "1.0", "Speed of a bag, 1.0 as recorded"),
@@ -39,19 +46,15 @@ _ARGUMENTS = (
 
 def generate_launch_description() -> LaunchDescription:
     """The player, the captioner, and a viewer if asked for."""
-    source = DeclareLaunchArgument(
-        "source",
-        description="Folder of pictures, video file, webcam (0, /dev/video0) or rosbag2 folder",
-    )
-    others = [
+    arguments = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in _ARGUMENTS
     ]
-    return LaunchDescription([source, *others, OpaqueFunction(function=_demo)])
+    return LaunchDescription([*arguments, OpaqueFunction(function=_demo)])
 
 
 def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    known = ["source", *(name for name, _, _ in _ARGUMENTS)]
+    known = [name for name, _, _ in _ARGUMENTS]
     for warning in misspelt(context.launch_configurations, known):  # launch takes any names
         get_logger("demo.launch.py").warning(warning)
     # Viewers first: where one is missing nothing may have started that nobody would end.

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
 from ros2_captioner.images.files import check_image_suffix, images_in, write_image
 from ros2_captioner.output_files import check_output
-from ros2_captioner.ros.demo.photographs import collect_photographs
+from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
 
 _TOPIC = "/camera/image_raw"
@@ -91,29 +90,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "/scene_caption, and draw photographs, captions and attention.",
     )
     parser.add_argument(
-        "--photographs", default="", help="folder of images (default: some that packages ship)"
+        "--photographs", default=str(PHOTOGRAPHS), help="folder of images (default: its own)"
     )
     parser.add_argument(
         "--output", default="build/demo/captions.png", help="image to write (%(default)s)"
     )
     parsed = parser.parse_args(arguments)
-    return _run(parsed.photographs, Path(parsed.output))
+    return _run(Path(parsed.photographs), Path(parsed.output))
 
 
-def _run(photographs: str, output: Path) -> int:
+def _run(folder: Path, output: Path) -> int:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     output.parent.mkdir(parents=True, exist_ok=True)
-    if photographs and not Path(photographs).is_dir():
-        raise FrameError("no_source", f"found no folder {photographs}; expected one with images")
-    with tempfile.TemporaryDirectory() as own:
-        folder = Path(photographs or own)
-        if not photographs:
-            collect_photographs(folder)
-        images = images_in(folder)
-        expected = len(images)
-        check_output("--output", output, images)
-        check_image_suffix(output)
-        captioned = _watch(folder, expected)
+    if not folder.is_dir():
+        raise FrameError("no_source", f"found no folder {folder}; expected one with images")
+    images = images_in(folder)
+    expected = len(images)
+    check_output("--output", output, images)
+    check_image_suffix(output)
+    captioned = _watch(folder, expected)
     if captioned:
         write_image(str(output), stacked([attention_figure(*pair) for pair in captioned]))
         print(f"wrote {output}")
