@@ -12,7 +12,6 @@ from ros2_captioner.errors import FrameError
 from ros2_captioner.images.encodings import rgb_of_decoded
 from ros2_captioner.images.headers import (
     FORMATS,
-    PNG,
     bmp_is_whole,
     format_named,
     is_jpeg,
@@ -21,6 +20,7 @@ from ros2_captioner.images.headers import (
     scan_place,
     stated_size,
 )
+from ros2_captioner.images.tiff import tiff_is_whole
 
 try:
     import simplejpeg
@@ -29,8 +29,9 @@ except ImportError:  # comes with pip, not with apt
 
 Pixels = NDArray[np.uint8]
 _JPEG_END = b"\xff\xd9"
-# Formats whose structure is checked first: libpng, and OpenCV of BMP, print lines of their own.
-_WHOLE = (("PNG", PNG, png_is_whole), ("BMP", b"BM", bmp_is_whole))
+# Formats whose structure is checked first: libpng, and OpenCV of BMP, print lines of their own, and
+# OpenCV takes a damaged TIFF for whole.
+_WHOLE = {"PNG": png_is_whole, "BMP": bmp_is_whole, "TIFF": tiff_is_whole}
 # What a JPEG is decoded to, by the name that simplejpeg gives its colours.
 _JPEG_SPACES = {"Gray": "GRAY", "RGB": "BGR", "YCbCr": "BGR", "CMYK": "CMYK", "YCCK": "CMYK"}
 # What libjpeg says of a JPEG whose picture is whole all the same.
@@ -73,12 +74,12 @@ def decode(
             f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
         )
     check_size(*size, max_pixels)
-    for kind, begin, is_whole in _WHOLE:
-        if data.startswith(begin) and not is_whole(data):
-            raise FrameError(
-                "truncated",
-                f"{what} of {len(data)} bytes is a cut or damaged {kind}; expected a whole one",
-            )
+    kind = format_named(data)
+    if kind in _WHOLE and not _WHOLE[kind](data):
+        raise FrameError(
+            "truncated",
+            f"{what} of {len(data)} bytes is a cut or damaged {kind}; expected a whole one",
+        )
     try:
         found = _decoded_jpeg(data) if is_jpeg(data) else _decoded(data, cv2.IMREAD_UNCHANGED)
         picture = rgb_of_decoded(found, encoding)

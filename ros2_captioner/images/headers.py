@@ -157,19 +157,41 @@ def _tiff_size(data: bytes) -> Size:
     )
 
 
+def tiff_values(data: bytes, tag: int) -> tuple[int, ...]:
+    """The whole numbers of a tag in the first directory of a TIFF; empty if it is not there.
+
+    Raises:
+        struct.error: they lie outside.
+    """
+    order = _TIFF_ORDERS[data[:4]]
+    for place in _tiff_entries(data, order):
+        found, kind, count = struct.unpack_from(f"{order}HHI", data, place)
+        if found == tag and kind in _TIFF_TYPES:
+            form = f"{order}{count}{_TIFF_TYPES[kind]}"
+            inline = struct.calcsize(form) <= 4
+            at = place + 8 if inline else struct.unpack_from(f"{order}I", data, place + 8)[0]
+            return struct.unpack_from(form, data, at)
+    return ()
+
+
 def _tiff_tags(data: bytes) -> dict[int, int]:
     """Whole-number tags of the first directory of a TIFF, which is also how EXIF is written."""
     order = _TIFF_ORDERS.get(data[:4])
     if order is None:
         return {}
-    directory = struct.unpack_from(f"{order}I", data, 4)[0]
-    count = min(struct.unpack_from(f"{order}H", data, directory)[0], _MOST_TIFF_TAGS)
     tags = {}
-    for place in range(directory + 2, directory + 2 + 12 * count, 12):
+    for place in _tiff_entries(data, order):
         tag, kind = struct.unpack_from(f"{order}HH", data, place)
         if kind in _TIFF_TYPES:
             tags[tag] = struct.unpack_from(order + _TIFF_TYPES[kind], data, place + 8)[0]
     return tags
+
+
+def _tiff_entries(data: bytes, order: str) -> range:
+    """The places of the entries of the first directory."""
+    directory = struct.unpack_from(f"{order}I", data, 4)[0]
+    count = min(struct.unpack_from(f"{order}H", data, directory)[0], _MOST_TIFF_TAGS)
+    return range(directory + 2, directory + 2 + 12 * count, 12)
 
 
 def _bmp_size(data: bytes) -> Size | None:

@@ -46,6 +46,15 @@ def test_a_jpeg_that_ends_early_is_refused_even_with_an_end_marker(jpeg, share, 
     assert refusal(jpeg[: int(share * len(jpeg))] + rest) in ("truncated", "undecodable")
 
 
+@pytest.mark.skipif(decoding.simplejpeg is None, reason="simplejpeg is not installed")
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_jpeg_of_inks_that_ends_early_is_refused_and_a_whole_one_read(photograph, share):
+    inks = np.dstack([255 - photograph, np.zeros_like(photograph[:, :, :1])])
+    data = decoding.simplejpeg.encode_jpeg(np.ascontiguousarray(inks), colorspace="CMYK")
+    assert decode(data, "the data", MAX_PIXELS).shape == photograph.shape
+    assert refusal(data[: int(share * len(data))] + END) == "truncated"
+
+
 @pytest.mark.parametrize("count", [1, 62, 63, 64, 100, 5000])
 @pytest.mark.parametrize("byte", [0, 0xFF, 0xD9])
 def test_what_follows_the_end_of_a_jpeg_is_left_alone(jpeg, count, byte):

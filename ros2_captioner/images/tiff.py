@@ -1,0 +1,76 @@
+"""Whether a TIFF's compressed pixels are whole.
+
+Of 8 bits OpenCV paints black what libtiff cannot decode, and does not say so; of 16 bits it does.
+So the same strips are decoded once more under a directory that calls them 16 bits of grey.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import cv2
+import numpy as np
+
+from ros2_captioner.images.headers import tiff_values
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
+_OFFSETS, _SAMPLES, _ROWS, _COUNTS, _PLANES = 273, 277, 278, 279, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
+_TOLD = (5, 8, 32773, 32946)  # LZW, deflate, PackBits and deflate by its older number
+_LARGEST_SIDE = 2**20  # that OpenCV decodes
+_MOST_SAMPLES = 4  # that OpenCV decodes
+_LONG = 4  # type of a tag: 32 bits
+
+
+def tiff_is_whole(data: bytes) -> bool:
+    """Whether all strips or tiles of a TIFF decode; True too where it cannot be told.
+
+    Told of 8 bits in LZW, deflate or PackBits, their samples side by side. OpenCV itself refuses
+    what is not compressed and not whole.
+    """
+    try:
+        probe = np.frombuffer(_as_grey(data), np.uint8)
+        return not probe.size or cv2.imdecode(probe, cv2.IMREAD_UNCHANGED) is not None
+    except (struct.error, cv2.error):
+        return False
+
+
+def _as_grey(data: bytes) -> bytes:
+    """The strips under another directory, of 16 bits of grey; empty where it cannot be made."""
+
+    def first(tag: int, default: int) -> int:
+        return next(iter(tiff_values(data, tag)), default)
+
+    samples, height, compression = first(_SAMPLES, 1), first(_HEIGHT, 0), first(_COMPRESSION, 1)
+    plain = (first(_BITS, 1), first(_PLANES, 1), first(_FILL_ORDER, 1)) == (8, 1, 1)
+    if not plain or compression not in _TOLD or samples > _MOST_SAMPLES:
+        return b""
+    row_bytes, rows = first(_WIDTH, 0) * samples, min(first(_ROWS, height), height)
+    offsets, counts = tiff_values(data, _OFFSETS), tiff_values(data, _COUNTS)
+    if tiles := tiff_values(data, _TILE_OFFSETS):  # each as a strip of its own
+        offsets, counts = tiles, tiff_values(data, _TILE_COUNTS)
+        row_bytes, rows = first(_TILE_WIDTH, 0) * samples, first(_TILE_HEIGHT, 0)
+        height = rows * len(tiles)
+    if row_bytes % 2 and rows > 1:  # two rows as one
+        height = height // rows * (rows // 2) + height % rows // 2
+        row_bytes, rows = 2 * row_bytes, rows // 2
+    width = row_bytes // 2
+    if not rows or width * height < 2 or max(width, height) > _LARGEST_SIDE:
+        return b""
+    return _with_directory(data, {
+        _WIDTH: (width,), _HEIGHT: (height,), _BITS: (16,), _COMPRESSION: (compression,),
+        _PHOTOMETRIC: (1,), _OFFSETS: offsets, _SAMPLES: (1,), _ROWS: (rows,), _COUNTS: counts,
+    })  # fmt: skip
+
+
+def _with_directory(data: bytes, entries: dict[int, tuple[int, ...]]) -> bytes:
+    """A TIFF with another directory, its entries by tag in rising order."""
+    directory, arrays = struct.pack("<H", len(entries)), b""
+    begin = len(data) + 2 + 12 * len(entries) + 4
+    for tag, values in entries.items():
+        content = struct.pack(f"<{len(values)}I", *values)
+        if len(values) > 1:
+            content, arrays = struct.pack("<I", begin + len(arrays)), arrays + content
+        directory += struct.pack("<HHI", tag, _LONG, len(values)) + content
+    head = b"II*\0" + struct.pack("<I", len(data))
+    return b"".join([head, data[len(head) :], directory, bytes(4), arrays])

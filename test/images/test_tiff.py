@@ -1,0 +1,80 @@
+"""Compressed TIFFs: whole ones of every shape, and those whose strips are damaged."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from ros2_captioner.errors import FrameError
+from ros2_captioner.images.decoding import decode
+from ros2_captioner.images.tiff import tiff_is_whole
+
+LZW, DEFLATE, PACKBITS = 5, 8, 32773
+
+
+def encoded(picture, compression):
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+    return cv2.imencode(".tiff", picture, options)[1].tobytes()
+
+
+def tiff(order, strips, tags):
+    """A TIFF whose directory lies in front; `strips` are its tiles if `tags` has their size."""
+    places, counts = (324, 325) if 322 in tags else (273, 279)
+    entries = {256: 64, 257: 48, 258: 8, 259: DEFLATE, 262: 1, places: 0, 277: 1, counts: 0, **tags}
+    arrays = 8 + 2 + 12 * len(entries) + 4
+    begins = np.cumsum([arrays + 8 * len(strips), *map(len, strips)])[:-1]
+    directory = struct.pack(f"{order}H", len(entries))
+    if len(strips) == 1:
+        entries[places], entries[counts] = begins[0], len(strips[0])
+    else:
+        entries[places], entries[counts] = arrays, arrays + 4 * len(strips)
+    for tag, value in sorted(entries.items()):
+        count = len(strips) if tag in (places, counts) else 1
+        directory += struct.pack(f"{order}HHII", tag, 4, count, value)
+    numbers = struct.pack(f"{order}{2 * len(strips)}I", *begins, *map(len, strips))
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
+    return head + directory + bytes(4) + numbers + b"".join(strips)
+
+
+@pytest.mark.parametrize("compression", [1, LZW, DEFLATE, PACKBITS])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("size", [(1, 2), (2, 1), (1, 7), (7, 1), (31, 33), (48, 64), (501, 777)])
+def test_whole_ones_are_read(size, channels, compression):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, channels), np.uint8)
+    assert decode(encoded(noise, compression), "the data", 10**6).shape == (*size, 3)
+
+
+@pytest.mark.parametrize("compression", [LZW, DEFLATE])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_damaged_strips_are_refused(photograph, bits, channels, compression):
+    picture = photograph[:, :639, :channels].astype(f"u{bits // 8}")
+    data = bytearray(encoded(picture, compression))
+    middle = len(data) // 2
+    data[middle : middle + 2000] = np.random.default_rng(0).bytes(2000)
+    with pytest.raises(FrameError, match="expected a whole") as refused:
+        decode(bytes(data), "the data", 10**6)
+    assert refused.value.reason in ("truncated", "undecodable")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("size", "tags"),
+    [(64 * 48, {278: 48}), (64 * 12, {278: 12}), (32 * 16, {322: 32, 323: 16})],
+    ids=["a strip", "strips", "tiles"],
+)
+def test_strips_and_tiles_that_end_early_are_refused(size, tags, order):
+    rows = np.arange(64 * 48, dtype=np.uint8).tobytes()
+    whole = [zlib.compress(rows[:size])] * (64 * 48 // size)
+    assert decode(tiff(order, whole, tags), "the data", 10**6).shape == (48, 64, 3)
+    early = [*whole[:-1], zlib.compress(rows[: size // 2])]
+    assert not tiff_is_whole(tiff(order, early, tags))
+    cut = tiff(order, whole, tags)[:-9]
+    with pytest.raises(FrameError, match="cut or damaged TIFF; expected a whole one"):
+        decode(cut, "the data", 10**6)
+
+
+def test_a_directory_that_leads_nowhere_is_refused():
+    assert not tiff_is_whole(tiff("<", [b"", b""], {278: 24})[:100])
