@@ -64,7 +64,7 @@ def captioner_watch() -> None:
     _begin()
     _check("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
     from ros2_captioner.ros.process.spinning import leave, run_node
-    from ros2_captioner.ros.watch import Watch
+    from ros2_captioner.ros.watch.node import Watch
 
     leave(run_node(Watch))
 

@@ -1,0 +1,77 @@
+"""``captioner_watch``: a terminal view of all captioners and their cameras; works over ssh."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from ros2_captioner.errors import CaptionerError
+from ros2_captioner.ros.watch.board import Board
+from ros2_captioner.standard_streams import abandon_output
+
+_PERIOD_S = 0.5
+_PATIENCE_S = 10.0  # for discovery, also on a busy machine
+_DETAIL, _STRING = "/scene_caption/detail", "std_msgs/msg/String"
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+class Watch(Node):
+    """Redraws the terminal twice a second; into a pipe it prints a line for each caption."""
+
+    def __init__(self) -> None:
+        super().__init__("captioner_watch")
+        self._board = Board()
+        self._terminal = sys.stdout.isatty()
+        self._topics: set[str] = set()
+        self._patient_until_s = time.monotonic() + _PATIENCE_S
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._keep_statuses, 10)
+        self._find_captions()
+        self.create_timer(_PERIOD_S, self._turn)
+
+    def _find_captions(self) -> None:
+        """Listen to the captions of every captioner, whatever its name and namespace."""
+        for topic, kinds in self.get_topic_names_and_types():
+            if topic.endswith(_DETAIL) and _STRING in kinds and topic not in self._topics:
+                self._topics.add(topic)
+                self.create_subscription(String, topic, self._keep_detail, 10)
+
+    def _keep_statuses(self, message: DiagnosticArray) -> None:
+        self._board.keep_statuses(message.status, time.monotonic())
+
+    def _keep_detail(self, message: String) -> None:
+        line = self._board.keep_detail(message.data, time.monotonic())
+        if line and not self._terminal:
+            self._print(f"{line}\n")
+
+    def _turn(self) -> None:
+        self._find_captions()
+        if not self._terminal:
+            self._say_what_it_waits_for()
+            return
+        width, height = shutil.get_terminal_size()
+        view = self._board.view(width, height, time.monotonic())
+        lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in view.splitlines())
+        self._print(f"{_HOME}{lines}{_REST_OF_SCREEN}")
+
+    def _say_what_it_waits_for(self) -> None:
+        """Say it once, on stderr, where no captioner is found; a terminal shows it anyway."""
+        if self._patient_until_s < time.monotonic() and not self._topics:
+            self._patient_until_s = math.inf
+            self.get_logger().info(f"waiting for captions on topics that end in {_DETAIL}")
+
+    def _print(self, text: str) -> None:
+        try:
+            print(text, end="", flush=True)
+        except BrokenPipeError:
+            abandon_output()
+            rclpy.try_shutdown()
+        except OSError as error:  # such as a full disk
+            abandon_output()
+            raise CaptionerError(f"cannot write to the output: {error.strerror}") from error

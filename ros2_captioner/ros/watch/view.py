@@ -1,0 +1,123 @@
+"""What the terminal shows, as text."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+LONGEST = 1000  # characters of a text that are shown
+MEMORY, COUNTS = "peak memory (MiB)", ("received", "captioned")  # tell a captioner's statuses
+_PLAIN, _BOLD = "\x1b[0m", "\x1b[1m"
+_LEVELS = {
+    DiagnosticStatus.OK: ("OK", "\x1b[32m"),
+    DiagnosticStatus.WARN: ("WARN", "\x1b[33m"),
+    DiagnosticStatus.ERROR: ("ERROR", "\x1b[31m"),
+    DiagnosticStatus.STALE: ("STALE", "\x1b[90m"),
+}
+_SHOWN_AT_MODEL = ("name", "precision", "backend", "device", "latency p50 (ms)", "latency p95 (ms)")
+
+
+def render(
+    statuses: Sequence[Any],
+    captions: Mapping[str, str],
+    width: int,
+    *,
+    colour: bool,
+    height: int = sys.maxsize,
+) -> str:
+    """The view as text.
+
+    Args:
+        statuses: DiagnosticStatus of the models and the cameras.
+        captions: the newest of each camera.
+        width: of the terminal, in characters.
+        colour: write ANSI colours.
+        height: of the terminal, in lines; where the view is higher, each status is one line.
+    """
+    if not statuses:
+        return "waiting for a captioner on /diagnostics"[:width]
+    # A captioner's model first, then its cameras.
+    ordered = sorted(statuses, key=lambda status: _order(status.name))
+    several = len({_node(status.name) for status in statuses}) > 1
+    blocks = [list(_block(status, captions, width, colour, several)) for status in ordered]
+    lines = [line for block in blocks for line in (*block, "")]
+    if len(lines) < height:
+        return "\n".join(lines)
+    short = [_line(status, captions, width, colour, several) for status in ordered]
+    if len(short) < height:
+        return "\n".join(short)
+    shown = max(0, height - 2)
+    return "\n".join([*short[:shown], f"and {len(short) - shown} more"[:width]])
+
+
+def _node(name: str) -> str:
+    return name.partition(": ")[0]
+
+
+def _subject(name: str) -> str:
+    return name.partition(": ")[2]
+
+
+def _order(name: str) -> tuple[str, bool, str]:
+    return _node(name), _subject(name) != "model", name
+
+
+def _title(status: Any, several: bool) -> str:
+    return printable(status.name if several else _subject(status.name))
+
+
+def _label(status: Any, colour: bool) -> str:
+    word, paint = _LEVELS.get(status.level, ("?", _PLAIN))
+    return f"{paint}{word:5}{_PLAIN}" if colour else f"{word:5}"
+
+
+def _block(
+    status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool
+) -> Iterator[str]:
+    title = _title(status, several)[: width - 6]
+    yield (
+        f"{_label(status, colour)} {_BOLD}{title}{_PLAIN}"
+        if colour
+        else (f"{_label(status, colour)} {title}")
+    )
+    yield from _indented(status.message, width)
+    subject = _subject(status.name)
+    yield from _indented(_facts(subject, status), width)
+    if subject in captions:
+        yield from _indented(f"> {captions[subject]}", width)
+
+
+def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool) -> str:
+    caption = captions.get(_subject(status.name))
+    said = f"{status.message} > {caption}" if caption else status.message
+    text = f"{_title(status, several)} {printable(said)}"
+    return f"{_label(status, colour)} {text[: max(0, width - 6)]}"
+
+
+def _facts(subject: str, status: Any) -> str:
+    values = {value.key: value.value for value in status.values}
+    if subject == "model":
+        shown = [f"{key} {values[key]}" for key in _SHOWN_AT_MODEL if values.get(key)]
+        return ", ".join([*shown, f"peak memory {values.get(MEMORY, '?')} MiB"])
+    dropped = [
+        f"{key.removeprefix('dropped: ')} {count}"
+        for key, count in values.items()
+        if key.startswith("dropped: ")
+    ]
+    counts = ", ".join(f"{values.get(key, '?')} {key}" for key in COUNTS)
+    return f"{counts}, dropped: {', '.join(dropped)}" if dropped else counts
+
+
+def _indented(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        printable(text), max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
+    )
+
+
+def printable(text: str) -> str:
+    """What others wrote, without a control sequence that the terminal would obey."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:LONGEST])

@@ -1,0 +1,84 @@
+"""What the terminal view remembers of captioners."""
+
+import pytest
+from captioner_statuses import RAW, four_cameras, one_camera, status
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ros2_captioner.ros.watch.board import Board
+
+
+@pytest.fixture
+def statuses():
+    return one_camera()
+
+
+def test_captioners_of_any_name_are_told_apart():
+    statuses = [*four_cameras("robot1/captioner"), *four_cameras("/words")]
+    board = Board()
+    board.keep_statuses(statuses, 0.0)
+    view = board.view(80, 100, 0.0, colour=False)
+    for title in ("robot1/captioner: model", "/words: model", "/words: /camera3/image_raw"):
+        assert f"OK    {title}" in view.splitlines()
+
+
+def test_what_is_not_heard_of_any_more_is_stale_and_then_gone(statuses):
+    board = Board()
+    board.keep_statuses(statuses, 100.0)
+    board.keep_detail('{"camera": "%s", "caption": "a dog runs"}' % RAW, 100.0)  # noqa: UP031
+    fresh, old, gone = (board.view(80, 24, now, colour=False) for now in (101.0, 112.0, 161.0))
+    assert f"OK    {RAW}" in fresh and "ago" not in fresh
+    assert f"STALE {RAW}" in old and "STALE model" in old and "OK" not in old
+    assert "nothing heard for 12 s; last: 5.0 Hz" in old and "> a dog runs (12 s ago)" in old
+    assert "waiting" in gone
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no JSON", "[]", "7", "null", "{}", '{"camera": "/a"}', '["camera", "caption"]',
+     '{"camera": {}, "caption": []}', '{"camera": "/a", "caption": null}', "[" * 100_000,
+     '{"camera": "/a", "caption": "b", "stamp": ' + "[" * 100_000, "9" * 10_000],
+)  # fmt: skip
+def test_a_foreign_detail_is_ignored(text):
+    assert Board().keep_detail(text, 0.0) == ""
+
+
+def test_what_others_say_takes_neither_memory_nor_time(statuses):
+    board = Board()
+    board.keep_statuses(statuses, 0.0)
+    for camera in range(1000):
+        board.keep_detail(f'{{"camera": "/{camera}", "caption": "{"x" * 10_000}"}}', 0.0)
+    board.keep_detail(f'{{"camera": "{RAW}", "caption": "{"x" * 10_000}"}}', 0.0)
+    assert len(board.view(80, 1000, 1.0, colour=False)) < 2000
+    board.view(80, 24, 100.0)
+    board.keep_statuses(statuses, 101.0)
+    assert "xxx" not in board.view(80, 1000, 101.0, colour=False)
+
+
+def test_foreign_diagnostics_are_ignored(statuses):
+    foreign = [
+        status("", DiagnosticStatus.OK, "", {}),
+        status("motor", DiagnosticStatus.OK, "turns", {"received": "1"}),
+        status("captioner: fan", b"\x09", "whirrs", {"speed": "7"}),
+    ]
+    board = Board()
+    board.keep_statuses([*foreign, *statuses], 0.0)
+    board.keep_statuses([status("c: x", b"\x09", "?", {"received": "1", "captioned": "1"})], 0.0)
+    view = board.view(80, 24, 0.0, colour=False)
+    assert "motor" not in view and "fan" not in view and f"OK    /captioner: {RAW}" in view
+    assert "?     c: x" in view
+
+
+def test_nobody_commands_the_terminal(statuses):
+    statuses[0].message = "a\x1b[2Jb\nc\x07"
+    board = Board()
+    board.keep_statuses(statuses, 0.0)
+    line = board.keep_detail('{"camera": "/x", "caption": "\\u001b[2Jdog"}', 0.0)
+    for shown in (board.view(80, 24, 0.0, colour=False), line):
+        assert "\x1b" not in shown and "\x07" not in shown
+
+
+def test_a_caption_that_comes_on_two_topics_is_one_line():
+    board = Board()
+    detail = '{"camera": "/x", "caption": "a dog", "stamp": {"sec": %d, "nanosec": 0}}'
+    said = [board.keep_detail(detail % sec, 0.0) for sec in (1, 2, 1, 2, 3)]
+    assert [bool(line) for line in said] == [True, True, False, False, True]

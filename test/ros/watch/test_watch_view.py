@@ -1,0 +1,42 @@
+"""The terminal view as text."""
+
+import pytest
+from captioner_statuses import RAW, four_cameras, one_camera
+
+from ros2_captioner.ros.watch.view import render
+
+
+def test_model_first_then_cameras_with_counts_and_caption():
+    lines = render(one_camera(), {RAW: "a dog runs"}, 80, colour=False).splitlines()
+    assert lines == [
+        "WARN  model",
+        "      nobody subscribes",
+        "      name m, latency p50 (ms) 90, peak memory 150 MiB",
+        "",
+        f"OK    {RAW}",
+        "      5.0 Hz",
+        "      50 received, 40 captioned, dropped: replaced 10",
+        "      > a dog runs",
+    ]
+
+
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_lines_fit_the_terminal(width):
+    view = render(one_camera(), {RAW: "a dog " * 40}, width, colour=False)
+    assert max(map(len, view.splitlines())) <= width
+
+
+def test_before_anything_came_it_says_what_it_waits_for():
+    assert "waiting" in render([], {}, 80, colour=True)
+
+
+@pytest.mark.parametrize("height", [24, 12, 5, 3])
+def test_four_cameras_fit_the_terminal_and_the_model_stays_in_sight(height):
+    captions = {f"/camera{place}/image_raw": "a dog runs " * 20 for place in range(4)}
+    lines = render(four_cameras(), captions, 80, colour=False, height=height).splitlines()
+    assert len(lines) < height and max(map(len, lines)) <= 80
+    assert lines[0].startswith("OK    model")
+    if height > 5:
+        assert "5.0 Hz > a dog runs" in lines[1] or "a dog runs" in "".join(lines)
+    else:
+        assert lines[-1].endswith("more")
