@@ -4,7 +4,7 @@ ros2 launch ros2_captioner captioner.launch.py image_topics:="['/camera/image_ra
 """
 
 import os
-from typing import Any
+from typing import Any, List  # noqa: UP035 (launch compares types with it)
 
 import yaml
 from launch.actions import (
@@ -19,11 +19,12 @@ from launch.events.process import ProcessExited
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.options import declarations, flag, misspelt, number
+from ros2_captioner.options import Declaration, declarations, flag, misspelt, number
 from ros2_captioner.settings import NodeSettings
 
 _DEFAULT_PARAMS = PathJoinSubstitution(
@@ -74,6 +75,8 @@ def _captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if not os.path.isfile(file):  # launch_ros would go on without it
         raise OptionsError(f"params_file is {file!r}; expected a parameter file")
     delay_s = number("respawn_delay", _text(context, "respawn_delay"))
+    if delay_s < 0:
+        raise OptionsError(f"respawn_delay is {delay_s}; expected seconds, 0 or more")
     respawns = flag("respawn", _text(context, "respawn"))
     return _started(file, given, delay_s if respawns else None)
 
@@ -106,20 +109,37 @@ def _started(
 
 
 def _value(name: str, text: str) -> Any:
-    kind = _SETTINGS[name].kind if name in _SETTINGS else bool
-    if kind is str:
-        return text
-    if kind is bool:
+    """What was typed, checked, and so that launch_ros passes it on: it takes strings for YAML."""
+    if name not in _SETTINGS:
         return flag(name, text)
-    if kind is float:  # also when typed without its point
-        return number(name, text)
+    setting = _SETTINGS[name]
+    value = _parsed(setting, text)
+    setting.check(value)
+    if setting.kind is tuple:
+        if not value:  # launch_ros passes on no list without a type
+            raise OptionsError(
+                f"{name} is {text!r}; expected at least one entry, or an empty list in params_file"
+            )
+        return ParameterValue(list(value), value_type=List[str])  # noqa: UP006 (launch's own)
+    return ParameterValue(value, value_type=str) if setting.kind is str else value
+
+
+def _parsed(setting: Declaration, text: str) -> Any:
+    if setting.kind is bool:
+        return flag(setting.name, text)
+    if setting.kind is float:  # also when typed without its point
+        return number(setting.name, text)
+    if setting.kind is str:
+        return text
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise OptionsError(f"{name} is {text!r}; {_SETTINGS[name].expectation}") from error
-    if kind is tuple:  # one entry needs no brackets
-        return value if isinstance(value, list) else [value if isinstance(value, str) else text]
-    return value
+        if setting.kind is int:
+            return int(text)
+        words = yaml.load(text, yaml.BaseLoader)  # every scalar is a string: "no" is a word
+    except (ValueError, yaml.YAMLError) as error:
+        raise OptionsError(f"{setting.name} is {text!r}; {setting.expectation}") from error
+    if isinstance(words, list):
+        return tuple(words)
+    return (words if isinstance(words, str) else text,)  # one entry needs no brackets
 
 
 def _text(context: LaunchContext, name: str) -> str:

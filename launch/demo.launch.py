@@ -19,6 +19,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -89,13 +90,18 @@ def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntit
     source = os.path.expanduser(_text(context, "source"))
     if (Path(source) / METADATA).is_file():
         topics = _image_topics(Path(source))
-        settings = {"bag": source, "rate": number("rate", _text(context, "rate"))}
+        settings = {"bag": _string(source), "rate": number("rate", _text(context, "rate"))}
         player = _player(context, "captioner_bag_player", settings)
     else:
         form = _text(context, "format")
         topics = [_TOPIC + ("/compressed" if form == "jpeg" else "")]
         rate_hz = number("rate_hz", _text(context, "rate_hz"))
-        settings = {"source": source, "topic": _TOPIC, "format": form, "rate_hz": rate_hz}
+        settings = {
+            "source": _string(source),
+            "topic": _TOPIC,
+            "format": _string(form),
+            "rate_hz": rate_hz,
+        }
         player = _player(context, "captioner_image_player", settings)
     captioner = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(
@@ -121,6 +127,11 @@ def _player(context: LaunchContext, executable: str, parameters: dict[str, objec
         output="screen",
         emulate_tty=True,
     )
+
+
+def _string(text: str) -> ParameterValue:
+    """What launch_ros passes on as it is: by itself it takes strings for YAML."""
+    return ParameterValue(text, value_type=str)
 
 
 def _text(context: LaunchContext, name: str) -> str:

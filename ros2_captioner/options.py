@@ -7,6 +7,7 @@ documentation and the command lines.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -155,12 +156,15 @@ def number(name: str, text: str) -> float:
     """What was typed for an option that is a number.
 
     Raises:
-        OptionsError: it is none.
+        OptionsError: it is none, or has no end.
     """
     try:
-        return float(text)
-    except ValueError as error:
-        raise OptionsError(f"{name} is {text!r}; expected a number") from error
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise OptionsError(f"{name} is {text!r}; expected a number")
+    return found
 
 
 def check_options(options: Any) -> None:

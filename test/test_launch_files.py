@@ -23,6 +23,8 @@ if HAS_LAUNCH:
     import psutil  # launch depends on it
     from launch.actions import DeclareLaunchArgument, OpaqueFunction
     from launch.logging import get_logger
+    from launch_ros.actions import Node
+    from launch_ros.utilities import evaluate_parameters, normalize_parameters
 
     from launch import LaunchContext
 
@@ -63,6 +65,15 @@ def test_every_argument_has_a_description(file):
         (CAPTIONER, {"use_sim_time": "no"}, "use_sim_time is 'no'; expected true or false"),
         (CAPTIONER, {"respawn": "maybe"}, "respawn is 'maybe'; expected true or false"),
         (CAPTIONER, {"respawn_delay": "x"}, "respawn_delay is 'x'; expected a number"),
+        (CAPTIONER, {"respawn_delay": "-1"}, "respawn_delay is -1.0; expected seconds, 0 or more"),
+        (CAPTIONER, {"respawn_delay": "nan"}, "respawn_delay is 'nan'; expected a number"),
+        (CAPTIONER, {"beam_width": "wide"}, "beam_width is 'wide'; expected integer from 1 to 16"),
+        (CAPTIONER, {"beam_width": "17"}, "beam_width is 17; expected integer from 1 to 16"),
+        (CAPTIONER, {"beam_width": "null"}, "beam_width is 'null'; expected integer"),
+        (CAPTIONER, {"length_penalty": "9"}, "length_penalty is 9.0; expected double from"),
+        (CAPTIONER, {"backend": "abacus"}, "backend is 'abacus'; expected one of"),
+        (CAPTIONER, {"image_topics": "[]"}, r"image_topics is '\[\]'; expected at least one entry"),
+        (CAPTIONER, {"image_topics": "[[a]]"}, "image_topics is .*; expected string_array"),
         (CAPTIONER, {"params_file": "/no"}, "params_file is '/no'; expected a parameter file"),
         (DEMO, {"source": ".", "rate_hz": "fast"}, "rate_hz is 'fast'; expected a number"),
         (DEMO, {"source": ".", "rviz": "maybe"}, "rviz is 'maybe'; expected true or false"),
@@ -71,6 +82,26 @@ def test_every_argument_has_a_description(file):
 def test_a_wrong_argument_is_named_before_anything_has_started(file, arguments, said, prefix):
     with pytest.raises(OptionsError, match=said):
         started(file, arguments)
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("file", "name", "typed", "given"),
+    [
+        (CAPTIONER, "model", "/data/my #2 model", "/data/my #2 model"),
+        (CAPTIONER, "model", "null", "null"),
+        (CAPTIONER, "banned_words", "no", ["no"]),
+        (CAPTIONER, "banned_words", "[no, dog, 3]", ["no", "dog", "3"]),
+        (CAPTIONER, "image_topics", "/front", ["/front"]),
+        (CAPTIONER, "beam_width", "5", 5),
+        (CAPTIONER, "length_penalty", "1", 1.0),
+        (DEMO, "source", "/data/my #2 pictures: a", "/data/my #2 pictures: a"),
+        (DEMO, "source", "0", "0"),
+    ],
+)
+def test_a_value_arrives_as_it_was_typed(file, name, typed, given, prefix):
+    """By itself launch_ros reads strings as YAML: it drops what follows " #", and no is false."""
+    assert parameters_of(file, {name: typed})[name] == given
 
 
 @needs_launch
@@ -102,6 +133,18 @@ def started(file, arguments):
         action = actions.pop(0)
         if isinstance(action, DeclareLaunchArgument | OpaqueFunction):
             actions += action.visit(context) or []
+
+
+def parameters_of(file, arguments):
+    """The parameters that the first node of a launch file is started with."""
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    actions = description(file).entities
+    while not isinstance(action := actions.pop(0), Node):
+        if isinstance(action, DeclareLaunchArgument | OpaqueFunction):
+            actions += action.visit(context) or []
+    normalised = normalize_parameters([action._Node__parameters[-1]])
+    return evaluate_parameters(context, normalised)[0]
 
 
 @pytest.fixture

@@ -74,8 +74,9 @@ def test_typed_flags_and_numbers_are_named_where_they_are_none():
     assert flag("a", "True") and not flag("a", "false") and number("a", "1e-3") == 0.001
     with pytest.raises(OptionsError, match="respawn is 'maybe'; expected true or false"):
         flag("respawn", "maybe")
-    with pytest.raises(OptionsError, match="rate_hz is 'fast'; expected a number"):
-        number("rate_hz", "fast")
+    for text in ("fast", "nan", "inf", ""):
+        with pytest.raises(OptionsError, match=f"rate_hz is '{text}'; expected a number"):
+            number("rate_hz", text)
 
 
 def test_unknown_names_are_refused_with_the_known():
