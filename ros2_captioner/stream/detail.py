@@ -12,12 +12,13 @@ from ros2_captioner.stream.frames import CaptionedFrame
 DETAIL_SCHEMA = 1
 
 
-def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
+def detail_json(frame: CaptionedFrame, captioner: Captioner, node: str = "") -> str:
     """Everything known about one caption, as one line of JSON.
 
     Args:
         frame: the caption with its message, whose stamp and frame_id are kept as they are.
         captioner: names backend and model.
+        node: full name of the node that captioned it; empty where none did, as in a recording.
     """
     header, caption, timing = frame.received.message.header, frame.caption, frame.timing
     settings = frame.settings
@@ -48,4 +49,6 @@ def detail_json(frame: CaptionedFrame, captioner: Captioner) -> str:
         "precision": captioner.backend.precision,
         "model": captioner.bundle.digest,
     }
+    if node:
+        detail["node"] = node
     return json.dumps(detail, ensure_ascii=False, allow_nan=False)

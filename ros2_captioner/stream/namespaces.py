@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 
-def own_namespaces(cameras: Iterable[str], common: str = "") -> dict[str, str]:
+def own_namespaces(cameras: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """For each of several cameras a namespace for its captions that no other one has.
 
     ``/front`` for ``/front/image_raw/compressed``; where cameras share that, or it is the node's
@@ -14,11 +14,11 @@ def own_namespaces(cameras: Iterable[str], common: str = "") -> dict[str, str]:
 
     Args:
         cameras: resolved image topics.
-        common: namespace of the captions of all cameras, which none of them gets.
+        taken: namespaces that none of them gets, as the captions of all cameras go there.
     """
     candidates = {camera: _candidates(camera) for camera in cameras}
     claims = Counter(name for names in candidates.values() for name in names)
-    claims[common.rstrip("/")] += 1
+    claims.update(namespace.rstrip("/") for namespace in taken)
     return {
         camera: next((name for name in names if claims[name] == 1), camera)
         for camera, names in candidates.items()

@@ -26,7 +26,7 @@ def detail_of(captioner, picture, age_s=0.1, **values):
     header = Header(stamp=Time(sec=5, nanosec=7), frame_id="front")
     received = ReceivedImage("/front/image_raw", Image(header=header), 0.0)
     frame = CaptionedFrame(received, picture, batch.captions[0], batch.timing, settings, age_s)
-    return json.loads(detail_json(frame, captioner), parse_constant=refuse)
+    return json.loads(detail_json(frame, captioner, "/robot/captioner"), parse_constant=refuse)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,9 @@ def detail_of(captioner, picture, age_s=0.1, **values):
 def test_every_detail_keeps_to_the_schema(captioner, photograph, values):
     detail = detail_of(captioner, photograph, **values)
     Draft7Validator(SCHEMA).validate(detail)
-    assert set(detail) == set(SCHEMA["required"]) == set(SCHEMA["properties"])
+    assert set(detail) == {*SCHEMA["required"], "node"} == set(SCHEMA["properties"])
     assert detail["stamp"] == {"sec": 5, "nanosec": 7} and detail["frame_id"] == "front"
+    assert detail["node"] == "/robot/captioner"
 
 
 def test_an_empty_caption_is_valid_json_without_a_score(captioner, photograph):

@@ -18,5 +18,5 @@ from ros2_captioner.stream.namespaces import own_namespaces
     ],
 )  # fmt: skip
 def test_no_two_cameras_share_one_and_none_is_the_nodes_own(common, expected):
-    assert own_namespaces(expected, common) == expected
+    assert own_namespaces(expected, [common]) == expected
     assert len(set(expected.values())) == len(expected)

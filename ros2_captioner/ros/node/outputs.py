@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
@@ -33,18 +34,20 @@ class Outputs:
         cameras: as given.
 
     Raises:
-        OptionsError: ``qos_overrides`` of a topic make no sense, or one is a camera's as well.
+        OptionsError: ``qos_overrides`` of a topic make no sense, or a topic is a camera's or that
+            of another output as well.
     """
 
     def __init__(self, node: LifecycleNode, cameras: Sequence[str], captioner: Captioner) -> None:
         self.cameras = cameras
-        self._captioner = captioner
+        self._captioner, self._node = captioner, node.get_fully_qualified_name()
         with ExitStack() as made:
             common = _Topics(node, _CAPTIONS, "~/overlay", made)
             self._topics = {camera: [common] for camera in cameras}
             if len(cameras) > 1:
-                namespace = common.sentence.topic.removesuffix(f"/{_CAPTIONS}")
-                for camera, own in own_namespaces(cameras, namespace).items():
+                # Also where the common topic would be without a remapping, which applies to all.
+                taken = {node.get_namespace(), common.sentence.topic.removesuffix(f"/{_CAPTIONS}")}
+                for camera, own in own_namespaces(cameras, taken).items():
                     captions = f"{own}/{_CAPTIONS}"
                     topics = _Topics(node, captions, f"{captions}/overlay", made)
                     self._topics[camera].append(topics)
@@ -57,7 +60,7 @@ class Outputs:
 
     def _outputs(self) -> list[Output]:
         groups = chain.from_iterable(self._topics.values())
-        return [output for group in groups for output in group.all]
+        return list(dict.fromkeys(output for group in groups for output in group.all))
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look.
@@ -65,7 +68,7 @@ class Outputs:
         Raises:
             FrameError: a topic failed; the others have the caption all the same.
         """
-        rendering = Rendering(frame, self._captioner)
+        rendering = Rendering(frame, self._captioner, self._node)
         failures: list[str] = []
         for topics in self._topics[frame.received.camera]:
             for output, message in topics.wanted(rendering, frame):
@@ -87,6 +90,12 @@ def _check_apart(cameras: Sequence[str], outputs: Sequence[str]) -> None:
             f"{topic} is an image topic and an output of this node; expected two topics: fix "
             "image_topics or the remapping"
         )
+    for topic, count in Counter(outputs).items():
+        if count > 1:
+            raise OptionsError(
+                f"{count} outputs of this node are published on {topic}; expected a topic for "
+                "each: fix the remapping"
+            )
 
 
 class _Topics:

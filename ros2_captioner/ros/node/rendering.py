@@ -24,10 +24,11 @@ class Rendering:
     Args:
         frame: with its caption.
         captioner: names itself in the detail.
+        node: full name of the node, for the detail.
     """
 
-    def __init__(self, frame: CaptionedFrame, captioner: Captioner) -> None:
-        self._frame, self._captioner = frame, captioner
+    def __init__(self, frame: CaptionedFrame, captioner: Captioner, node: str) -> None:
+        self._frame, self._captioner, self._node = frame, captioner, node
 
     @cached_property
     def sentence(self) -> String:
@@ -37,7 +38,7 @@ class Rendering:
     @cached_property
     def detail(self) -> String:
         """Everything known about it, as JSON."""
-        return String(data=detail_json(self._frame, self._captioner))
+        return String(data=detail_json(self._frame, self._captioner, self._node))
 
     @cached_property
     def overlay(self) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -36,7 +37,7 @@ def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
             raise OptionsError(
                 f"parameter {declaration.name}: {error}; {declaration.expectation}"
             ) from error
-    _warn_of_unknown_names(node, [each.name for each in declared])
+    warn_of_unknown_names(node, [each.name for each in declared])
     given = {each.name: each.typed(node.get_parameter(each.name).value) for each in declared}
     return make_options(kind, given)
 
@@ -51,13 +52,14 @@ def value_at_start(node: Node, name: str) -> Any:
     return node._parameter_overrides[name].value
 
 
-def _warn_of_unknown_names(node: Node, known: list[str]) -> None:
+def warn_of_unknown_names(node: Node, known: Collection[str]) -> None:
     """rclpy keeps parameters of other names to itself, and they do nothing."""
     for name in given_at_start(node):
         if node.has_parameter(name) or name.startswith(QOS_OVERRIDES):
             continue
         meant = did_you_mean(name, known)
-        advice = f"did you mean {meant}?" if meant else f"expected one of {', '.join(known)}"
+        others = f"expected one of {', '.join(known)}" if known else "this node has none"
+        advice = f"did you mean {meant}?" if meant else others
         node.get_logger().warning(in_line(f"there is no parameter {name}; {advice}"))
 
 
@@ -73,8 +75,9 @@ def _descriptor(declaration: Declaration) -> ParameterDescriptor:
             f"one of {', '.join(declaration.choices)}" if declaration.choices else ""
         ),
         # So that 1 is taken for 1.0, 0 for a webcam's name, a name for a list of one, and "[]",
-        # which carries no type, for an empty list; the settings check the type themselves.
-        dynamic_typing=declaration.kind in (float, str, tuple),
+        # which carries no type, for an empty list. The settings check all types themselves, and
+        # say what they expected; rclpy would name types by their numbers.
+        dynamic_typing=True,
     )
     if declaration.low is None or declaration.high is None:
         return descriptor

@@ -34,12 +34,13 @@ class Board:
         try:
             detail = json.loads(text)
             camera, caption = detail["camera"], detail["caption"]
-            stamp = json.dumps(detail.get("stamp"))
+            node, stamp = detail.get("node"), json.dumps(detail.get("stamp"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return ""
         if not isinstance(camera, str) or not isinstance(caption, str):
             return ""
-        self._captions[camera] = (caption[:LONGEST], now_s)
+        subject = f"{node.lstrip('/')}: {camera}" if isinstance(node, str) else camera
+        self._captions[subject] = (caption[:LONGEST], now_s)
         if (camera, stamp, caption) in self._seen:
             return ""
         self._seen.append((camera, stamp, caption))

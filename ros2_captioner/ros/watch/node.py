@@ -9,10 +9,12 @@ import time
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
 
 from ros2_captioner.errors import CaptionerError
+from ros2_captioner.ros.process.parameters import warn_of_unknown_names
 from ros2_captioner.ros.watch.board import Board
 from ros2_captioner.standard_streams import abandon_output
 
@@ -27,13 +29,15 @@ class Watch(Node):
 
     def __init__(self) -> None:
         super().__init__("captioner_watch")
+        warn_of_unknown_names(self, ())
         self._board = Board()
         self._terminal = sys.stdout.isatty()
         self._topics: set[str] = set()
         self._patient_until_s = time.monotonic() + _PATIENCE_S
         self.create_subscription(DiagnosticArray, "/diagnostics", self._keep_statuses, 10)
         self._find_captions()
-        self.create_timer(_PERIOD_S, self._turn)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
+        self.create_timer(_PERIOD_S, self._turn, clock=steady)
 
     def _find_captions(self) -> None:
         """Listen to the captions of every captioner, whatever its name and namespace."""

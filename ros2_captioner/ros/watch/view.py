@@ -33,7 +33,8 @@ def render(
 
     Args:
         statuses: DiagnosticStatus of the models and the cameras.
-        captions: the newest of each camera.
+        captions: the newest of each camera, under the name of its status, as several captioners
+            may have the camera, or under its topic, where it is not known whose caption it is.
         width: of the terminal, in characters.
         colour: write ANSI colours.
         height: of the terminal, in lines; where the view is higher, each status is one line.
@@ -87,15 +88,20 @@ def _block(
     yield from _indented(status.message, width)
     subject = _subject(status.name)
     yield from _indented(_facts(subject, status), width)
-    if subject in captions:
-        yield from _indented(f"> {captions[subject]}", width)
+    caption = _caption(status, captions)
+    if caption is not None:
+        yield from _indented(f"> {caption}", width)
 
 
 def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool) -> str:
-    caption = captions.get(_subject(status.name))
+    caption = _caption(status, captions)
     said = f"{status.message} > {caption}" if caption else status.message
     text = f"{_title(status, several)} {printable(said)}"
     return f"{_label(status, colour)} {text[: max(0, width - 6)]}"
+
+
+def _caption(status: Any, captions: Mapping[str, str]) -> str | None:
+    return captions.get(status.name.lstrip("/"), captions.get(_subject(status.name)))
 
 
 def _facts(subject: str, status: Any) -> str:

@@ -80,3 +80,24 @@ def test_what_the_node_publishes_is_no_camera_of_it(remaps, topic, start, client
     node = start(remaps, image_topics=["/front/image_raw", topic])
     node.wait_for_log(f"cannot configure: {topic} is an image topic and an output of this node")
     assert client.state() == "unconfigured"
+
+
+def test_a_camera_shares_no_topic_with_all_even_where_those_are_remapped(start, client, photograph):
+    node = start(["scene_caption:=words"], image_topics=["/left", "/front/image_raw"])
+    node.wait_for_log("captioning")
+    own = client.listen("/left/scene_caption")
+    client.caption_of(photograph, "/left")
+    assert client.spin_until(lambda: bool(own))
+    for topic in ("/words", "/scene_caption/detail", "/left/scene_caption"):
+        assert len(client.node.get_publishers_info_by_topic(topic)) == 1
+
+
+def test_outputs_that_a_remapping_puts_on_one_topic_are_named(start, client):
+    node = start(
+        ["/front/scene_caption:=/rear/scene_caption"],
+        image_topics=["/front/image_raw", "/rear/image_raw"],
+    )
+    node.wait_for_log(
+        "cannot configure: 2 outputs of this node are published on /rear/scene_caption"
+    )
+    assert client.state() == "unconfigured"

@@ -33,6 +33,12 @@ def test_into_a_pipe_it_prints_a_line_for_each_caption(tmp_path, photograph):
         client.close()
 
 
+def test_parameters_that_do_nothing_are_named(tmp_path):
+    watch = Process("captioner_watch", tmp_path / "watch.log", camera="/x")
+    watch.wait_for_log("there is no parameter camera; this node has none")
+    assert watch.stop() == 0
+
+
 def test_into_a_pipe_it_says_beside_it_what_it_waits_for():
     command = [sys.executable, str(SCRIPTS / "captioner_watch")]
     watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,5 +1,7 @@
 """What the terminal view remembers of captioners."""
 
+import json
+
 import pytest
 from captioner_statuses import RAW, four_cameras, one_camera, status
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -19,6 +21,19 @@ def test_captioners_of_any_name_are_told_apart():
     view = board.view(80, 100, 0.0, colour=False)
     for title in ("robot1/captioner: model", "/words: model", "/words: /camera3/image_raw"):
         assert f"OK    {title}" in view.splitlines()
+
+
+def test_captions_of_one_camera_are_told_apart_by_the_captioner():
+    board = Board()
+    board.keep_statuses([*four_cameras("robot/a"), *four_cameras("b")], 0.0)
+    for node, caption in (("/robot/a", "a dog"), ("/b", "a cat")):
+        detail = {"node": node, "camera": "/camera0/image_raw", "caption": caption}
+        assert board.keep_detail(json.dumps(detail), 0.0)
+    lines = board.view(80, 100, 0.0, colour=False).splitlines()
+    for title, caption in (("robot/a", "a dog"), ("b", "a cat")):
+        place = lines.index(f"OK    {title}: /camera0/image_raw")
+        assert f"      > {caption}" in lines[place : place + 4]
+        assert sum(line.endswith(f"> {caption}") for line in lines) == 1
 
 
 def test_what_is_not_heard_of_any_more_is_stale_and_then_gone(statuses):
