@@ -34,7 +34,7 @@ def frames_from(
         return _webcam(source)
     if source and path.is_dir():
         return _images(images_in(path), loop, passed_over)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_fifo():  # nobody may ever write to it
         return _images([path], loop, passed_over)
     if path.is_file():
         return _video(source, loop)
@@ -141,5 +141,7 @@ def _opened(source: str) -> cv2.VideoCapture:
         return cv2.VideoCapture(int(source) if source.isdecimal() else source)
     except (UnicodeEncodeError, OverflowError, cv2.error) as error:
         raise FrameError(
-            "no_source", f"cannot open {source!r} ({error}); expected a video whose name is UTF-8"
+            "no_source",
+            f"cannot open {source!r} ({error}); expected a webcam such as 0, or a "
+            "video whose name is UTF-8",
         ) from error

@@ -28,8 +28,9 @@ class CameraReport:
         received: frames in all.
         captioned: of them captioned.
         dropped: frames that were not captioned, by reason.
-        new_captioned: captioned since the last report.
-        new_faults: refused or failed since the last report.
+        new_captioned: captioned since the last report, or before it where nothing has happened
+            since.
+        new_faults: refused or failed lately.
         last_error: message of the last refusal; empty if there was none.
     """
 
@@ -66,9 +67,9 @@ class _Camera:
     captioned: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
-    captioned_before: int = 0
+    before: tuple[int, int, int] = (0, 0, 0)  # received, captioned, faults
     faults: int = 0
-    faults_before: int = 0
+    news: tuple[int, int] = (0, 0)  # captioned, faults
 
 
 class Statistics:
@@ -97,6 +98,8 @@ class Statistics:
             self._begun_s = time.monotonic()
             for entry in self._cameras.values():
                 entry.arrivals.clear()
+                entry.before = (entry.received, entry.captioned, entry.faults)
+                entry.news = (0, 0)
 
     def silence(self, camera: str) -> Silence:
         """How long a camera has sent nothing."""
@@ -136,7 +139,7 @@ class Statistics:
         return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
 
     def report(self) -> list[CameraReport]:
-        """The state of every camera; what is new counts from the last call."""
+        """The state of every camera; what happened lately counts from the last call."""
         with self._lock:
             return [self._report(name, entry) for name, entry in self._cameras.items()]
 
@@ -145,7 +148,7 @@ class Statistics:
 
     def _report(self, name: str, entry: _Camera) -> CameraReport:
         gap_s = _usual_gap_s(entry)
-        report = CameraReport(
+        return CameraReport(
             name,
             _rate_hz(entry, gap_s),
             self._silent_s(entry),
@@ -153,12 +156,18 @@ class Statistics:
             entry.received,
             entry.captioned,
             {reason: count for reason, count in entry.dropped.items() if count},
-            entry.captioned - entry.captioned_before,
-            entry.faults - entry.faults_before,
+            *_news(entry),
             entry.last_error,
         )
-        entry.captioned_before, entry.faults_before = entry.captioned, entry.faults
-        return report
+
+
+def _news(entry: _Camera) -> tuple[int, int]:
+    """Captioned and refused since something happened; a slow camera's last frame tells for long."""
+    _, captioned, faults = entry.before
+    now = (entry.received, entry.captioned, entry.faults)
+    if now != entry.before:
+        entry.before, entry.news = now, (entry.captioned - captioned, entry.faults - faults)
+    return entry.news
 
 
 def _usual_gap_s(entry: _Camera) -> float:

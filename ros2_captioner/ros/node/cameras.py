@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import ReliabilityPolicy
+from rclpy.qos import (
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
@@ -15,7 +22,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from ros2_captioner.errors import described
 from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.ros.node.faults import ThrottledLog
-from ros2_captioner.ros.node.qos import camera_profile, naming_overrides, overriding_options
+from ros2_captioner.ros.process.qos_overrides import qos_overrides
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import ReceivedImage
 from ros2_captioner.stream.mailbox import Mailbox
@@ -23,6 +30,7 @@ from ros2_captioner.stream.statistics import Statistics
 
 _PATIENCE_S = 3.0  # cameras may start after the node
 _MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
+_OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
 
 class Camera:
@@ -57,7 +65,7 @@ class Camera:
         self._node, self._log = node, ThrottledLog(node.get_logger())
         self._mailbox = mailbox
         self._statistics = statistics
-        self._qos = camera_profile(settings)
+        self._qos = _profile(settings)
         self.problem = ""
         self._told, self._since_s = "", time.monotonic()
         self._group = MutuallyExclusiveCallbackGroup()
@@ -91,16 +99,14 @@ class Camera:
         if not publishers:
             return f"nothing publishes {self.topic}; {self._published_images()}"
         types = sorted({publisher.topic_type for publisher in publishers})
-        if self._type_name() not in types:
+        kind = self._type_name()
+        if kind not in types:
             return f"{self.topic} carries {types}; expected one of {sorted(IMAGE_CLASSES)}"
-        reliabilities = {publisher.qos_profile.reliability for publisher in publishers}
-        if (
-            self._qos.reliability == ReliabilityPolicy.RELIABLE
-            and ReliabilityPolicy.RELIABLE not in reliabilities
-        ):
+        refusals = [self._refusal(each) for each in publishers if each.topic_type == kind]
+        if all(refusals):
             return (
-                f"{self.topic} is published best effort, but image_reliability is reliable, so no "
-                "frame comes; set image_reliability to best_effort (or fix qos_overrides)"
+                f"{self.topic} is published with a QoS that the subscription does not take, so no "
+                f"frame comes: {refusals[0]}; {self._qos_remedy()}"
             )
         silence = self._statistics.silence(self.topic)
         if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
@@ -115,13 +121,23 @@ class Camera:
             )
         return f"{self.topic} has a publisher, but no frame has come from it yet"
 
+    def _refusal(self, publisher: TopicEndpointInfo) -> str:
+        """Why DDS does not match a publisher with the subscription; empty if it does."""
+        compatibility, reason = qos_check_compatible(publisher.qos_profile, self._qos)
+        return reason.removesuffix(";") if compatibility == QoSCompatibility.ERROR else ""
+
+    def _qos_remedy(self) -> str:
+        if self._qos.reliability == ReliabilityPolicy.RELIABLE:
+            return "set image_reliability to best_effort, or fix qos_overrides"
+        return "fix qos_overrides"
+
     def _published_images(self) -> str:
         found = [
             name
             for name, types in self._node.get_topic_names_and_types()
             if name != self.topic
             and set(types) & set(IMAGE_CLASSES)
-            and "/overlay" not in name
+            and not _OVERLAY.search(name)
             and self._node.count_publishers(name)
         ]
         if not found:
@@ -136,8 +152,7 @@ class Camera:
         return f"sensor_msgs/msg/{self._type.__name__}"
 
     def _subscribe(self) -> Subscription:
-        options = overriding_options(self._node, self.topic, "subscription")
-        with naming_overrides(self.topic, options):
+        with qos_overrides(self._node, self.topic, "subscription") as options:
             return self._node.create_subscription(
                 self._type,
                 self._name,
@@ -158,3 +173,12 @@ class Camera:
             problem = f"{self.topic}: receiving failed: {described(error)}"
             self._statistics.refused(self.topic, "receiving_failed", problem)
             self._log.warning(self.topic, problem)
+
+
+def _profile(settings: NodeSettings) -> QoSProfile:
+    """What ``image_reliability`` and ``image_depth`` ask of a camera."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=settings.image_depth,
+        reliability=ReliabilityPolicy[settings.image_reliability.upper()],
+    )

@@ -2,7 +2,8 @@
 
 Names are those that diagnostic_updater would give: ``captioner: model``.
 Camera: STALE without a frame for five seconds, of a slow camera for three of its periods; ERROR
-when frames came and every one of the last period was refused; WARN when some were; else OK.
+when every frame of the last period was refused, or a slower camera's last one; WARN when some
+were; else OK.
 Model: ERROR when the last transition failed or the model hangs; WARN when the node is not
 configured, when a runtime failed and another goes on in its place, or when the node survived a
 fault of its own; else OK, with the reason why it rests, if it does.
@@ -101,7 +102,7 @@ def model_status(
     elif busy_s > hangs_after_s(usual_batch_s):
         level, message = DiagnosticStatus.ERROR, f"one batch has taken {busy_s:.1f} s so far"
     elif not model:
-        level, message = DiagnosticStatus.WARN, "not configured: no model is loaded"
+        level, message = DiagnosticStatus.WARN, rests
     elif trouble or fault:
         level, message = DiagnosticStatus.WARN, trouble or fault
     else:

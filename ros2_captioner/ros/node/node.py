@@ -35,10 +35,13 @@ from ros2_captioner.ros.node.parameters import (
     initial_settings,
     search_parameters,
 )
-from ros2_captioner.ros.node.qos import unused_overrides
 from ros2_captioner.ros.node.services import CaptionServices
 from ros2_captioner.ros.node.worker import CaptionWorker
 from ros2_captioner.ros.process.parameters import given_at_start
+from ros2_captioner.ros.process.qos_overrides import (
+    qos_overrides,
+    warn_of_unused_overrides,
+)
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
@@ -52,7 +55,8 @@ class CaptionerNode(LifecycleNode):
     """Loads the model at configure, subscribes and captions while active.
 
     Raises:
-        OptionsError: a parameter given at start is of the wrong type or value.
+        OptionsError: a parameter given at start is of the wrong type or value, overrides of
+            /diagnostics among them.
     """
 
     def __init__(self) -> None:
@@ -76,8 +80,14 @@ class CaptionerNode(LifecycleNode):
         diagnose = self._faults.surviving("publishing /diagnostics", self._diagnose)
         self.create_timer(_WATCH_PERIOD_S, watch, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, diagnose, clock=steady)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._caption_services = CaptionServices(self, lambda: self._worker, self._remedy)
+        topic = self.resolve_topic_name("/diagnostics")
+        with qos_overrides(self, topic, "publisher") as options:
+            self._diagnostics = self.create_publisher(
+                DiagnosticArray, "/diagnostics", 10, qos_overriding_options=options
+            )
+        self._caption_services = CaptionServices(
+            self, lambda: self._worker, self._remedy, self._rests
+        )
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
@@ -214,8 +224,7 @@ class CaptionerNode(LifecycleNode):
         if not self._settings.autostart:  # else nobody manages the node
             bond = ManagerBond(self, self._settings.bond_heartbeat_period)
             undo.callback(bond.close)
-        for name in unused_overrides(self):
-            self.get_logger().warning(f"{name} is of no topic of this node; see ros2 node info")
+        warn_of_unused_overrides(self)
         self.get_logger().info(f"captioning {', '.join(topics)}")
 
     def _deactivate(self) -> None:
@@ -275,7 +284,7 @@ class CaptionerNode(LifecycleNode):
     def _rests(self) -> str:
         """Why nothing is captioned on its own; empty while there is work to do."""
         if self._worker is None or self._outputs is None:
-            return "not active"
+            return self._remedy()
         if not self._caption_services.enabled:
             return "disabled by ~/enable"
         if not self._settings.always_on and not self._outputs.listened():

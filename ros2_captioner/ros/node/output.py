@@ -8,7 +8,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
-from ros2_captioner.ros.node.qos import naming_overrides, overriding_options
+from ros2_captioner.ros.process.qos_overrides import qos_overrides
 
 _DEPTH = 10
 
@@ -33,8 +33,7 @@ class Output:
         self._node = node
         self._listeners = 0
         self._events = _matched_events(self._count)
-        options = overriding_options(node, self.topic, "publisher")
-        with naming_overrides(self.topic, options):
+        with qos_overrides(node, self.topic, "publisher") as options:
             self._publisher = node.create_lifecycle_publisher(
                 kind, topic, _DEPTH, event_callbacks=self._events, qos_overriding_options=options
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidTopicNameException
@@ -52,12 +53,12 @@ def changed_settings(
     Returns:
         The new settings, or the old ones with the reason of the refusal.
     """
-    wanted = {
-        change.name: _DECLARED[change.name].converted(change.value)
-        for change in changes
-        if change.name in _DECLARED
-    }
     try:
+        wanted = {
+            change.name: _value(_DECLARED[change.name], change)
+            for change in changes
+            if change.name in _DECLARED
+        }
         for name, value in wanted.items():
             if value != getattr(settings, name):
                 _check_liveness(_DECLARED[name], configured=configured, active=active)
@@ -101,6 +102,13 @@ def search_parameters(options: DecodingOptions, without: Collection[str]) -> lis
         for each in declarations(DecodingOptions)
         if each.name not in without
     ]
+
+
+def _value(declaration: Declaration, change: Parameter) -> Any:
+    """What an option is set to; `ros2 param delete` sets it to nothing, and it would be gone."""
+    if change.type_ == Parameter.Type.NOT_SET:
+        raise OptionsError(f"{declaration.name} cannot be deleted; {declaration.expectation}")
+    return declaration.converted(change.value)
 
 
 def _check_topics(settings: NodeSettings) -> None:

@@ -18,6 +18,7 @@ class CaptionServices:
         node: offers the services.
         worker: returns the worker of the active node, else None.
         remedy: returns why there is none, and what to type.
+        rests: returns why nothing is captioned unasked; empty while it is.
 
     Attributes:
         enabled: what ``~/enable`` was last told.
@@ -28,9 +29,11 @@ class CaptionServices:
         node: Node,
         worker: Callable[[], CaptionWorker | None],
         remedy: Callable[[], str],
+        rests: Callable[[], str],
     ) -> None:
         self.enabled = True
-        self._node, self._worker, self._remedy = node, worker, remedy
+        self._node, self._worker = node, worker
+        self._remedy, self._rests = remedy, rests
         # A group of its own: a request that waits for the worker holds nobody else up.
         node.create_service(
             Trigger, "~/caption", self._caption, callback_group=ReentrantCallbackGroup()
@@ -60,9 +63,19 @@ class CaptionServices:
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.enabled = request.data
         response.success = True
-        response.message = "captioning" if request.data else "resting; ~/caption still answers"
+        response.message = self._switched()
         self._node.get_logger().info(f"enabled: {self.enabled}")
         return response
+
+    def _switched(self) -> str:
+        """What the switch has brought about, or what else keeps the node from captioning."""
+        said = "enabled" if self.enabled else "disabled"
+        if self._worker() is None:
+            return f"{said}, but {self._remedy()}"
+        if not self.enabled:
+            return "resting; ~/caption still answers"
+        rests = self._rests()
+        return f"enabled, but {rests}" if rests else "captioning"
 
 
 class _NextTurn:

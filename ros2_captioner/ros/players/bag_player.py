@@ -15,11 +15,14 @@ from ros2_captioner.images.bag import ImageBag, Recorded, restamped
 from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.ros.players.publisher import image_publisher
 from ros2_captioner.ros.process.parameters import declare_parameters
+from ros2_captioner.ros.process.qos_overrides import warn_of_unused_overrides
 from ros2_captioner.ros.process.spinning import end_after_delivery
 from ros2_captioner.settings import BagPlayerSettings
 
 _WAIT_S = 0.1  # for the first subscriber
 _SHORTEST_PASS_S = 0.1  # so that a single message does not loop as fast as it can
+_GAP_S = 10.0  # between messages, from which a player that waits says so
+_LONGEST_S = 1e9  # a timer takes no more than 64 bits of nanoseconds
 
 
 class BagPlayer(Node):
@@ -41,6 +44,7 @@ class BagPlayer(Node):
             topic: image_publisher(self, IMAGE_CLASSES[kind], topic)
             for topic, kind in self._bag.types.items()
         }
+        warn_of_unused_overrides(self)
         self._schedule = self._scheduled()
         self._next: Recorded | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -53,9 +57,10 @@ class BagPlayer(Node):
         """Every message with the monotonic time, in seconds, at which it is due."""
         begun_s = -math.inf
         while True:
-            begun_s, first_ns = max(time.monotonic(), begun_s + _SHORTEST_PASS_S), 0
+            begun_s = max(time.monotonic(), begun_s + _SHORTEST_PASS_S)
+            first_ns: int | None = None
             for message in self._bag.messages():
-                first_ns = first_ns or message.time_ns
+                first_ns = message.time_ns if first_ns is None else first_ns
                 yield begun_s + (message.time_ns - first_ns) * 1e-9 / self._settings.rate, message
             if not self._settings.loop:
                 return
@@ -70,7 +75,10 @@ class BagPlayer(Node):
         if self._next is None:
             end_after_delivery(self, self._outputs.values())
             return
-        self._timer.timer_period_ns = int(1e9 * max(0.0, due_s - time.monotonic()))
+        wait_s = min(max(0.0, due_s - time.monotonic()), _LONGEST_S)
+        if wait_s > _GAP_S:
+            self.get_logger().info(f"the next message is due in {wait_s:.0f} s, as recorded")
+        self._timer.timer_period_ns = int(1e9 * wait_s)
         self._timer.reset()
 
     def _heard(self) -> bool:

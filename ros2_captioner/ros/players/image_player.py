@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.errors import FrameError
 from ros2_captioner.images.sources import frames_from, shrink
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
 from ros2_captioner.ros.players.publisher import image_publisher
 from ros2_captioner.ros.process.parameters import declare_parameters
+from ros2_captioner.ros.process.qos_overrides import warn_of_unused_overrides
 from ros2_captioner.ros.process.spinning import end_after_delivery
 from ros2_captioner.settings import ImagePlayerSettings
 
@@ -35,7 +38,9 @@ class ImagePlayer(Node):
         self._passed_over: set[str] = set()
         topic = settings.topic + ("/compressed" if self._jpeg else "")
         self._publisher = image_publisher(self, CompressedImage if self._jpeg else Image, topic)
-        self.create_timer(1 / settings.rate_hz, self._play)
+        warn_of_unused_overrides(self)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # plays on where simulated time stands
+        self.create_timer(1 / settings.rate_hz, self._play, clock=steady)
         self.get_logger().info(
             in_line(f"playing {settings.source} on {self._publisher.topic_name}")
         )
@@ -56,6 +61,8 @@ class ImagePlayer(Node):
         now = self.get_clock().now().to_msg()
         header = Header(stamp=now, frame_id=self._settings.frame_id)
         frame = shrink(frame, self._settings.max_side)
-        self._publisher.publish(
-            jpeg_message(frame, header) if self._jpeg else raw_message(frame, header)
-        )
+        make = jpeg_message if self._jpeg else raw_message
+        try:
+            self._publisher.publish(make(frame, header))
+        except FrameError as error:
+            self._pass_over(str(error))

@@ -205,3 +205,29 @@ def test_without_bondpy_the_managed_node_works_all_the_same(start, client, photo
     assert client.transition("configure") and client.transition("activate")
     node.wait_for_log("bondpy is not installed")
     client.caption_of(photograph)
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "cause"),
+    [("durability", "transient_local", "volatile"), ("deadline", 1_000_000, "deadline")],
+)
+def test_a_qos_that_cannot_match_is_named_and_not_the_size_of_frames(
+    policy, value, cause, start, client
+):
+    node = start(**{f"qos_overrides.{RAW}.subscription.{policy}": value})
+    node.wait_for_log("captioning")
+    client.node.create_publisher(Image, RAW, 5)
+    node.wait_for_log("published with a QoS that the subscription does not take")
+    assert cause in node.log.lower() and "; fix qos_overrides" in node.log
+    assert "512 KB" not in node.log
+
+
+def test_diagnostics_take_overrides_too(start, client):
+    used = "qos_overrides./diagnostics.publisher.reliability"
+    node = start(**{used: "best_effort"})
+    node.wait_for_log("captioning")
+    graph = client.node
+    assert client.spin_until(lambda: graph.get_publishers_info_by_topic("/diagnostics"))
+    found = reliability_of(graph.get_publishers_info_by_topic("/diagnostics"))
+    assert found == [ReliabilityPolicy.BEST_EFFORT]
+    assert used not in node.log

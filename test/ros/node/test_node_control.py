@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType
-from rcl_interfaces.srv import GetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.qos import qos_profile_sensor_data
 from ros_harness import BROKEN_IMAGES, Client, Process, running_node
 from sensor_msgs.msg import CompressedImage, Image
@@ -148,6 +149,14 @@ def test_a_camera_that_nobody_publishes_is_named_with_the_remedy(node, client):
     assert "set image_topics" in status.message
 
 
+def test_an_overlay_is_no_camera_but_a_camera_may_be_named_so(node, client):
+    for topic in ("/overlay_camera/image_raw", "/other/overlay", "/other/overlay/compressed"):
+        kind = CompressedImage if topic.endswith("compressed") else Image
+        client.node.create_publisher(kind, topic, 5)
+    node.wait_for_log(f"nothing publishes {RAW}; set image_topics to some of ['/overlay_camera/")
+    assert "/other/overlay" not in node.log
+
+
 def test_a_topic_of_another_type_is_named(node, client):
     client.node.create_publisher(String, RAW, 5)
     node.wait_for_log("carries ['std_msgs/msg/String']; expected one of")
@@ -201,3 +210,42 @@ def test_an_empty_list_keeps_its_type(node, client):
     request = GetParameters.Request(names=["banned_words"])
     response, _ = client.call(GetParameters, "/captioner/get_parameters", request)
     assert response.values[0].type == ParameterType.PARAMETER_STRING_ARRAY
+
+
+def test_the_switch_says_what_else_keeps_the_node_from_captioning(node, quiet_client):
+    client = quiet_client
+    assert enable(client, True).message.startswith("enabled, but nobody subscribes")
+    assert client.transition("deactivate")
+    for on, said in ((False, "disabled"), (True, "enabled")):
+        assert enable(client, on).message == (
+            f"{said}, but the node is inactive; type: ros2 lifecycle set /captioner activate"
+        )
+    assert client.transition("cleanup")
+    assert "the node is unconfigured; type: " in enable(client, True).message
+
+
+def test_a_node_that_was_shut_down_says_so(node, client):
+    assert client.transition("active_shutdown")
+    status = client.diagnosis("model", lambda s: s.level == DiagnosticStatus.WARN)
+    assert status.message == ask(client).message == "the node was shut down; start it again"
+    assert enable(client, True).message == f"enabled, but {status.message}"
+
+
+def test_a_value_of_the_wrong_type_is_refused_with_what_was_expected(node, client):
+    results, _ = client.set_parameters(beam_width="5", always_on=1, num_alternatives=2.5)
+    assert [result.reason for result in results] == [
+        "beam_width is '5'; expected integer from 1 to 16",
+        "always_on is 1; expected bool",
+        "num_alternatives is 2.5; expected integer from 0 to 15",
+    ]
+
+
+def test_a_parameter_cannot_be_deleted(node, client):
+    names = ("banned_words", "beam_width")
+    request = SetParameters.Request(parameters=[ParameterMessage(name=name) for name in names])
+    response, _ = client.call(SetParameters, "/captioner/set_parameters", request)
+    assert [(result.successful, result.reason) for result in response.results] == [
+        (False, "banned_words cannot be deleted; expected string_array"),
+        (False, "beam_width cannot be deleted; expected integer from 1 to 16"),
+    ]
+    assert client.set_parameters(banned_words=["dog"])[0][0].successful

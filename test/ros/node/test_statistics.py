@@ -86,6 +86,7 @@ def test_levels_follow_what_happened_since_the_last_report(statistics):
     statistics.received(CAMERA)
     assert statistics.refused(CAMERA, "truncated", "found 3 bytes") == 1
     assert status(statistics).level == DiagnosticStatus.ERROR
+    statistics.received(CAMERA)
     assert status(statistics).level == DiagnosticStatus.OK
     statistics.captioned(CAMERA, 0.1)
     assert statistics.refused(CAMERA, "truncated", "found 4 bytes") == 2
@@ -101,6 +102,19 @@ def test_drops_on_purpose_are_no_fault(statistics):
     found = status(statistics)
     assert found.level == DiagnosticStatus.OK
     assert {v.key: v.value for v in found.values}["dropped: replaced"] == "1"
+
+
+def test_the_last_frame_of_a_slow_camera_tells_until_the_next(statistics):
+    """A camera of 0.3 Hz sends nothing in most periods of a second."""
+    statistics.received(CAMERA)
+    statistics.refused(CAMERA, "short_data", "cut")
+    assert [status(statistics).level for _ in range(3)] == [DiagnosticStatus.ERROR] * 3
+    statistics.received(CAMERA)
+    statistics.captioned(CAMERA, 0.1)
+    assert [status(statistics).level for _ in range(3)] == [DiagnosticStatus.OK] * 3
+    statistics.refused(CAMERA, "short_data", "cut")
+    statistics.go_on()
+    assert status(statistics).level == DiagnosticStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -162,7 +176,7 @@ def test_latency_quantiles(statistics):
             DiagnosticStatus.WARN,
             "x failed; y takes over",
         ),
-        ("", "", 0.0, {}, DiagnosticStatus.WARN, "not configured: no model is loaded"),
+        ("unconfigured", "", 0.0, {}, DiagnosticStatus.WARN, "unconfigured"),
     ],
 )
 def test_model_levels(rests, trouble, busy_s, model, level, message):

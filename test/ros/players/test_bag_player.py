@@ -171,6 +171,29 @@ def test_a_bag_of_one_message_loops_at_a_bounded_rate(tmp_path, client, photogra
     assert time.monotonic() - begun > 0.3 and player.stop() == 0
 
 
+def test_a_recording_that_begins_at_zero_keeps_its_pace(tmp_path, client, photograph):
+    small = raw_message(photograph[::20, ::20], Header())
+    messages = [(RAW, seconds, small) for seconds in (0.0, 1.5, 1.6)]
+    folder = write_bag(tmp_path / "bag", StoragePlugin.SQLITE3, messages)
+    arrivals = []
+    client.node.create_subscription(Image, RAW, lambda _: arrivals.append(time.monotonic()), 10)
+    player = Process(PLAYER, tmp_path / "log", bag=str(folder), loop=False)
+    assert client.spin_until(lambda: len(arrivals) == 3), player.log
+    assert arrivals[1] - arrivals[0] > 1.0 and player.exit_status() == 0
+
+
+@pytest.mark.parametrize("rate", [0.01, 1.0])
+def test_a_gap_in_a_recording_is_told(tmp_path, client, photograph, rate):
+    """Of the size that lies between simulated time and that of the day."""
+    small = raw_message(photograph[::20, ::20], Header())
+    folder = write_bag(
+        tmp_path / "bag", StoragePlugin.SQLITE3, [(RAW, 0.0, small), (RAW, 1.7e9, small)]
+    )
+    player = Process(PLAYER, tmp_path / "log", bag=str(folder), rate=rate)
+    player.wait_for_log("the next message is due in 1000000000 s")
+    assert player.alive and player.stop() == 0
+
+
 @pytest.mark.parametrize("cdr", [b"", b"\0\1\0\0", bytes(11)])
 def test_a_message_too_short_for_a_header_is_refused(cdr):
     with pytest.raises(FrameError, match="expected a serialised message"):

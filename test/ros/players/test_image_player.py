@@ -5,6 +5,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from rclpy.qos import ReliabilityPolicy
 from ros_harness import Process
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -110,4 +111,48 @@ def test_a_name_that_is_no_text_is_passed_over_in_a_line_that_steers_no_terminal
     assert process.alive and "\x1b" not in process.log.replace("\x1b[0m", "").replace(
         "\x1b[33m", ""
     )
+    assert process.stop() == 0
+
+
+def test_overrides_of_its_topic_win_and_others_are_named(tmp_path, client, folder):
+    prefix = "qos_overrides./camera/image_raw.publisher"
+    parameters = {f"{prefix}.reliability": "best_effort", "qos_overrides./x.publisher.depth": 3}
+    process = Process(PLAYER, tmp_path / "log", source=str(folder), **parameters)
+    process.wait_for_log("playing")
+    assert "qos_overrides./x.publisher.depth is of no topic of this node" in process.log
+
+    def publishers():
+        return client.node.get_publishers_info_by_topic("/camera/image_raw")
+
+    assert client.spin_until(publishers)
+    assert publishers()[0].qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert process.stop() == 0
+    refused = Process(
+        PLAYER, tmp_path / "log", source=str(folder), **{f"{prefix}.reliability": "perhaps"}
+    )
+    assert refused.exit_status() == 1
+    assert "error: qos_overrides of /camera/image_raw: " in refused.log
+
+
+def test_an_image_that_jpeg_cannot_hold_is_passed_over(tmp_path, client, folder):
+    cv2.imwrite(str(folder / "wide.png"), np.zeros((2, 65501, 3), np.uint8))
+    messages = client.receive(CompressedImage, "/camera/image_raw/compressed")
+    process = Process(
+        PLAYER, tmp_path / "log", source=str(folder), format="jpeg", max_side=0, rate_hz=20
+    )
+    assert client.spin_until(lambda: len(messages) >= 6), process.log
+    assert process.log.count("passed over: found a frame of 65501x2; expected sides of") == 1
+    assert process.stop() == 0
+
+
+def test_a_pipe_named_as_an_image_is_no_source(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    process = Process(PLAYER, tmp_path / "log", source=str(tmp_path / "a.jpg"))
+    assert process.exit_status() == 1 and "error: found nothing at" in process.log
+
+
+def test_it_plays_while_simulated_time_stands(tmp_path, client, folder):
+    messages = client.receive(Image, "/camera/image_raw")
+    process = Process(PLAYER, tmp_path / "log", source=str(folder), rate_hz=20, use_sim_time=True)
+    assert client.spin_until(lambda: len(messages) >= 2), process.log
     assert process.stop() == 0

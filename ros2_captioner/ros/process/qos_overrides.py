@@ -1,0 +1,85 @@
+"""The standard ``qos_overrides`` parameters: which apply, and what is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rclpy.node import Node
+from rclpy.qos import QoSPolicyKind
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from ros2_captioner.command_line.text import in_line
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.ros.process.parameters import (
+    QOS_OVERRIDES,
+    given_at_start,
+    value_at_start,
+)
+
+_POLICIES = {
+    "history": "keep_last or keep_all",
+    "depth": "an integer, 0 or more",
+    "reliability": "reliable or best_effort",
+    "durability": "volatile or transient_local",
+    "deadline": "nanoseconds, 0 or more",
+    "lifespan": "nanoseconds, 0 or more",
+    "liveliness": "automatic or manual_by_topic",
+    "liveliness_lease_duration": "nanoseconds, 0 or more",
+}
+_ONLY_OF_PUBLISHERS = "lifespan"
+
+
+@contextmanager
+def qos_overrides(node: Node, topic: str, entity: str) -> Iterator[QoSOverridingOptions | None]:
+    """Options that let ``qos_overrides.<topic>.<entity>.*`` win; None where none was given.
+
+    The entity is made inside: where overrides were given, a failure to make it is told with what
+    they may be.
+
+    Args:
+        node: has the overrides.
+        topic: resolved name.
+        entity: ``publisher`` or ``subscription``.
+
+    Raises:
+        OptionsError: an override names no policy, or its value is none.
+    """
+    options = _given(node, f"{QOS_OVERRIDES}{topic}.{entity}.", entity)
+    try:
+        yield options
+    except Exception as error:  # rclpy raises several unrelated classes here
+        if options is None:
+            raise
+        takes = ", ".join(f"{name} {values}" for name, values in _POLICIES.items())
+        raise OptionsError(f"qos_overrides of {topic}: {error}; expected {takes}") from error
+
+
+def warn_of_unused_overrides(node: Node) -> None:
+    """Name the ``qos_overrides`` of topics that the node does not have, or not that way.
+
+    Best called once all entities are made.
+    """
+    for name in given_at_start(node):
+        if name.startswith(QOS_OVERRIDES) and not node.has_parameter(name):
+            text = f"{name} is of no topic of this node; see ros2 node info"
+            node.get_logger().warning(in_line(text))
+
+
+def _given(node: Node, prefix: str, entity: str) -> QoSOverridingOptions | None:
+    """The policies that were given under a prefix.
+
+    rclpy declares such parameters read-only and for the life of the node, so only those that were
+    given are declared: the others would freeze ``image_reliability`` and ``image_depth`` at their
+    first values.
+    """
+    given = [n.removeprefix(prefix) for n in given_at_start(node) if n.startswith(prefix)]
+    known = [n for n in _POLICIES if entity == "publisher" or n != _ONLY_OF_PUBLISHERS]
+    for name in given:
+        if name not in known:
+            raise OptionsError(f"found {prefix}{name}; expected one of the policies {known}")
+        value = value_at_start(node, f"{prefix}{name}")
+        if isinstance(value, int) and value < 0:  # DDS would take it for a large number
+            raise OptionsError(f"{prefix}{name} is {value}; expected {_POLICIES[name]}")
+    kinds = [QoSPolicyKind[name.upper()] for name in given]
+    return QoSOverridingOptions(kinds) if kinds else None
