@@ -1,5 +1,6 @@
 """The executables of nodes: their help, and what is not ROS's own."""
 
+import os
 import subprocess
 import sys
 
@@ -16,7 +17,25 @@ def test_what_ros_does_not_know_is_refused_in_a_line(script):
     pytest.importorskip("rclpy")
     refused = run(script, "--ros-args", "--nonsense")
     assert refused.returncode == 2
-    assert refused.stderr == "error: --ros-args: ['--nonsense']; see --help\n"
+    assert refused.stderr.startswith("error: ROS refuses the arguments or the environment: ")
+    assert refused.stderr.endswith("['--nonsense']; see --help\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "cause"),
+    [
+        (["-p", os.fsdecode(b"source:=gr\xfcn")], {}, "can't encode"),
+        ([], {"ROS_DOMAIN_ID": "abc"}, "ROS_DOMAIN_ID is not an integral number"),
+        ([], {"ROS_LOG_DIR": "/proc/nowhere"}, "Failed to create log directory"),
+    ],
+)
+def test_what_keeps_ros_from_starting_is_a_line(arguments, environment, cause, monkeypatch):
+    pytest.importorskip("rclpy")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    refused = run(NODES[0], "--ros-args", *arguments)
+    assert refused.returncode == 2
+    assert cause in refused.stderr and "Traceback" not in refused.stderr
 
 
 def python(code):

@@ -34,7 +34,7 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
         begin: called once, in the first turn of the executor, so that the node already answers.
 
     Returns:
-        0 after a clean end, 1 if the node could not be made, 2 if ROS refused the arguments, 70 if
+        0 after a clean end, 1 if the node could not be made, 2 if ROS refused to start, 70 if
         something failed that nobody expected.
     """
     executor: SingleThreadedExecutor | None = None
@@ -43,8 +43,12 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     on_signal(lambda: stop.set_result(None))
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # ROS does not know what follows --ros-args
-        print(f"error: --ros-args: {error}; see --help", file=sys.stderr)
+    except Exception as error:  # what follows --ros-args, or the environment, makes no sense to ROS
+        print(
+            "error: ROS refuses the arguments or the environment: "
+            f"{in_line(str(error))}; see --help",
+            file=sys.stderr,
+        )
         return 2
     try:
         executor = SingleThreadedExecutor()
