@@ -3,18 +3,14 @@
 import json
 
 import pytest
-from captioner_statuses import RAW, four_cameras, one_camera, status
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from ros2_captioner.ros.watch.board import Board
 
-
-@pytest.fixture
-def statuses():
-    return one_camera()
+RAW = "/camera/image_raw"
 
 
-def test_captioners_of_any_name_are_told_apart():
+def test_captioners_of_any_name_are_told_apart(four_cameras):
     statuses = [*four_cameras("robot1/captioner"), *four_cameras("/words")]
     board = Board()
     board.keep_statuses(statuses, 0.0)
@@ -23,7 +19,7 @@ def test_captioners_of_any_name_are_told_apart():
         assert f"OK    {title}" in view.splitlines()
 
 
-def test_captions_of_one_camera_are_told_apart_by_the_captioner():
+def test_captions_of_one_camera_are_told_apart_by_the_captioner(four_cameras):
     board = Board()
     board.keep_statuses([*four_cameras("robot/a"), *four_cameras("b")], 0.0)
     for node, caption in (("/robot/a", "a dog"), ("/b", "a cat")):
@@ -69,7 +65,7 @@ def test_what_others_say_takes_neither_memory_nor_time(statuses):
     assert "xxx" not in board.view(80, 1000, 101.0, colour=False)
 
 
-def test_foreign_diagnostics_are_ignored(statuses):
+def test_foreign_diagnostics_are_ignored(status, statuses):
     foreign = [
         status("", DiagnosticStatus.OK, "", {}),
         status("motor", DiagnosticStatus.OK, "turns", {"received": "1"}),

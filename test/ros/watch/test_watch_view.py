@@ -1,13 +1,14 @@
 """The terminal view as text."""
 
 import pytest
-from captioner_statuses import RAW, four_cameras, one_camera
 
 from ros2_captioner.ros.watch.view import render
 
+RAW = "/camera/image_raw"
 
-def test_model_first_then_cameras_with_counts_and_caption():
-    lines = render(one_camera(), {RAW: "a dog runs"}, 80, colour=False).splitlines()
+
+def test_model_first_then_cameras_with_counts_and_caption(statuses):
+    lines = render(statuses, {RAW: "a dog runs"}, 80, colour=False).splitlines()
     assert lines == [
         "WARN  model",
         "      nobody subscribes",
@@ -21,8 +22,8 @@ def test_model_first_then_cameras_with_counts_and_caption():
 
 
 @pytest.mark.parametrize("width", [30, 80, 200])
-def test_lines_fit_the_terminal(width):
-    view = render(one_camera(), {RAW: "a dog " * 40}, width, colour=False)
+def test_lines_fit_the_terminal(statuses, width):
+    view = render(statuses, {RAW: "a dog " * 40}, width, colour=False)
     assert max(map(len, view.splitlines())) <= width
 
 
@@ -31,7 +32,7 @@ def test_before_anything_came_it_says_what_it_waits_for():
 
 
 @pytest.mark.parametrize("height", [24, 12, 5, 3])
-def test_four_cameras_fit_the_terminal_and_the_model_stays_in_sight(height):
+def test_four_cameras_fit_the_terminal_and_the_model_stays_in_sight(four_cameras, height):
     captions = {f"/camera{place}/image_raw": "a dog runs " * 20 for place in range(4)}
     lines = render(four_cameras(), captions, 80, colour=False, height=height).splitlines()
     assert len(lines) < height and max(map(len, lines)) <= 80
