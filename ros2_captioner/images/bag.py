@@ -82,8 +82,10 @@ class ImageBag:
         }
         self.messages_total = sum(counts[item] for item in self.types.items())
         if not self.messages_total:
+            told = f", as its {METADATA} says" if path.is_dir() else ""
             raise OptionsError(
-                f"{folder} holds no message on {sorted(self.types)}; expected a recording of images"
+                f"{folder} holds no message on {sorted(self.types)}{told}; expected a recording of "
+                "images"
             )
 
     def messages(self) -> Iterator[Recorded]:
