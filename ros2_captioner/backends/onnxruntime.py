@@ -138,10 +138,11 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
 def _threads() -> int:
     """How many OMP_NUM_THREADS grants, as schedulers set it; 0, the runtime's choice, if none.
 
-    ONNX Runtime itself asks only OpenMP, which it is no longer built with.
+    No more than there are processors. ONNX Runtime itself asks only OpenMP, which it is no longer
+    built with.
     """
     granted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(granted) if granted.isdecimal() else 0
+    return min(int(granted), os.cpu_count() or 1) if granted.isdecimal() else 0
 
 
 def check_device(device: str) -> None:

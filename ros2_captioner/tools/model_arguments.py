@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.bundle import bundle_folder
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.command_line.text import in_line
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,5 +26,11 @@ def model_files(model: str) -> list[Path]:
 
 
 def load_captioner(parsed: argparse.Namespace) -> Captioner:
-    """Load the model that the arguments name; errors as of `Captioner.load`."""
-    return Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
+    """Load the model that the arguments name, and say so where its runtime is not the best one.
+
+    Errors are those of `Captioner.load`.
+    """
+    captioner = Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
+    if captioner.trouble:
+        print(in_line(f"note: {captioner.trouble}"), file=sys.stderr)
+    return captioner

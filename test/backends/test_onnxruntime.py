@@ -1,5 +1,7 @@
 """What of the ONNX Runtime backend no other test reaches: kept outputs and granted threads."""
 
+import os
+
 import numpy as np
 import pytest
 from onnxruntime import OrtValue
@@ -29,7 +31,9 @@ def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_ph
     np.testing.assert_allclose(found[0].log_probs, expected[0].log_probs, atol=1e-5)
 
 
-@pytest.mark.parametrize(("granted", "threads"), [("1", 1), ("", 0), ("4,2", 0)])
+@pytest.mark.parametrize(
+    ("granted", "threads"), [("1", 1), ("", 0), ("4,2", 0), ("9" * 20, os.cpu_count())]
+)
 def test_threads_are_those_that_a_scheduler_grants(granted, threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", granted)
     session = OnnxRuntimeBackend(load_bundle())._decoder._session

@@ -140,6 +140,8 @@ def test_a_cut_file_is_one_line_on_stderr(pictures, tmp_path, photograph, suffix
 
 def test_a_batch_that_fails_loses_no_other(pictures, capsys, monkeypatch):
     class Failing:
+        trouble = ""
+
         def caption(self, frames, options):
             if next(turns) == 0:
                 raise BackendError("the device is lost")
@@ -158,6 +160,7 @@ def test_alternatives_widen_the_beam_of_the_bundle_and_never_narrow_it(pictures,
 
     class Watching:
         default_options = staticmethod(lambda: DecodingOptions(beam_width=8))
+        trouble = ""
 
         def caption(self, frames, options):
             searched.append(options.beam_width)
