@@ -58,8 +58,10 @@ def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     known = [name for name, _, _ in _ARGUMENTS]
     for warning in misspelt(context.launch_configurations, known):  # launch takes any names
         get_logger("demo.launch.py").warning(warning)
-    # Viewers first: where one is missing nothing may have started that nobody would end.
-    return [*_viewers(context), *_camera_and_captioner(context)]
+    viewers, (player, captioner) = _viewers(context), _camera_and_captioner(context)
+    # The captioner's file first: it checks its arguments, and where one is wrong nothing may have
+    # started that nobody would end.
+    return [captioner, *viewers, player]
 
 
 def _viewers(context: LaunchContext) -> list[Node]:
@@ -86,7 +88,9 @@ def _viewers(context: LaunchContext) -> list[Node]:
     ]
 
 
-def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+def _camera_and_captioner(
+    context: LaunchContext,
+) -> tuple[Node, IncludeLaunchDescription]:
     source = os.path.expanduser(_text(context, "source"))
     if (Path(source) / METADATA).is_file():
         topics = _image_topics(Path(source))
@@ -112,7 +116,7 @@ def _camera_and_captioner(context: LaunchContext) -> list[LaunchDescriptionEntit
             "model": LaunchConfiguration("model"),
         }.items(),
     )
-    return [player, captioner]
+    return player, captioner
 
 
 def _player(context: LaunchContext, executable: str, parameters: dict[str, object]) -> Node:

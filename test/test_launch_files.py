@@ -21,7 +21,7 @@ needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason="launch_ros is not inst
 CAPTIONER, DEMO = LAUNCH_FILES
 if HAS_LAUNCH:
     import psutil  # launch depends on it
-    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+    from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
     from launch.logging import get_logger
     from launch_ros.actions import Node
     from launch_ros.utilities import evaluate_parameters, normalize_parameters
@@ -119,32 +119,37 @@ def test_a_misspelt_argument_is_told(file, arguments, said, prefix, caplog):
 
 
 @needs_launch
+def test_the_demo_starts_nothing_before_the_captioners_arguments_are_checked(prefix):
+    """launch itself ends nothing when a file that is included refuses its arguments."""
+    first, *others = started(DEMO, {"source": "."})
+    assert isinstance(first, IncludeLaunchDescription) and len(others) == 1
+
+
+@needs_launch
 def test_a_missing_viewer_is_named_before_anything_has_started(prefix):
     with pytest.raises(RuntimeError, match="found no package rviz2; type: sudo apt install"):
         started(DEMO, {"source": ".", "rviz": "true"})
 
 
 def started(file, arguments):
-    """Evaluate a launch file with these arguments, without starting anything."""
+    """What a launch file with these arguments would start, in its order."""
     context = LaunchContext()
     context.launch_configurations.update(arguments)
-    actions = description(file).entities
+    actions, found = description(file).entities, []
     while actions:
         action = actions.pop(0)
         if isinstance(action, DeclareLaunchArgument | OpaqueFunction):
             actions += action.visit(context) or []
+        else:
+            found.append(action)
+    return found
 
 
 def parameters_of(file, arguments):
-    """The parameters that the first node of a launch file is started with."""
-    context = LaunchContext()
-    context.launch_configurations.update(arguments)
-    actions = description(file).entities
-    while not isinstance(action := actions.pop(0), Node):
-        if isinstance(action, DeclareLaunchArgument | OpaqueFunction):
-            actions += action.visit(context) or []
-    normalised = normalize_parameters([action._Node__parameters[-1]])
-    return evaluate_parameters(context, normalised)[0]
+    """The parameters that the node of a launch file is started with, beside those of a file."""
+    node = next(action for action in started(file, arguments) if isinstance(action, Node))
+    given = normalize_parameters([node._Node__parameters[-1]])
+    return evaluate_parameters(LaunchContext(), given)[0]
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def _check_apart(cameras: Sequence[str], outputs: Sequence[str]) -> None:
         if count > 1:
             raise OptionsError(
                 f"{count} outputs of this node are published on {topic}; expected a topic for "
-                "each: fix the remapping"
+                "each: fix the remapping or the namespace"
             )
 
 
