@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM wake one thread; whatever they interrupt continues.
+"""SIGINT, SIGTERM and SIGHUP wake one thread; whatever they interrupt continues.
 
 rclpy's own handlers may run in any thread while another one destroys something, and shut ROS down
 beneath calls in progress. Python's handler only writes a byte to a pipe.
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 _BUSY_S = 1.5  # in which the main thread begins to clean up, unless something holds it
 _ONE_PRESS_S = 1.0  # Ctrl-C below `ros2 launch` arrives twice: from the terminal and from launch
 
@@ -33,7 +33,8 @@ def wait_for_signals() -> None:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in _SIGNALS:
-        signal.signal(number, lambda number, frame: None)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as of nohup
+            signal.signal(number, lambda number, frame: None)
     threading.Thread(target=_wait, args=(reader,), name="signals", daemon=True).start()
 
 

@@ -24,10 +24,24 @@ def waiting(action=""):
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_before_anything_has_begun_a_signal_ends_the_process_with_status_0(number):
     process = waiting()
     process.send_signal(number)
+    assert process.wait(10) == 0
+
+
+def test_a_closed_terminal_ends_no_process_that_was_told_to_ignore_it():
+    """As nohup tells it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = waiting()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
 
 
