@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_SHORTEST_S = 0.5  # that a sentence shows which begins where the recording ends
+
 
 class Cue(NamedTuple):
     """A sentence and when it shows.
@@ -27,7 +29,7 @@ def joined(
 ) -> list[Cue]:
     """Cues of captions by their start, neighbouring equal captions of a camera as one.
 
-    A cue lasts until its camera's next one, the last until the end.
+    A cue lasts until its camera's next one, the last until the end and long enough to be seen.
 
     Args:
         captions: start in seconds, camera and sentence, in the order of time.
@@ -43,7 +45,7 @@ def joined(
         if before:
             ended.append(before._replace(end_s=start_s))
         shown[camera] = Cue(start_s, start_s, text, camera if name_speakers else "")
-    last = [cue._replace(end_s=max(end_s, cue.start_s)) for cue in shown.values()]
+    last = [cue._replace(end_s=max(end_s, cue.start_s + _SHORTEST_S)) for cue in shown.values()]
     return sorted([*ended, *last])
 
 

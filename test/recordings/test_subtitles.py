@@ -21,6 +21,11 @@ def test_cameras_do_not_end_each_others_cues():
     ]
 
 
+def test_a_sentence_that_begins_where_the_recording_ends_is_seen():
+    captions = [(0.0, "", "a dog"), (2.0, "", "a cat")]
+    assert joined(captions, 2.0) == [Cue(0.0, 2.0, "a dog"), Cue(2.0, 2.5, "a cat")]
+
+
 def test_no_captions_give_no_cues():
     assert joined([], 5.0) == []
 
