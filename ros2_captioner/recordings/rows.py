@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from ros2_captioner.errors import OptionsError, described
 
 Row: TypeAlias = dict[str, Any]  # of a picture, or of a frame: recording, camera and time_ns
+_LONGEST_LINE = 2**24  # bytes; captions have thousands
 _NUMBER = (int, float, type(None))
 _KINDS: dict[str, Any] = {"caption": str, "score": _NUMBER, "confidence": _NUMBER}
 _OF_PICTURES: dict[str, Any] = {"picture": str}
@@ -87,7 +88,9 @@ def sureness(row: Row) -> str:
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
     with open(path, "rb") as stream:
-        for number, line in enumerate(stream, 1):
+        # A file without line breaks, such as a device, would fill the memory.
+        lines = iter(lambda: stream.readline(_LONGEST_LINE), b"")
+        for number, line in enumerate(lines, 1):
             try:
                 # With a byte order mark, as some editors put it before the first.
                 text = line.decode("utf-8-sig")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings import rows
 from ros2_captioner.recordings.rows import caption_rows, place, sureness
 
 FRAME = {"recording": "drive", "camera": "/front", "time_ns": 2_500_000_000}
@@ -64,6 +65,13 @@ def test_a_file_that_is_no_json_is_named_in_a_short_line(content, tmp_path):
     with pytest.raises(OptionsError, match=r"bad.jsonl, line 1: .*expected JSON lines") as refused:
         list(caption_rows(tmp_path / "bad.jsonl"))
     assert len(str(refused.value)) < 500
+
+
+def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "_LONGEST_LINE", 100)
+    (tmp_path / "long.jsonl").write_text(json.dumps({**GOOD, "caption": "a dog " * 50}))
+    with pytest.raises(OptionsError, match=r"long.jsonl, line 1: found no caption"):
+        list(caption_rows(tmp_path / "long.jsonl"))
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
