@@ -130,6 +130,7 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
                 f"found format {message.format[:40]!r}; expected a picture, or depth as PNG. Name "
                 "the camera's colour topic, or set the publisher's compressedDepth.format to png",
             )
-        data = data[_DEPTH_HEAD_BYTES:]
+        # Of 32FC1 it is the inverse in 16 bits, where zero also means no reading.
+        data, encoding = data[_DEPTH_HEAD_BYTES:], "16UC1"
     name = encoding.strip() if semicolon else ""
     return decode(data, f"format {message.format[:40]!r}", MAX_PIXELS, encoding=name)

@@ -126,7 +126,7 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
     libjpeg paints what is missing grey and calls that a warning, which OpenCV does not hand on.
 
     Raises:
-        FrameError: with reason ``truncated``.
+        FrameError: with reason ``truncated``, or ``undecodable`` for rare kinds of JPEG.
         ValueError: it is no JPEG.
     """
     if simplejpeg is None:
@@ -135,6 +135,12 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
     try:
         found = simplejpeg.decode_jpeg(data, space, strict=True)
     except ValueError as error:
+        if "Unsupported" in str(error):
+            raise FrameError(
+                "undecodable",
+                f"found a JPEG of a kind that libjpeg does not decode ({error}); expected 8 bits a "
+                "sample, baseline or progressive",
+            ) from error
         if not any(words in str(error) for words in _HARMLESS):
             raise FrameError(
                 "truncated",

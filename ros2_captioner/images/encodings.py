@@ -65,7 +65,7 @@ def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
     Raises:
         FrameError: with reason ``no_depth``, where no pixel has a reading.
     """
-    depth = pixels.astype(np.float32).reshape(pixels.shape[:2])
+    depth = pixels.astype(np.float64).reshape(pixels.shape[:2])
     valid = np.isfinite(depth) & (depth > 0)
     if not valid.any():
         height, width = pixels.shape[:2]
@@ -75,9 +75,9 @@ def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
             "expected some distance above zero. Is the camera covered, or too close?",
         )
     low, high = float(depth[valid].min()), float(depth[valid].max())
-    scale = 255.0 / (high - low) if high > low else 0.0
     grey = np.zeros(depth.shape, np.uint8)
-    grey[valid] = np.clip((depth[valid] - low) * scale, 0, 255).astype(np.uint8)
+    if high > low:
+        grey[valid] = ((depth[valid] - low) / (high - low) * 255.0).astype(np.uint8)
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 

@@ -216,6 +216,17 @@ def test_depth_without_a_reading_is_refused_on_the_wire_and_on_disk(value):
         assert refused.value.reason == "no_depth"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("dtype", "far"), [(np.float32, 3e38), (np.float32, 2e-40), (float, 1e300)]
+)
+def test_depth_of_any_magnitude_is_stretched_in_silence(dtype, far):
+    depth = np.full((HEIGHT, WIDTH), far, dtype)
+    depth[0] = far / 2
+    found = decode(bytes(encoded(".tiff", depth, "").data), "the file", 10**6)
+    assert (found[0, 0, 0], found[1, 0, 0]) == (0, 255)
+
+
 def test_compressed_depth_is_stretched():
     depth = np.zeros((HEIGHT, WIDTH), np.uint16)
     depth[0], depth[1], depth[2] = 1000, 2000, 3000
@@ -258,6 +269,10 @@ def test_compressed_depth_transport_is_read_as_png_and_named_otherwise():
     message = encoded(".png", depth, "16UC1; compressedDepth png")
     message.data = bytes(12) + bytes(message.data)
     assert [int(compressed_to_rgb(message)[row, 0, 0]) for row in (0, 1)] == [255, 0]
+    empty = encoded(".png", np.zeros((HEIGHT, WIDTH), np.uint16), "32FC1; compressedDepth png")
+    empty.data = bytes(12) + bytes(empty.data)
+    with pytest.raises(FrameError, match="without a reading"):
+        compressed_to_rgb(empty)
     message.format, message.data = "16UC1; compressedDepth rvl", bytes(100)
     with pytest.raises(FrameError, match="compressedDepth rvl.*expected .*PNG") as refusal:
         compressed_to_rgb(message)

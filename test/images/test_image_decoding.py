@@ -55,6 +55,13 @@ def test_a_jpeg_of_inks_that_ends_early_is_refused_and_a_whole_one_read(photogra
     assert refusal(data[: int(share * len(data))] + END) == "truncated"
 
 
+@pytest.mark.skipif(decoding.simplejpeg is None, reason="simplejpeg is not installed")
+def test_a_jpeg_of_12_bits_is_not_said_to_be_damaged(photograph):
+    data = cv2.imencode(".jpg", photograph)[1].tobytes()
+    of_12_bits = data.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c", 1)
+    assert refusal(of_12_bits) == "undecodable"
+
+
 @pytest.mark.parametrize("count", [1, 62, 63, 64, 100, 5000])
 @pytest.mark.parametrize("byte", [0, 0xFF, 0xD9])
 def test_what_follows_the_end_of_a_jpeg_is_left_alone(jpeg, count, byte):
