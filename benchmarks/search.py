@@ -1,4 +1,4 @@
-"""How often a sentence that a person wrote finds its picture by the captions of the model.
+"""How often a sentence that a person wrote finds its image by the captions of the model.
 
 ``python -m benchmarks.search CAPTIONS.jsonl ANNOTATIONS.json`` takes what ``caption --json`` prints
 and sentences in COCO's format. Hits among the first ten of `CaptionIndex`, beside those of plain
@@ -20,30 +20,30 @@ _SEED = 0
 
 
 def main() -> None:
-    """Print both figures, for one sentence each of some pictures and for all sentences."""
+    """Print both figures, for one sentence each of some images and for all sentences."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("captions", type=Path)
     parser.add_argument("annotations", type=Path)
-    parser.add_argument("--pictures", type=int, default=50)
+    parser.add_argument("--images", type=int, default=50)
     parsed = parser.parse_args()
     sentences = _sentences(parsed.annotations)
     captions = _captions(parsed.captions)
     index = CaptionIndex([parsed.captions])
     choice = random.Random(_SEED)
     some = [
-        (picture, choice.choice(sentences[picture]))
-        for picture in choice.sample(sorted(sentences), parsed.pictures)
+        (image, choice.choice(sentences[image]))
+        for image in choice.sample(sorted(sentences), parsed.images)
     ]
-    every = [(picture, text) for picture, texts in sentences.items() for text in texts]
+    every = [(image, text) for image, texts in sentences.items() for text in texts]
     for queries in (some, every):
-        found = sum(picture in _found(index, text) for picture, text in queries)
-        overlap = sum(picture in _overlapping(captions, text) for picture, text in queries)
+        found = sum(image in _found(index, text) for image, text in queries)
+        overlap = sum(image in _overlapping(captions, text) for image, text in queries)
         print(f"{len(queries)} sentences: caption_find {found}, word overlap {overlap}")
     index.close()
 
 
 def _sentences(path: Path) -> dict[str, list[str]]:
-    """Sentences by the name of the picture's file."""
+    """Sentences by the name of the image's file."""
     read = json.loads(path.read_text(encoding="utf-8"))
     names = {image["id"]: image["file_name"] for image in read["images"]}
     found: dict[str, list[str]] = {name: [] for name in names.values()}
@@ -53,7 +53,7 @@ def _sentences(path: Path) -> dict[str, list[str]]:
 
 
 def _captions(path: Path) -> list[tuple[str, set[str]]]:
-    """Name of each picture and words of its caption."""
+    """Name of each image and words of its caption."""
     rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [(Path(row["picture"]).name, _words(row["caption"])) for row in rows]
 

@@ -24,7 +24,7 @@ from ros2_captioner.preprocess import preprocess_batch
 from training.bundle.manifest import write_manifest
 from training.config.file import load_config
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.sources import read_validation
 from training.scoring.bundle_captions import batches_of
 from training.scoring.calibration import calibration_error, fit_confidence, kept, reliability
@@ -60,8 +60,8 @@ def _calibrate(parsed: argparse.Namespace) -> None:
     captioner = Captioner.load(parsed.bundle, precision=parsed.precision, device="cpu")
     rows: dict[str, NDArray[np.float64]] = {}
     truths: dict[str, list[bool]] = {}
-    for name, pictures in captioned.items():
-        rows[name], truths[name] = _observe(captioner, pictures)
+    for name, images in captioned.items():
+        rows[name], truths[name] = _observe(captioner, images)
     section = fit_confidence(list(rows.values()), list(truths.values()))
     manifest = json.loads((parsed.bundle / MANIFEST).read_text(encoding="utf-8"))
     manifest["confidence"] = section
@@ -73,14 +73,14 @@ def _calibrate(parsed: argparse.Namespace) -> None:
 
 
 def _observe(
-    captioner: Captioner, pictures: Sequence[CaptionedPicture]
+    captioner: Captioner, images: Sequence[CaptionedImage]
 ) -> tuple[NDArray[np.float64], list[bool]]:
     """Features of each caption, and whether it names nothing that is absent."""
     rows, true = [], []
     bundle, backend, options = captioner.bundle, captioner.backend, captioner.default_options()
     objects = ObjectWords.of_manifest(bundle.manifest, bundle.vocabulary)
-    for batch in batches_of(pictures):
-        frames = [read_image(str(picture.path)) for picture in batch]
+    for batch in batches_of(images):
+        frames = [read_image(str(image.path)) for image in batch]
         encoding = backend.encode(preprocess_batch(frames, bundle.image_size))
         evidence = backend.evidence(encoding)
         if evidence is None:
@@ -89,10 +89,10 @@ def _observe(
                 "with model.evidence_words"
             )
         found = captioner.search(encoding, len(batch), options)
-        for picture, hypotheses, row in zip(batch, found, evidence, strict=True):
+        for image, hypotheses, row in zip(batch, found, evidence, strict=True):
             rows.append(confidence_features(hypotheses, row, objects))
             text = worded(hypotheses[0], bundle.vocabulary).text
-            true.append(not invented(text, picture.captions))
+            true.append(not invented(text, image.captions))
     return np.stack(rows), true
 
 

@@ -28,12 +28,12 @@ from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.file import load_config
 from training.config.settings import ConfigError, DataConfig
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.corruptions import CORRUPTIONS
 from training.data.sources import SCORED, read_scored, source_files
 from training.optimisation.run import Run, load_run
-from training.scoring.bundle_captions import caption_pictures
-from training.scoring.decode import prepared_pictures, search_batches
+from training.scoring.bundle_captions import caption_images
+from training.scoring.decode import prepared_images, search_batches
 from training.scoring.java import has_java, require_java
 from training.scoring.metrics import (
     caption_statistics,
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
-        description="Caption the pictures of a split and print BLEU-1..4, METEOR, ROUGE-L and "
+        description="Caption the images of a split and print BLEU-1..4, METEOR, ROUGE-L and "
         "CIDEr with their signature. Without Java the plain tokeniser is used and METEOR left out.",
     )
     subject = parser.add_mutually_exclusive_group(required=True)
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
             help="several are all tried; default: the model's own",
         )
     parser.add_argument(
-        "--corruption", choices=CORRUPTIONS, help="corrupt the pictures as a robot's camera does"
+        "--corruption", choices=CORRUPTIONS, help="corrupt the images as a robot's camera does"
     )
     parser.add_argument(
         "--spice", action="store_true", help="SPICE too: fetches 400 MB once, needs Java 8 to 11"
@@ -93,12 +93,12 @@ def _parser() -> argparse.ArgumentParser:
         "--limit",
         type=at_least_one,
         metavar="N",
-        help="score only the first N pictures of each source",
+        help="score only the first N images of each source",
     )
     parser.add_argument(
         "--captions",
         type=Path,
-        help="write JSON: for each search its signature, and captions by the pictures' paths",
+        help="write JSON: for each search its signature, and captions by the images' paths",
     )
     parser.add_argument(
         "--record",
@@ -110,12 +110,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
-    # Said now, not after all pictures have been captioned.
+    # Said now, not after all images have been captioned.
     _check_alone(arguments)
     _check_captions(arguments, config.data)
     sources = {
-        name: pictures[: arguments.limit]
-        for name, pictures in read_scored(config.data, arguments.split).items()
+        name: images[: arguments.limit]
+        for name, images in read_scored(config.data, arguments.split).items()
     }
     _check_java(arguments)
     searched: list[_Searched] = []
@@ -139,7 +139,7 @@ class _Scored(NamedTuple):
     """A source's captions and scores."""
 
     source: str
-    pictures: Sequence[CaptionedPicture]
+    images: Sequence[CaptionedImage]
     values: dict[str, float]
     signature: str
     texts: Sequence[str]
@@ -156,14 +156,14 @@ class _Searched(NamedTuple):
 def _score_sources(
     subject: _Subject,
     options: DecodingOptions,
-    sources: Mapping[str, Sequence[CaptionedPicture]],
+    sources: Mapping[str, Sequence[CaptionedImage]],
     arguments: argparse.Namespace,
 ) -> list[_Scored]:
     """Caption and score every source, and print each one's scores when they are there."""
     scored = []
-    for name, pictures in sources.items():
-        captions = subject.captions(pictures, options)
-        one = _score(name, pictures, captions, options, arguments)
+    for name, images in sources.items():
+        captions = subject.captions(images, options)
+        one = _score(name, images, captions, options, arguments)
         _show(one.values)
         print(f"signature: {one.signature}, {subject.runtime}")
         scored.append(one)
@@ -173,7 +173,7 @@ def _score_sources(
 def _write_captions(file: Path, scored: Sequence[_Scored]) -> None:
     written = []
     for one in scored:
-        paths = [str(picture.path) for picture in one.pictures]
+        paths = [str(image.path) for image in one.images]
         captions = dict(zip(paths, one.texts, strict=True))
         written.append({"signature": one.signature, "captions": captions})
     text = json.dumps(written, indent=1, ensure_ascii=False)
@@ -183,23 +183,23 @@ def _write_captions(file: Path, scored: Sequence[_Scored]) -> None:
 
 def _score(
     source: str,
-    pictures: Sequence[CaptionedPicture],
+    images: Sequence[CaptionedImage],
     captions: Sequence[Caption],
     options: DecodingOptions,
     arguments: argparse.Namespace,
 ) -> _Scored:
-    """Scores and truth; the truth alone of pictures whose objects are known and no captions."""
+    """Scores and truth; the truth alone of images whose objects are known and no captions."""
     values, tokeniser = {}, "no"
     texts = [caption.text for caption in captions]
-    if pictures[0].captions:
-        references = [picture.captions for picture in pictures]
+    if images[0].captions:
+        references = [image.captions for image in images]
         scores = score_captions(texts, references, with_spice=arguments.spice)
         values = scores.values | {"CIDEr error": cider_error(texts, references)}
         values |= calibration_values(captions, references)
         tokeniser = scores.tokeniser
-    values |= truth_values(pictures, texts) | caption_statistics(texts)
-    mark = signature(_split_name(source, arguments), len(pictures), options, tokeniser)
-    return _Scored(source, pictures, values, mark, texts)
+    values |= truth_values(images, texts) | caption_statistics(texts)
+    mark = signature(_split_name(source, arguments), len(images), options, tokeniser)
+    return _Scored(source, images, values, mark, texts)
 
 
 def _check_alone(arguments: argparse.Namespace) -> None:
@@ -254,7 +254,7 @@ def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
 class _Subject(NamedTuple):
     """What is evaluated: a bundle or a run."""
 
-    captions: Callable[[Sequence[CaptionedPicture], DecodingOptions], list[Caption]]
+    captions: Callable[[Sequence[CaptionedImage], DecodingOptions], list[Caption]]
     default: DecodingOptions
     runtime: str
     precision: str
@@ -264,7 +264,7 @@ def _bundle(arguments: argparse.Namespace) -> _Subject:
     captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
     backend = captioner.backend
     return _Subject(
-        functools.partial(caption_pictures, captioner, corruption=arguments.corruption),
+        functools.partial(caption_images, captioner, corruption=arguments.corruption),
         captioner.default_options(),
         f"{backend.name} {backend.precision}",
         backend.precision,
@@ -291,25 +291,25 @@ def _searches(default: DecodingOptions, arguments: argparse.Namespace) -> list[D
 
 
 def _torch_captions(
-    run: Run, pictures: Sequence[CaptionedPicture], options: DecodingOptions
+    run: Run, images: Sequence[CaptionedImage], options: DecodingOptions
 ) -> list[Caption]:
-    prepared = prepared_pictures(run.model, pictures, run.config)
-    bar = tqdm(prepared, total=-(-len(pictures) // run.config.validation.batch), desc="captions")
+    prepared = prepared_images(run.model, images, run.config)
+    bar = tqdm(prepared, total=-(-len(images) // run.config.validation.batch), desc="captions")
     found = search_batches(run.model.decoder, bar, run.vocabulary, options)
     return [worded(hypothesis, run.vocabulary) for hypothesis in found]
 
 
 def worst(
-    pictures: Sequence[CaptionedPicture], texts: Sequence[str], count: int = _FAILURES
+    images: Sequence[CaptionedImage], texts: Sequence[str], count: int = _FAILURES
 ) -> list[dict[str, str]]:
     """The captions that invent most, then those lowest in CIDEr, each with a reference."""
-    references = [picture.captions for picture in pictures]
+    references = [image.captions for image in images]
     order = worst_first(texts, references, cider_each(texts, references))
     return [
         {
-            "picture": pictures[place].path.name,
+            "picture": images[place].path.name,
             "caption": texts[place],
-            "reference": pictures[place].captions[0],
+            "reference": images[place].captions[0],
         }
         for place in order[:count]
     ]
@@ -325,10 +325,10 @@ def _record(bundle: Path, search: _Searched) -> None:
         }
         for one in search.scored
     }
-    captioned = [one for one in search.scored if one.pictures[0].captions]
+    captioned = [one for one in search.scored if one.images[0].captions]
     manifest["decoding"] = dataclasses.asdict(search.options)
     manifest["failures"] = worst(
-        [picture for one in captioned for picture in one.pictures],
+        [image for one in captioned for image in one.images],
         [text for one in captioned for text in one.texts],
     )
     write_manifest(bundle, manifest)

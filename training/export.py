@@ -35,8 +35,8 @@ from training.config.settings import ConfigError
 from training.data.frames import read_frames
 from training.data.sources import read_training, read_validation
 from training.optimisation.run import CONFIG, Run, load_run
-from training.scoring.bundle_captions import caption_pictures
-from training.scoring.decode import decode_batches, prepared_pictures
+from training.scoring.bundle_captions import caption_images
+from training.scoring.decode import decode_batches, prepared_images
 
 PRECISIONS = ("float16", "int8", "float32")
 _PROOF_BEAMS = (1, 3, 5)
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.export",
         description="Write a model bundle from the best checkpoint of a run. The graphs are "
-        "compared with torch on validation pictures: float32 must give every caption word for "
+        "compared with torch on validation images: float32 must give every caption word for "
         "word.",
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of training.train")
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         type=at_least_one,
         default=640,
         metavar="N",
-        help="training pictures that round the int8 encoder's weights; a tenth of them finds its "
+        help="training images that round the int8 encoder's weights; a tenth of them finds its "
         "ranges (default: %(default)s)",
     )
     parser.add_argument(
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         type=at_least_one,
         default=50,
         metavar="N",
-        help="validation pictures that torch and the graphs caption (default: %(default)s)",
+        help="validation images that torch and the graphs caption (default: %(default)s)",
     )
     return parser
 
@@ -179,7 +179,7 @@ def _write_variant(
     encoder, decoder = (folder / variants[precision][part] for part in ("encoder", "decoder"))
     if precision == "int8":
         float32 = variants["float32"]
-        # Ranges from more pictures would be those of rarer outliers, in coarser steps.
+        # Ranges from more images would be those of rarer outliers, in coarser steps.
         ranges = _calibration_frames(run, max(1, calibration // 10))
         frames = _calibration_frames(run, calibration)
         quantise_encoder(folder / float32["encoder"], encoder, ranges, frames)
@@ -192,12 +192,12 @@ def _write_variant(
 
 def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
     """Frames spread evenly over the training split, eight at a time."""
-    pictures = read_training(run.config.data).pictures
-    count = min(count, len(pictures))
-    chosen = [pictures[place * len(pictures) // count] for place in range(count)]
+    images = read_training(run.config.data).images
+    count = min(count, len(images))
+    chosen = [images[place * len(images) // count] for place in range(count)]
     size = run.config.model.image_size
     return [
-        read_frames([picture.path for picture in chosen[first : first + 8]], size)
+        read_frames([image.path for image in chosen[first : first + 8]], size)
         for first in range(0, len(chosen), 8)
     ]
 
@@ -206,10 +206,10 @@ def _prove(
     run: Run, bundle: Path, options: DecodingOptions, precisions: Sequence[str], count: int
 ) -> None:
     sources = read_validation(run.config.data).values()
-    # As many of each source, so that no kind of picture goes without proof.
+    # As many of each source, so that no kind of image goes without proof.
     each = -(-count // len(sources))
-    pictures = [picture for source in sources for picture in source[:each]]
-    prepared = list(prepared_pictures(run.model, pictures, run.config))
+    images = [image for source in sources for image in source[:each]]
+    prepared = list(prepared_images(run.model, images, run.config))
     searches = [dataclasses.replace(options, beam_width=width) for width in _PROOF_BEAMS]
     expected = [
         decode_batches(run.model.decoder, prepared, run.vocabulary, search) for search in searches
@@ -217,7 +217,7 @@ def _prove(
     for backend, precision in product(_runtimes(), precisions):
         captioner = Captioner.load(bundle, backend, precision, "cpu")
         for search, texts in zip(searches, expected, strict=True):
-            found = caption_pictures(captioner, pictures, search)
+            found = caption_images(captioner, images, search)
             same = [one == other.text for one, other in zip(texts, found, strict=True)]
             equal = f"{sum(same)} of {len(same)} captions equal torch's word for word"
             print(f"{precision} on {backend}, beam {search.beam_width}: {equal}")
@@ -225,7 +225,7 @@ def _prove(
                 place = same.index(False)
                 raise ConfigError(
                     f"the float32 graphs on {backend} differ from torch on "
-                    f"{pictures[place].path.name}: found {found[place].text!r}, expected "
+                    f"{images[place].path.name}: found {found[place].text!r}, expected "
                     f"{texts[place]!r}; nothing was written to the output"
                 )
 

@@ -25,8 +25,8 @@ from ros2_captioner.command_line.parsers import at_least_one
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.output_files import check_output, replace_file
 from training.config.settings import ConfigError, DataConfig
-from training.data.captions import CaptionedPicture, frequent_words, listed, without_words
-from training.data.picture_check import Inspected, inspect, same_pictures
+from training.data.captions import CaptionedImage, frequent_words, listed, without_words
+from training.data.image_check import Inspected, inspect, same_images
 
 _SHOWN = 5  # names of each fault that are printed
 
@@ -37,7 +37,7 @@ class Findings:
 
     Attributes:
         faults: kind of fault to the places where it was found.
-        unusable: split and path of pictures that must be left out of that split.
+        unusable: split and path of images that must be left out of that split.
     """
 
     faults: dict[str, list[str]] = field(default_factory=dict)
@@ -47,10 +47,10 @@ class Findings:
         """Note one fault."""
         self.faults.setdefault(kind, []).append(where)
 
-    def leave_out(self, kind: str, where: str, split: str, picture: Path) -> None:
-        """Note one fault for which a split loses a picture."""
+    def leave_out(self, kind: str, where: str, split: str, image: Path) -> None:
+        """Note one fault for which a split loses an image."""
         self.add(kind, where)
-        self.unusable.add((split, picture))
+        self.unusable.add((split, image))
 
 
 @command(failed=2)
@@ -62,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.prepare",
-        description="Decode every picture of a captions data set and look for files that are "
-        "missing, broken or too small, pictures without captions, captions without a picture or "
-        "without a word, and pictures that are listed twice or are in both splits (by a small "
+        description="Decode every image of a captions data set and look for files that are "
+        "missing, broken or too small, images without captions, captions without an image or "
+        "without a word, and images that are listed twice or are in both splits (by a small "
         "version of each).",
     )
-    parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument(
-        "--val-images", type=Path, help="folder of the validation pictures; default: --images"
+        "--val-images", type=Path, help="folder of the validation images; default: --images"
     )
     parser.add_argument(
         "--unzip", type=Path, nargs="+", default=[], metavar="ZIP",
@@ -98,11 +98,11 @@ def _prepare(parsed: argparse.Namespace) -> int:
     folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}
     findings, splits = Findings(), {}
     for split, file in (("train", parsed.train), ("val", parsed.val)):
-        pictures, orphans = listed(file, folders[split], split)
+        images, orphans = listed(file, folders[split], split)
         for caption in orphans:
-            findings.add("caption without a picture", f"{caption!r} in {file.name}")
+            findings.add("caption without an image", f"{caption!r} in {file.name}")
         splits[split] = _inspected(
-            split, _joined(split, pictures, findings), parsed.min_side, findings
+            split, _joined(split, images, findings), parsed.min_side, findings
         )
     _compare(splits["train"], splits["val"], findings)
     left = {
@@ -110,9 +110,9 @@ def _prepare(parsed: argparse.Namespace) -> int:
         for split, found in splits.items()
     }
     _report(left, splits, findings)
-    empty = [split for split, pictures in left.items() if not pictures]
+    empty = [split for split, images in left.items() if not images]
     if empty:
-        raise ConfigError(f"no picture is left in {' and '.join(empty)}; expected at least one")
+        raise ConfigError(f"no image is left in {' and '.join(empty)}; expected at least one")
     if parsed.skip_to:
         _write(left, folders, parsed.skip_to)
         return 0
@@ -135,7 +135,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
     name = PurePosixPath(member.filename)
     where = f"{archive.filename}: {member.filename!r}"
     if name.is_absolute() or ".." in name.parts:
-        raise ConfigError(f"{where}: expected a path below the folder of pictures")
+        raise ConfigError(f"{where}: expected a path below the folder of images")
     target = folder / name
     # A whole file of the same size is there already when an unpacking is repeated.
     if target.is_file() and target.stat().st_size == member.file_size:
@@ -155,69 +155,69 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
 
 
 def _joined(
-    split: str, pictures: Sequence[CaptionedPicture], findings: Findings
-) -> list[CaptionedPicture]:
-    """Each picture once, with all that its entries say of it."""
-    joined: dict[Path, CaptionedPicture] = {}
-    for picture in pictures:
-        first = joined.setdefault(picture.path, picture)
-        if first is not picture:
-            findings.add("picture listed twice", f"{picture.path.name} ({split})")
-            more = tuple(text for text in picture.captions if text not in first.captions)
-            joined[picture.path] = dataclasses.replace(first, captions=first.captions + more)
+    split: str, images: Sequence[CaptionedImage], findings: Findings
+) -> list[CaptionedImage]:
+    """Each image once, with all that its entries say of it."""
+    joined: dict[Path, CaptionedImage] = {}
+    for image in images:
+        first = joined.setdefault(image.path, image)
+        if first is not image:
+            findings.add("image listed twice", f"{image.path.name} ({split})")
+            more = tuple(text for text in image.captions if text not in first.captions)
+            joined[image.path] = dataclasses.replace(first, captions=first.captions + more)
     return list(joined.values())
 
 
-InspectedSplit = list[tuple[CaptionedPicture, Inspected]]
+InspectedSplit = list[tuple[CaptionedImage, Inspected]]
 
 
 def _inspected(
-    split: str, pictures: Sequence[CaptionedPicture], min_side: int, findings: Findings
+    split: str, images: Sequence[CaptionedImage], min_side: int, findings: Findings
 ) -> InspectedSplit:
-    inspected = list(zip(pictures, inspect([p.path for p in pictures], min_side), strict=True))
-    for picture, found in inspected:
-        path, where = picture.path, f"{picture.path.name} ({split})"
-        for text in without_words(picture.captions):
+    inspected = list(zip(images, inspect([p.path for p in images], min_side), strict=True))
+    for image, found in inspected:
+        path, where = image.path, f"{image.path.name} ({split})"
+        for text in without_words(image.captions):
             findings.add("caption without a word", f"{text!r} of {where}")
         if found.fault:
-            kind = "missing picture" if found.fault == "not there" else "unusable picture"
+            kind = "missing image" if found.fault == "not there" else "unusable image"
             findings.leave_out(kind, f"{where}: {found.fault}", split, path)
-        elif not _with_words(picture).captions:
-            findings.leave_out("picture without a caption", where, split, path)
+        elif not _with_words(image).captions:
+            findings.leave_out("image without a caption", where, split, path)
     return inspected
 
 
-def _with_words(picture: CaptionedPicture) -> CaptionedPicture:
-    silent = set(without_words(picture.captions))
-    kept = tuple(text for text in picture.captions if text not in silent)
-    return dataclasses.replace(picture, captions=kept)
+def _with_words(image: CaptionedImage) -> CaptionedImage:
+    silent = set(without_words(image.captions))
+    kept = tuple(text for text in image.captions if text not in silent)
+    return dataclasses.replace(image, captions=kept)
 
 
 def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> None:
-    """Pictures of both splits; validation keeps them, training loses them."""
+    """Images of both splits; validation keeps them, training loses them."""
     usable = [[(p, found) for p, found in split if not found.fault] for split in (train, val)]
     if not all(usable):
         return
     small = [np.stack([found.small for _, found in split]) for split in usable]
-    for place, match in same_pictures(small[1], small[0]):
+    for place, match in same_images(small[1], small[0]):
         in_train, in_val = usable[0][match][0].path, usable[1][place][0].path
         findings.leave_out(
-            "same picture in both splits", f"{in_train.name} = {in_val.name}", "train", in_train
+            "same image in both splits", f"{in_train.name} = {in_val.name}", "train", in_train
         )
 
 
 def _report(
-    left: dict[str, list[CaptionedPicture]], splits: dict[str, InspectedSplit], findings: Findings
+    left: dict[str, list[CaptionedImage]], splits: dict[str, InspectedSplit], findings: Findings
 ) -> None:
-    for split, pictures in left.items():
+    for split, images in left.items():
         sides = sorted(min(found.size) for _, found in splits[split] if not found.fault)
-        captions = sum(len(picture.captions) for picture in pictures)
+        captions = sum(len(image.captions) for image in images)
         print(
-            f"{split}: {len(splits[split])} pictures listed, {len(pictures)} without fault, "
+            f"{split}: {len(splits[split])} images listed, {len(images)} without fault, "
             f"{captions} captions, shorter side {sides[0]}-{sides[-1]} pixels"
-            if sides else f"{split}: {len(splits[split])} pictures listed, none usable"
+            if sides else f"{split}: {len(splits[split])} images listed, none usable"
         )  # fmt: skip
-    trained_on = [picture.captions for picture in left["train"]]
+    trained_on = [image.captions for image in left["train"]]
     words = len(frequent_words(trained_on, DataConfig.min_word_count))
     print(f"vocabulary: {words} words that occur {DataConfig.min_word_count} times or more")
     for kind, names in findings.faults.items():
@@ -228,7 +228,7 @@ def _report(
             print(f"    and {len(names) - _SHOWN} more")
 
 
-def _write(left: dict[str, list[CaptionedPicture]], folders: dict[str, Path], target: Path) -> None:
+def _write(left: dict[str, list[CaptionedImage]], folders: dict[str, Path], target: Path) -> None:
     entries = [
         entry for split, found in left.items() for entry in _entries(split, found, folders[split])
     ]
@@ -237,15 +237,15 @@ def _write(left: dict[str, list[CaptionedPicture]], folders: dict[str, Path], ta
 
 
 def _entries(
-    split: str, pictures: Sequence[CaptionedPicture], images: Path
+    split: str, images: Sequence[CaptionedImage], folder: Path
 ) -> Iterator[dict[str, object]]:
-    for picture in pictures:
-        path = picture.path.relative_to(images)
+    for image in images:
+        path = image.path.relative_to(folder)
         yield {
             "filepath": str(path.parent),
             "filename": path.name,
             "split": split,
-            "sentences": [{"raw": text} for text in picture.captions],
+            "sentences": [{"raw": text} for text in image.captions],
         }
 
 

@@ -22,9 +22,9 @@ from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import check_output, replace_file
 from training.config.file import load_config
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.sources import SCORED, read_scored, source_files
-from training.scoring.bundle_captions import caption_pictures
+from training.scoring.bundle_captions import caption_images
 from training.scoring.calibration import calibration_error, reliability
 from training.scoring.metrics import cider_each
 from training.scoring.truth import invented, worst_first
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_output("--output", parsed.output, read)
     sources = read_scored(config.data, parsed.split)
     captioned = [source for source in sources.values() if source[0].captions]
-    pictures = [picture for source in captioned for picture in source[: parsed.limit]]
+    images = [image for source in captioned for image in source[: parsed.limit]]
     captioner = Captioner.load(parsed.bundle, precision=parsed.precision)
-    page = report(captioner, pictures, parsed.count, f"{config.name} {parsed.split}")
+    page = report(captioner, images, parsed.count, f"{config.name} {parsed.split}")
     replace_file(parsed.output, page.encode())
     print(f"wrote {parsed.output}")
     return 0
@@ -72,12 +72,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def report(
-    captioner: Captioner, pictures: Sequence[CaptionedPicture], count: int, title: str
+    captioner: Captioner, images: Sequence[CaptionedImage], count: int, title: str
 ) -> str:
     """The page: ``count`` best captions by CIDEr, then as many worst, most inventions first."""
-    captions = caption_pictures(captioner, pictures, captioner.default_options())
+    captions = caption_images(captioner, images, captioner.default_options())
     texts = [caption.text for caption in captions]
-    references = [picture.captions for picture in pictures]
+    references = [image.captions for image in images]
     scores = cider_each(texts, references)
     best = np.argsort(scores)[::-1][:count]
     worst = worst_first(texts, references, scores)[:count]
@@ -85,7 +85,7 @@ def report(
     parts.append(_reliability(captions, references))
     for heading, places in (("Best", best), ("Worst: inventions first", worst)):
         parts.append(f"<h2>{heading}</h2>")
-        parts += [_section(captioner, pictures[i], scores[i]) for i in places]
+        parts += [_section(captioner, images[i], scores[i]) for i in places]
     body = "\n".join(parts)
     return f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style>\n{body}\n"
 
@@ -113,13 +113,13 @@ def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]
     )
 
 
-def _section(captioner: Captioner, picture: CaptionedPicture, score: float) -> str:
-    frame = read_image(str(picture.path))
+def _section(captioner: Captioner, image: CaptionedImage, score: float) -> str:
+    frame = read_image(str(image.path))
     caption = captioner.caption([frame]).captions[0]
-    references = "".join(f"<li>{html.escape(text)}</li>" for text in picture.captions)
+    references = "".join(f"<li>{html.escape(text)}</li>" for text in image.captions)
     return (
         f"<section><b>{html.escape(caption.text)}</b> &middot; CIDEr {score:.2f} &middot; "
-        f"{html.escape(picture.path.name)}<ul>{references}</ul>"
+        f"{html.escape(image.path.name)}<ul>{references}</ul>"
         f"<img src='{jpeg_uri(attention_figure(frame, caption))}'></section>"
     )
 

@@ -55,7 +55,7 @@ from training.optimisation.stopwatch import Stopwatch
 from training.scoring.decode import search_batches
 from training.scoring.validation import validation_scores
 
-SHOWN = 4  # validation pictures in the log
+SHOWN = 4  # validation images in the log
 
 
 @command(failed=2)
@@ -111,7 +111,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     Raises:
         ConfigError: bad data or weights, or the folder holds a run with another config; it is
             this run's when the first epoch begins, not before.
-        CaptionerError: a picture cannot be read.
+        CaptionerError: an image cannot be read.
     """
     earlier = load_run(Path(config.start_from)) if config.start_from else None
     if earlier:
@@ -170,7 +170,7 @@ def _train_epochs(
     last = output / LAST
     progress = read_progress(last) if last.is_file() else Progress(history=before)
     _show_data(splits)
-    logbook = Logbook(output / "tensorboard", splits.validation_pictures[:SHOWN])
+    logbook = Logbook(output / "tensorboard", splits.validation_images[:SHOWN])
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):
         own = progress.history[len(before) :]
@@ -190,8 +190,8 @@ def _train_epochs(
 def _show_data(splits: Splits) -> None:
     if distributed.rank() == 0:
         print(
-            f"{len(splits.train.pictures)} training and {len(splits.validation_pictures)} "
-            f"validation pictures, {len(splits.vocabulary)} words"
+            f"{len(splits.train.images)} training and {len(splits.validation_images)} "
+            f"validation images, {len(splits.vocabulary)} words"
         )
 
 
@@ -307,7 +307,7 @@ def _epoch(
     stage: Stage, epoch: int, stage_epoch: int, progress: Progress, logbook: Logbook
 ) -> Progress:
     watch = Stopwatch()
-    shown, pictures = _train_epoch(stage, epoch, stage_epoch, watch)
+    shown, images = _train_epoch(stage, epoch, stage_epoch, watch)
     scores, captions = distributed.shared(validate(stage) if distributed.rank() == 0 else ({}, []))
     watch.lap("validation")
     entry = {
@@ -320,24 +320,24 @@ def _epoch(
     if distributed.rank() == 0:
         texts = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()]
         print("  ".join(texts))
-        speed = pictures / (watch["reading"] + watch["steps"])
-        print(f"{speed:.1f} pictures/s; of {watch.total:.0f} s: {watch}")
-        logbook.write(entry | {"pictures_per_s": speed}, captions)
+        speed = images / (watch["reading"] + watch["steps"])
+        print(f"{speed:.1f} images/s; of {watch.total:.0f} s: {watch}")
+        logbook.write(entry | {"images_per_s": speed}, captions)
     return Progress(
         epoch + 1, max(progress.best_cider, scores["CIDEr"]), [*progress.history, entry]
     )
 
 
 def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -> tuple[float, int]:
-    """Train one epoch; returns the mean of what its objective shows, and how many pictures it had.
+    """Train one epoch; returns the mean of what its objective shows, and how many images it had.
 
-    The watch has laps of ``reading``, which is waiting for pictures, and ``steps``.
+    The watch has laps of ``reading``, which is waiting for images, and ``steps``.
     """
     torch.manual_seed(stage.config.seed + 1000 * (epoch + 1) + distributed.rank())
     batches = stage.batches(epoch)
     steps = stage.settings.epochs * len(batches)
     device = device_of(stage.model)
-    summed, count, pictures = 0.0, 0, 0
+    summed, count, images = 0.0, 0, 0
     silent = distributed.rank() > 0
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
     for index, (batch, sentences) in enumerate(bar):
@@ -349,18 +349,18 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -
             sentences.to(device) if sentences is not None else None,
         )
         summed, count = summed + loss.shown * loss.shown_over, count + loss.shown_over
-        pictures += len(batch.indices)
+        images += len(batch.indices)
         bar.set_postfix({stage.objective.name: f"{summed / max(1, count):.3f}"})
         watch.lap("steps")
     mean = distributed.total(summed, device) / max(1.0, distributed.total(count, device))
-    return mean, pictures * distributed.count()
+    return mean, images * distributed.count()
 
 
 def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:
     """Beam-searched captions of the validation sources, see `validation_scores`.
 
     Returns:
-        The scores, and the captions of the first pictures, for people to look at.
+        The scores, and the captions of the first images, for people to look at.
     """
     options = stage.config.validation.decoding
     vocabulary = stage.splits.vocabulary

@@ -88,15 +88,15 @@ def measure(
     begun_s = time.monotonic()
     bundle = load_bundle(model)
     captioner = Captioner(bundle, Failover([lambda: LOADERS[runtime](bundle, precision, device)]))
-    pictures = synthetic_scenes(scenes)
-    captioner.caption(pictures[:1])
+    images = synthetic_scenes(scenes)
+    captioner.caption(images[:1])
     first_caption_s = time.monotonic() - begun_s
     options = {
         width: dataclasses.replace(captioner.default_options(), beam_width=width)
         for width in BEAM_WIDTHS
     }
     captions = {
-        width: [captioner.caption([picture], search).captions[0].text for picture in pictures]
+        width: [captioner.caption([image], search).captions[0].text for image in images]
         for width, search in options.items()
     }
     timed = {(runtime, precision): captioner} if rounds else {}

@@ -50,7 +50,7 @@ class TorchBackend:
         return encoding.evidence.float().cpu().numpy()
 
     def start(self, encoding: Prepared, beam_width: int) -> InferenceStepper:
-        """Begin a decode with ``beam_width`` rows a picture."""
+        """Begin a decode with ``beam_width`` rows per image."""
         return InferenceStepper(self._decoder, encoding, beam_width)
 
 

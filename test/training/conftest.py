@@ -1,4 +1,4 @@
-"""Fixtures of the training tests: a few synthetic pictures with captions, and a tiny config."""
+"""Fixtures of the training tests: a few synthetic images with captions, and a tiny config."""
 
 import json
 
@@ -14,14 +14,14 @@ from training.train import train
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory):
-    """A folder with four pictures and COCO captions JSON for them."""
+    """A folder with four images and COCO captions JSON for them."""
     folder = tmp_path_factory.mktemp("tiny")
     images, annotations = [], []
     for identifier, (colour, bgr) in enumerate(COLOURS.items()):
         # Squares of different sizes too: a random encoder hardly tells colours apart.
-        picture = np.zeros((64, 64, 3), np.uint8)
-        picture[: 16 * (identifier + 1), : 16 * (identifier + 1)] = bgr
-        cv2.imwrite(str(folder / f"{colour}.png"), picture)
+        image = np.zeros((64, 64, 3), np.uint8)
+        image[: 16 * (identifier + 1), : 16 * (identifier + 1)] = bgr
+        cv2.imwrite(str(folder / f"{colour}.png"), image)
         images.append({"id": identifier, "file_name": f"{colour}.png"})
         annotations += [{"image_id": identifier, "caption": c} for c in captions_of(colour)]
     (folder / "captions.json").write_text(

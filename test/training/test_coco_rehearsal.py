@@ -1,4 +1,4 @@
-"""The recipe of docs/coco.md, command by command, on COCO's layout with a few pictures."""
+"""The recipe of docs/coco.md, command by command, on COCO's layout with a few images."""
 
 import json
 import os
@@ -86,9 +86,9 @@ def test_the_recipe_runs_from_the_archives_to_the_node(work):
         said[command.partition(" --")[0]] = run(work, command)
 
     prepared = said["python -m training.prepare"]
-    assert "train: 18 pictures listed, 16 without fault" in prepared
-    assert f"unusable picture: 1\n    {BROKEN} (train)" in prepared
-    assert f"same picture in both splits: 1\n    {REPEATED} = " in prepared
+    assert "train: 18 images listed, 16 without fault" in prepared
+    assert f"unusable image: 1\n    {BROKEN} (train)" in prepared
+    assert f"same image in both splits: 1\n    {REPEATED} = " in prepared
     assert said["torchrun"].count("best validation CIDEr") == 1
     assert "epoch 1" not in said["python -m training.train"], "a finished run trains no more"
 
@@ -105,10 +105,10 @@ def test_the_recipe_runs_from_the_archives_to_the_node(work):
 def node_captions(work):
     if not os.path.exists(RUNTIME):
         pytest.skip(f"all but the node: no {RUNTIME}; type: make test-runtime")
-    picture = next((work / "data/coco/val2014").glob("*.jpg"))
+    image = next((work / "data/coco/val2014").glob("*.jpg"))
     path = os.pathsep.join([str(ROOT), str(ROOT / "test/support")])
     done = subprocess.run(
-        [RUNTIME, "-c", CAPTION, "bundles/coco", str(picture)],
+        [RUNTIME, "-c", CAPTION, "bundles/coco", str(image)],
         cwd=work,
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
@@ -126,7 +126,7 @@ def test_the_files_of_2017_are_read_as_well(work):
         f"--train {folder}/captions_train2017.json --val {folder}/captions_val2017.json "
         f"--skip-to {folder}/checked.json",
     )
-    assert "train: 4 pictures listed, 4 without fault" in said
-    assert "val: 2 pictures listed, 2 without fault" in said
+    assert "train: 4 images listed, 4 without fault" in said
+    assert "val: 2 images listed, 2 without fault" in said
     entries = json.loads((work / folder / "checked.json").read_text())["images"]
     assert [entry["split"] for entry in entries] == ["train"] * 4 + ["val"] * 2

@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 import yaml
-from tiny import pictures_of
+from tiny import images_of
 
 from ros2_captioner.bundle import load_bundle
 from training.bundle.model_card import METRICS
@@ -58,12 +58,12 @@ def test_missing_java_is_noticed_before_anything_is_captioned(
 
 def test_the_worst_captions_come_first(bundle):
     _, config = bundle
-    pictures = pictures_of(config)
-    texts = [picture.captions[0] for picture in pictures]
+    images = images_of(config)
+    texts = [image.captions[0] for image in images]
     texts[2] = "nothing of the kind"
-    first, *others = worst(pictures, texts, count=2)
-    assert first["caption"] == texts[2] and first["picture"] == pictures[2].path.name
-    assert first["reference"] == pictures[2].captions[0] and len(others) == 1
+    first, *others = worst(images, texts, count=2)
+    assert first["caption"] == texts[2] and first["picture"] == images[2].path.name
+    assert first["reference"] == images[2].captions[0] and len(others) == 1
 
 
 def test_several_runs_give_mean_and_deviation(
@@ -127,8 +127,8 @@ def test_captions_of_every_search_are_written_by_path(command, bundle, tmp_path,
     assert command("--captions", file, "--beam-width", 1, 3, "--limit", 3) == 0
     one, three = json.loads(file.read_text())
     assert "beam 1" in one["signature"] and "beam 3" in three["signature"]
-    pictures = pictures_of(bundle[1])[:3]
-    assert list(one["captions"]) == list(three["captions"]) == [str(p.path) for p in pictures]
+    images = images_of(bundle[1])[:3]
+    assert list(one["captions"]) == list(three["captions"]) == [str(p.path) for p in images]
 
 
 def test_captions_and_pages_are_written_to_files_in_folders_that_are_there(
@@ -175,7 +175,7 @@ def test_nothing_that_is_read_is_written_over(tiny_config, tmp_path, capsys):
         assert file.read_text() == "precious"
 
 
-def test_a_picture_listed_twice_and_a_name_that_is_no_text_are_recorded(
+def test_an_image_listed_twice_and_a_name_that_is_no_text_are_recorded(
     bundle, tmp_path, monkeypatch
 ):
     folder, config = bundle
@@ -220,7 +220,7 @@ def test_the_test_split_is_only_of_sources_that_have_one(tiny_config, tmp_path, 
 
 
 @pytest.mark.parametrize("limit", ["0", "-3", "x"])
-def test_a_limit_that_leaves_no_picture_is_refused(command, capsys, limit):
+def test_a_limit_that_leaves_no_image_is_refused(command, capsys, limit):
     with pytest.raises(SystemExit, match="2"):
         command("--limit", limit)
     assert "--limit" in capsys.readouterr().err
@@ -245,6 +245,6 @@ def test_a_java_too_old_for_the_tokeniser_is_noticed_first(command, monkeypatch,
     java.write_text("#!/bin/sh\ncase $2 in -version) exit 0;; esac\necho too old >&2\nexit 1\n")
     java.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    monkeypatch.setattr("training.evaluate.caption_pictures", None)
+    monkeypatch.setattr("training.evaluate.caption_images", None)
     assert command() == 2
     assert "ended with status 1 and said 'too old'" in capsys.readouterr().err

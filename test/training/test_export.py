@@ -8,25 +8,25 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
-from tiny import FLICKR8K, ROOT, pictures_of
+from tiny import FLICKR8K, ROOT, images_of
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.sources import Sources
 from training.export import _calibration_frames, export, main, refuse_to_replace
-from training.scoring.bundle_captions import caption_pictures
+from training.scoring.bundle_captions import caption_images
 from training.train import train
 
 
 def test_every_precision_captions(bundle):
     folder, config = bundle
-    pictures = pictures_of(config)
+    images = images_of(config)
     assert set(load_bundle(folder).precisions) == {"float32", "float16", "int8"}
     for precision in ("float32", "float16", "int8"):
         captioner = Captioner.load(folder, precision=precision, device="cpu")
-        captions = caption_pictures(captioner, pictures, captioner.default_options())
+        captions = caption_images(captioner, images, captioner.default_options())
         assert all(len(caption.words) > 2 for caption in captions)
 
 
@@ -47,9 +47,9 @@ def test_soft_attention_keeps_the_same_contract(bundle, soft_attention_bundle):
     assert manifests[0]["graphs"] == manifests[1]["graphs"]
     assert manifests[1]["architecture"]["decoder"] == "soft_attention_lstm"
     assert "soft attention LSTM" in (soft_attention_bundle / "README.md").read_text()
-    pictures = pictures_of(bundle[1])
+    images = images_of(bundle[1])
     captioner = Captioner.load(soft_attention_bundle, device="cpu")
-    captions = caption_pictures(captioner, pictures, captioner.default_options())
+    captions = caption_images(captioner, images, captioner.default_options())
     assert all(len(caption.words) > 2 for caption in captions)
 
 
@@ -66,11 +66,11 @@ def test_graphs_keep_the_contract(bundle):
 
 
 @pytest.mark.parametrize(("listed", "count"), [(1000, 640), (1000, 1000), (7, 640), (1000, 3)])
-def test_calibration_pictures_are_spread_evenly_over_all_sources(
+def test_calibration_images_are_spread_evenly_over_all_sources(
     tiny_config, monkeypatch, listed, count
 ):
-    pictures = [CaptionedPicture(Path(str(number))) for number in range(listed)]
-    monkeypatch.setattr("training.export.read_training", lambda data: Sources(pictures, []))
+    images = [CaptionedImage(Path(str(number))) for number in range(listed)]
+    monkeypatch.setattr("training.export.read_training", lambda data: Sources(images, []))
     monkeypatch.setattr("training.export.read_frames", lambda paths, size: paths)
     batches = _calibration_frames(SimpleNamespace(config=tiny_config()), count)
     chosen = [int(str(path)) for batch in batches for path in batch]
@@ -85,12 +85,12 @@ def test_shipped_bundle_still_scores_on_flickr8k_val(tmp_path):
     from training.data.captions import captioned
     from training.scoring.metrics import plain_tokens, score_tokens
 
-    pictures = captioned(FLICKR8K / "captions_val.json", FLICKR8K / "images", "val")[:100]
+    images = captioned(FLICKR8K / "captions_val.json", FLICKR8K / "images", "val")[:100]
     captioner = Captioner.load(ROOT / "ros2_captioner/models/default", device="cpu")
-    captions = caption_pictures(captioner, pictures, captioner.default_options())
+    captions = caption_images(captioner, images, captioner.default_options())
     scores = score_tokens(
         plain_tokens([[caption.text] for caption in captions]),
-        plain_tokens([p.captions for p in pictures]),
+        plain_tokens([p.captions for p in images]),
     )
     assert scores["BLEU-1"] > 0.5 and scores["CIDEr"] > 0.35
 

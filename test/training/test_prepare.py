@@ -16,7 +16,7 @@ from training.data.frames import read_frames
 from training.prepare import main
 
 
-def picture(seed, side=96):
+def image(seed, side=96):
     noise = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
     return cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
 
@@ -32,7 +32,7 @@ def data(tmp_path):
         for split, names in (("train", train), ("val", val)):
             entries = [{"id": place, "file_name": name} for place, name in enumerate(names)]
             captions = [
-                {"image_id": place, "caption": f"the picture {name}"}
+                {"image_id": place, "caption": f"the image {name}"}
                 for place, name in enumerate(names)
                 if not name.startswith("mute")
             ]
@@ -43,45 +43,45 @@ def data(tmp_path):
         return ["--images", str(images), *files]
 
     for seed, name in enumerate(("a", "b", "c", "mute")):
-        cv2.imwrite(str(images / f"{name}.png"), picture(seed))
+        cv2.imwrite(str(images / f"{name}.png"), image(seed))
     return write
 
 
 def test_whole_data_passes(data, capsys):
     assert main(data(["a.png", "b.png"], ["c.png"])) == 0
     out = capsys.readouterr().out
-    assert "train: 2 pictures listed, 2 without fault, 2 captions, shorter side 96-96" in out
-    assert "val: 1 pictures listed, 1 without fault" in out
+    assert "train: 2 images listed, 2 without fault, 2 captions, shorter side 96-96" in out
+    assert "val: 1 images listed, 1 without fault" in out
 
 
 @pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["cut", "cut and ended"])
-def test_a_picture_that_ends_early_is_found_and_never_trained_on(data, tmp_path, capsys, end):
-    whole = cv2.imencode(".jpg", picture(5))[1].tobytes()
+def test_an_image_that_ends_early_is_found_and_never_trained_on(data, tmp_path, capsys, end):
+    whole = cv2.imencode(".jpg", image(5))[1].tobytes()
     cut = tmp_path / "images/cut.jpg"
     cut.write_bytes(whole[: len(whole) // 2] + end)
     assert main(data(["a.png", "cut.jpg"], ["c.png"])) == 1
-    assert "unusable picture: 1\n    cut.jpg (train)" in capsys.readouterr().out
+    assert "unusable image: 1\n    cut.jpg (train)" in capsys.readouterr().out
     with pytest.raises(FrameError, match="expected a whole one"):
         read_frames([cut], 64)
 
 
 def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
     images = tmp_path / "images"
-    cv2.imwrite(str(images / "small.png"), picture(9, side=20))
-    (images / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
-    # The validation picture again: smaller, and as a JPEG.
-    cv2.imwrite(str(images / "again.jpg"), picture(2, side=80))
+    cv2.imwrite(str(images / "small.png"), image(9, side=20))
+    (images / "broken.jpg").write_bytes(b"\xff\xd8 not an image")
+    # The validation image again: smaller, and as a JPEG.
+    cv2.imwrite(str(images / "again.jpg"), image(2, side=80))
     train = ["a.png", "gone.png", "broken.jpg", "small.png", "mute.png", "again.jpg"]
     options = data(train, ["c.png"], orphans=["nobody's"])
     assert main(options) == 1
     out = capsys.readouterr().out
     for line in (
-        "caption without a picture: 2",
-        "missing picture: 1\n    gone.png (train)",
-        "unusable picture: 2\n    broken.jpg (train)",
+        "caption without an image: 2",
+        "missing image: 1\n    gone.png (train)",
+        "unusable image: 2\n    broken.jpg (train)",
         "small.png (train): only 20x20 pixels",
-        "picture without a caption: 1\n    mute.png (train)",
-        "same picture in both splits: 1\n    again.jpg = c.png",
+        "image without a caption: 1\n    mute.png (train)",
+        "same image in both splits: 1\n    again.jpg = c.png",
     ):
         assert line in out, (line, out)
 
@@ -89,7 +89,7 @@ def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
     assert main([*options, "--skip-to", str(left)]) == 0
     assert [p.path.name for p in captioned(left, images, "train")] == ["a.png"]
     (kept,) = captioned(left, images, "val")
-    assert kept.path == images / "c.png" and kept.captions == ("the picture c.png",)
+    assert kept.path == images / "c.png" and kept.captions == ("the image c.png",)
 
 
 def test_archives_are_unpacked_once(data, tmp_path):
@@ -117,14 +117,14 @@ def test_a_broken_archive_and_an_unknown_format_are_one_line(data, tmp_path, cap
     assert "found a list; expected COCO captions" in capsys.readouterr().err
 
 
-def test_pictures_listed_twice_or_in_both_splits_are_not_lost(data, tmp_path, capsys):
+def test_images_listed_twice_or_in_both_splits_are_not_lost(data, tmp_path, capsys):
     left = tmp_path / "left.json"
     options = data(["a.png", "b.png", "a.png", "c.png"], ["c.png"])
     assert main(options) == 1
     assert main([*options, "--skip-to", str(left)]) == 0
     out = capsys.readouterr().out
-    assert "picture listed twice: 1\n    a.png (train)" in out
-    assert "same picture in both splits: 1\n    c.png = c.png" in out
+    assert "image listed twice: 1\n    a.png (train)" in out
+    assert "same image in both splits: 1\n    c.png = c.png" in out
     assert kept(tmp_path, left) == {"train": ["a.png", "b.png"], "val": ["c.png"]}
 
 
@@ -139,28 +139,28 @@ def test_captions_without_a_word_are_left_out(data, tmp_path, capsys):
     assert main([*options, "--skip-to", str(left)]) == 0
     out = capsys.readouterr().out
     assert "caption without a word: 3\n    '' of a.png (train)" in out
-    assert "picture without a caption: 1\n    b.png (train)" in out
-    (picture,) = captioned(left, tmp_path / "images", "train")
-    assert picture.captions == ("the picture a.png",)
+    assert "image without a caption: 1\n    b.png (train)" in out
+    (image,) = captioned(left, tmp_path / "images", "train")
+    assert image.captions == ("the image a.png",)
 
 
-def test_a_split_without_pictures_is_an_error(data, tmp_path, capsys):
+def test_a_split_without_images_is_an_error(data, tmp_path, capsys):
     left = tmp_path / "left.json"
     assert main([*data(["gone.png"], ["c.png"]), "--skip-to", str(left)]) == 2
-    assert "no picture is left in train" in capsys.readouterr().err
+    assert "no image is left in train" in capsys.readouterr().err
     assert not left.exists()
 
 
 def kept(folder, left):
     return {
-        split: [picture.path.name for picture in captioned(left, folder / "images", split)]
+        split: [image.path.name for image in captioned(left, folder / "images", split)]
         for split in ("train", "val")
     }
 
 
 def test_archives_that_cannot_be_unpacked_name_their_member(data, tmp_path, capsys):
     options = data(["a.png"], ["c.png"])
-    file = tmp_path / "pictures.zip"
+    file = tmp_path / "images.zip"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("x.jpg", "content")
     raw = file.read_bytes()
@@ -176,7 +176,7 @@ def test_archives_that_cannot_be_unpacked_name_their_member(data, tmp_path, caps
         (changed(6, 8, 1), "'x.jpg': is encrypted; unpack it with its password"),
         (changed(8, 10, 99), "'x.jpg': That compression method is not supported; unpack it with"),
         (raw.replace(b"content", b"CONTENT"), "'x.jpg': Bad CRC-32 for file 'x.jpg'; download it"),
-        (outside, "'../xy': expected a path below the folder of pictures"),
+        (outside, "'../xy': expected a path below the folder of images"),
         (b"PK nothing", "File is not a zip file; download it again"),
     ):
         file.write_bytes(content)
@@ -213,7 +213,7 @@ def of_version(version):
     ids=["lzma", "bzip2", "name", "version", "below a file"],
 )
 def test_archives_of_other_methods_are_one_line(data, tmp_path, capsys, content, match):
-    file = tmp_path / "pictures.zip"
+    file = tmp_path / "images.zip"
     file.write_bytes(content)
     assert main([*data(["a.png"], ["c.png"]), "--unzip", str(file)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -247,13 +247,13 @@ ANYTHING = st.recursive(
 
 @st.composite
 def hostile(draw):
-    """A COCO or Karpathy tree with three good pictures, and changes elsewhere; its encoding."""
+    """A COCO or Karpathy tree with three good images, and changes elsewhere; its encoding."""
     names = ["a.png", "b.png", "c.png"]
     if draw(st.booleans()):
         tree = {
             "images": [{"id": place, "file_name": name} for place, name in enumerate(names)],
             "annotations": [
-                {"image_id": place, "caption": f"the picture {name}"}
+                {"image_id": place, "caption": f"the image {name}"}
                 for place, name in enumerate(names)
             ],
         }
@@ -264,7 +264,7 @@ def hostile(draw):
     else:
         tree = {
             "images": [
-                {"filename": name, "split": split, "sentences": [{"raw": f"the picture {name}"}]}
+                {"filename": name, "split": split, "sentences": [{"raw": f"the image {name}"}]}
                 for name in names
                 for split in (["train", "val"] if name == "c.png" else ["train"])
             ]
@@ -309,7 +309,7 @@ def test_hostile_files_are_refused_or_lose_nothing(data, tmp_path, capsys, given
         return
     assert status == 0
     found = captioned(left, tmp_path / "images", "train")
-    captions = {picture.path.name: picture.captions for picture in found}
+    captions = {image.path.name: image.captions for image in found}
     for name in ("a.png", "b.png"):
-        assert f"the picture {name}" in captions[name]
+        assert f"the image {name}" in captions[name]
     assert "c.png" in kept(tmp_path, left)["val"]

@@ -3,20 +3,20 @@
 import re
 
 import pytest
-from tiny import COLOURS, ROOT, pictures_of
+from tiny import COLOURS, ROOT, images_of
 
 from ros2_captioner.captioner import Captioner
 from training.report import report
 
 
 @pytest.fixture
-def pictures(tiny_config):
-    return pictures_of(tiny_config())
+def images(tiny_config):
+    return images_of(tiny_config())
 
 
-def test_best_come_first_and_worst_last_with_references_and_pictures(pictures):
+def test_best_come_first_and_worst_last_with_references_and_images(images):
     captioner = Captioner.load(ROOT / "ros2_captioner/models/default", device="cpu")
-    page = report(captioner, pictures, 2, "tiny <val>")
+    page = report(captioner, images, 2, "tiny <val>")
     assert "tiny &lt;val&gt;" in page
     best, worst = page.split("<h2>Worst: inventions first</h2>")
     scores = [[float(s) for s in re.findall(r"CIDEr ([\d.]+) &", half)] for half in (best, worst)]

@@ -162,9 +162,9 @@ def test_every_source_is_evaluated(bundle, config_file, folder, monkeypatch, cap
         assert "people invented" in objects and "CIDEr  " not in objects
 
 
-def test_the_report_shows_captioned_pictures(bundle, config_file, tmp_path, monkeypatch):
+def test_the_report_shows_captioned_images(bundle, config_file, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     arguments = ["report", "--bundle", str(bundle), "--config", config_file, "--count", "9"]
     monkeypatch.setattr("sys.argv", [*arguments, "--output", str(page)])
     assert report() == 0
-    assert page.read_text().count("<img") == 8  # four pictures, best and worst
+    assert page.read_text().count("<img") == 8  # four images, best and worst

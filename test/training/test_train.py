@@ -1,4 +1,4 @@
-"""Training end to end on four pictures: it learns, stops, resumes and refuses."""
+"""Training end to end on four images: it learns, stops, resumes and refuses."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import COLOURS, captions_of, pictures_of
+from tiny import COLOURS, captions_of, images_of
 from torch.amp.grad_scaler import GradScaler
 
 from ros2_captioner.beam_search import DecodingOptions
@@ -26,7 +26,7 @@ from training.config.settings import ConfigError
 from training.export import export
 from training.optimisation.checkpoint import read_progress
 from training.optimisation.run import load_run
-from training.scoring.decode import decode_batches, prepared_pictures
+from training.scoring.decode import decode_batches, prepared_images
 from training.train import train
 
 
@@ -43,10 +43,10 @@ def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
     losses = [entry["loss"] for entry in progress.history]
     assert losses[-1] < 0.3 * losses[0]
     run = load_run(tmp_path / "run")
-    pictures = pictures_of(config)
+    images = images_of(config)
     texts = decode_batches(
         run.model.decoder,
-        prepared_pictures(run.model, pictures, config),
+        prepared_images(run.model, images, config),
         run.vocabulary,
         DecodingOptions(),
     )
@@ -204,9 +204,9 @@ def test_the_log_shows_scores_captions_and_attention(tiny_config, tmp_path, caps
     scores = [event.value for event in log.Scalars("CIDEr")]
     assert scores == pytest.approx([entry["CIDEr"] for entry in progress.history])
     assert len(log.Scalars("loss")) == 3
-    speeds = [event.value for event in log.Scalars("pictures_per_s")]
+    speeds = [event.value for event in log.Scalars("images_per_s")]
     said = re.findall(
-        r"^(.+) pictures/s; of \d+ s: reading \d+%, steps \d+%, validation \d+%$",
+        r"^(.+) images/s; of \d+ s: reading \d+%, steps \d+%, validation \d+%$",
         capsys.readouterr().out,
         re.MULTILINE,
     )

@@ -14,7 +14,7 @@ def captions_of(colour):
     return [f"a {colour} square is standing on a dark table", f"the square is {colour}"]
 
 
-def pictures_of(config):
-    """The validation pictures of a config's only source."""
-    (pictures,) = read_validation(config.data).values()
-    return pictures
+def images_of(config):
+    """The validation images of a config's only source."""
+    (images,) = read_validation(config.data).values()
+    return images

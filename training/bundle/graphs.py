@@ -23,7 +23,7 @@ OPSET = 20
 
 
 class EncoderGraph(nn.Module):
-    """``frames`` to everything that the decoder needs of a picture, once."""
+    """``frames`` to everything that the decoder needs of an image, once."""
 
     def __init__(self, model: CaptionModel) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """One step for B pictures and K beams."""
+    """One step for B images and K beams."""
 
     def __init__(self, model: CaptionModel) -> None:
         super().__init__()

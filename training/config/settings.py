@@ -119,7 +119,7 @@ class StageConfig(Settings):
 
     Attributes:
         epochs: 0 leaves the stage out.
-        batch: pictures a step, each with all its captions; in all processes together.
+        batch: images a step, each with all its captions; in all processes together.
         decoder_lr: peak learning rate of the decoder.
         encoder_lr: peak learning rate of the encoder.
         encoder_stages: how many of the ResNet's four stages train, counted from the output; 4
@@ -145,7 +145,7 @@ class OptimConfig(Settings):
         clip_norm: gradients are clipped to this global norm.
         ema_decay: of the moving average of all weights, which is what is validated, kept as
             best, and handed to the next stage; 0 keeps the weights as they are.
-        crop_area: smallest share of a picture that a random crop keeps where frames are read
+        crop_area: smallest share of an image that a random crop keeps where frames are read
             each epoch; 1 crops nothing.
         mirror: half of the frames that are read are mirrored, but never one whose captions speak
             of left or right.
@@ -153,13 +153,13 @@ class OptimConfig(Settings):
             a random factor of at least 1 - jitter and at most 1 + jitter.
         precision: of the arithmetic: float32, bfloat16, float16 (with scaled gradients), or auto:
             bfloat16 where the processor computes with it, otherwise float32.
-        parts: a step's pictures are computed in so many parts, one after the other, which saves
+        parts: a step's images are computed in so many parts, one after the other, which saves
             memory and changes nothing else.
         scheduled_sampling: share of words at the end of a cross-entropy stage that the decoder
             takes from its own predictions; rises linearly from 0 (Bengio et al. 2015).
         attention_penalty: weight of the doubly stochastic attention penalty (Xu et al. 2015,
             section 4.2.1) in the cross-entropy.
-        samples: captions drawn a picture in self-critical training, each judged by the others.
+        samples: captions drawn per image in self-critical training, each judged by the others.
         bleu_weight: its reward is CIDEr-D plus so many times BLEU-4.
         truth_weight: its reward loses so much for each object or person that a sample names and
             no reference does.
@@ -169,8 +169,8 @@ class OptimConfig(Settings):
         sentence_weight: of the cross-entropy of sentences without images, as many groups a step
             as there are images.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
-            confident captions than a model gives of pictures that it has memorised.
-        workers: processes that read pictures while others are trained on; 0 reads in the training
+            confident captions than a model gives of images that it has memorised.
+        workers: processes that read images while others are trained on; 0 reads in the training
             process; -1 is as many as a GPU has processors beside it, at most 8, and none on a CPU,
             which is busy with the training.
     """
@@ -205,7 +205,7 @@ class ValidationConfig(Settings):
             bundle takes them over.
         length_penalty: exponent that favours longer captions.
         no_repeat_ngram: no n-gram of this many words occurs twice.
-        batch: pictures searched together.
+        batch: images searched together.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
         keep: so many epochs with the highest CIDEr keep their weights, for `training.average`.
     """

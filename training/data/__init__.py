@@ -1,1 +1,1 @@
-"""Pictures and captions, from files to batches."""
+"""Images and captions, from files to batches."""

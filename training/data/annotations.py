@@ -21,12 +21,12 @@ class Listing:
     """What a file lists of a split.
 
     Attributes:
-        pictures: path below the folder of pictures, and captions, of each entry in file order;
-            two entries may name one picture.
-        orphans: captions of pictures that are not listed.
+        images: path below the folder of images, and captions, of each entry in file order;
+            two entries may name one image.
+        orphans: captions of images that are not listed.
     """
 
-    pictures: list[tuple[str, list[str]]] = field(default_factory=list)
+    images: list[tuple[str, list[str]]] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
 
 
@@ -74,7 +74,7 @@ def _from_coco(tree: dict[str, Any], file: Path) -> Listing:
         identifier, name = entry.identifier("id"), entry.file_name("file_name")
         if names.setdefault(identifier, name) != name:
             entry.fault("id", identifier, f"an id of its own, this is that of {names[identifier]}")
-        listing.pictures.append((name, captions.get(identifier, [])))
+        listing.images.append((name, captions.get(identifier, [])))
     listing.orphans = [
         text for identifier, texts in captions.items() if identifier not in names for text in texts
     ]
@@ -95,7 +95,7 @@ def _from_karpathy(tree: dict[str, Any], file: Path, split: str) -> Listing:
             for number, sentence in enumerate(sentences)
         ]
         if _SPLITS[of] == split:
-            listing.pictures.append((name, texts))
+            listing.images.append((name, texts))
     return listing
 
 
@@ -137,11 +137,11 @@ class _Entry:
         return value
 
     def file_name(self, key: str, folder: str = "") -> str:
-        """A path that stays below the folder of pictures."""
+        """A path that stays below the folder of images."""
         value = self.text(key)
         path = PurePosixPath(folder, value)
         if not value or path.is_absolute() or ".." in path.parts or path.name in ("", "."):
-            self.fault(key, value, "the name of a file below the folder of pictures")
+            self.fault(key, value, "the name of a file below the folder of images")
         try:
             sizes = [len(os.fsencode(part)) for part in path.parts]
         except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Random changes of training pictures that leave their captions true."""
+"""Random changes of training images that leave their captions true."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from ros2_captioner.vocabulary import tokenize
 from training.config.settings import OptimConfig
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 _SIDES = {"left", "right"}
 
 
@@ -33,16 +33,16 @@ class Augmentation:
             else None
         )
 
-    def __call__(self, picture: Picture, captions: Sequence[str]) -> Picture:
-        """Another version of a picture ``[h, w, 3]`` that its captions describe as well."""
+    def __call__(self, image: Image, captions: Sequence[str]) -> Image:
+        """Another version of an image ``[h, w, 3]`` that its captions describe as well."""
         if self._crop_area < 1:
-            picture = random_crop(picture, self._crop_area)
+            image = random_crop(image, self._crop_area)
         if self._mirror and not mention_sides(captions) and torch.rand(()) < 0.5:
-            picture = picture[:, ::-1]
+            image = image[:, ::-1]
         if self._colours is not None:
-            channels_first = torch.from_numpy(picture.transpose(2, 0, 1).copy())
-            picture = self._colours(channels_first).numpy().transpose(1, 2, 0)
-        return picture
+            channels_first = torch.from_numpy(image.transpose(2, 0, 1).copy())
+            image = self._colours(channels_first).numpy().transpose(1, 2, 0)
+        return image
 
 
 def mention_sides(captions: Sequence[str]) -> bool:
@@ -50,16 +50,16 @@ def mention_sides(captions: Sequence[str]) -> bool:
     return any(not _SIDES.isdisjoint(tokenize(text)) for text in captions)
 
 
-def random_crop(picture: Picture, smallest_area: float) -> Picture:
-    """A part of a picture ``[h, w, 3]`` that keeps at least ``smallest_area`` of it, 0-1.
+def random_crop(image: Image, smallest_area: float) -> Image:
+    """A part of an image ``[h, w, 3]`` that keeps at least ``smallest_area`` of it, 0-1.
 
     The sides are drawn apart, so the crop, squashed afterwards, also varies the aspect ratio.
     """
     smallest_side = math.sqrt(smallest_area)
     height, width = (
         max(1, round(side * (smallest_side + (1 - smallest_side) * float(torch.rand(())))))
-        for side in picture.shape[:2]
+        for side in image.shape[:2]
     )
-    top = int(torch.randint(picture.shape[0] - height + 1, ()))
-    left = int(torch.randint(picture.shape[1] - width + 1, ()))
-    return picture[top : top + height, left : left + width]
+    top = int(torch.randint(image.shape[0] - height + 1, ()))
+    left = int(torch.randint(image.shape[1] - width + 1, ()))
+    return image[top : top + height, left : left + width]

@@ -1,4 +1,4 @@
-"""Pictures with all their captions as tensors for teacher forcing."""
+"""Images with all their captions as tensors for teacher forcing."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ros2_captioner.images.files import read_image
 from ros2_captioner.preprocess import preprocess
 from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training.data.augment import Augmentation
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.concepts import Concepts
 from training.data.frames import read_map
 
-CAPTIONS_PER_PICTURE = 5
+CAPTIONS_PER_IMAGE = 5
 
 
 class Batch(NamedTuple):
-    """B pictures with N captions each.
+    """B images with N captions each.
 
     Attributes:
-        indices: int64 ``[B]``, places of the pictures in their split.
-        pictures: cached maps float ``[B, h, w, c]`` or frames uint8 ``[B, S, S, 3]``.
+        indices: int64 ``[B]``, places of the images in their split.
+        images: cached maps float ``[B, h, w, c]`` or frames uint8 ``[B, S, S, 3]``.
         tokens: int64 ``[B, N, T]``, begun by the start token, padded with the end token.
         valid: bool ``[B, N, T]``.
         targets: int64 ``[M]``, the words that follow the M valid tokens.
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     """
 
     indices: Tensor
-    pictures: Tensor
+    images: Tensor
     tokens: Tensor
     valid: Tensor
     targets: Tensor
@@ -46,12 +46,12 @@ class Batch(NamedTuple):
         return Batch(*(tensor.to(device) for tensor in self))
 
     def split(self, parts: int) -> list[Batch]:
-        """The same pictures in at most ``parts`` batches."""
+        """The same images in at most ``parts`` batches."""
         size = -(-len(self.indices) // parts)
         words = self.valid.sum(dim=(1, 2)).split(size)
         chunks = zip(
             self.indices.split(size),
-            self.pictures.split(size),
+            self.images.split(size),
             self.tokens.split(size),
             self.valid.split(size),
             self.targets.split([int(count.sum()) for count in words]),
@@ -64,22 +64,22 @@ class Batch(NamedTuple):
 Item = tuple[int, Tensor, list[list[int]], Tensor]
 
 
-class PictureDataset(Dataset[Item]):
-    """Each item is a picture's place, the picture, its encoded captions, and its known words.
+class ImageDataset(Dataset[Item]):
+    """Each item is an image's place, the image, its encoded captions, and its known words.
 
     Args:
-        pictures: with what is known of them.
+        images: with what is known of them.
         vocabulary: encodes the captions.
         concepts: the words with evidence.
         max_words: longer captions are cut.
         image_size: side of the frames in pixels.
-        maps: a file with the cached map of each picture; without them the pictures are read.
+        maps: a file with the cached map of each image; without them the images are read.
         augmentation: changes the frames that are read from disk.
     """
 
     def __init__(
         self,
-        pictures: Sequence[CaptionedPicture],
+        images: Sequence[CaptionedImage],
         vocabulary: Vocabulary,
         concepts: Concepts,
         max_words: int,
@@ -87,28 +87,28 @@ class PictureDataset(Dataset[Item]):
         maps: Sequence[Path] | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
-        self._pictures = pictures
-        self._captions = [encoded(picture.captions, vocabulary, max_words) for picture in pictures]
-        self._known = [concepts.known(picture, vocabulary) for picture in pictures]
+        self._images = images
+        self._captions = [encoded(image.captions, vocabulary, max_words) for image in images]
+        self._known = [concepts.known(image, vocabulary) for image in images]
         self._image_size = image_size
         self._maps = maps
         self._augmentation = augmentation
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: int) -> Item:
         captions = some_of(self._captions[index])
-        return index, self._picture(index), captions, self._known[index]
+        return index, self._image(index), captions, self._known[index]
 
-    def _picture(self, index: int) -> Tensor:
+    def _image(self, index: int) -> Tensor:
         if self._maps is not None:
             return torch.from_numpy(read_map(self._maps[index]))
-        captioned = self._pictures[index]
-        picture = read_image(str(captioned.path))
+        captioned = self._images[index]
+        image = read_image(str(captioned.path))
         if self._augmentation is not None:
-            picture = self._augmentation(picture, captioned.captions)
-        return torch.from_numpy(preprocess(picture, self._image_size))
+            image = self._augmentation(image, captioned.captions)
+        return torch.from_numpy(preprocess(image, self._image_size))
 
 
 class SentenceDataset(Dataset[Item]):
@@ -147,10 +147,10 @@ def encoded(captions: Sequence[str], vocabulary: Vocabulary, max_words: int) -> 
 
 
 def some_of(captions: list[list[int]]) -> list[list[int]]:
-    """All captions of a picture, or `CAPTIONS_PER_PICTURE` of them by chance."""
-    if len(captions) <= CAPTIONS_PER_PICTURE:
+    """All captions of an image, or `CAPTIONS_PER_IMAGE` of them by chance."""
+    if len(captions) <= CAPTIONS_PER_IMAGE:
         return captions
-    chosen = torch.randperm(len(captions))[:CAPTIONS_PER_PICTURE]
+    chosen = torch.randperm(len(captions))[:CAPTIONS_PER_IMAGE]
     return [captions[place] for place in chosen]
 
 
@@ -216,7 +216,7 @@ def loader(
 
 
 def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:
-    """Stack items; pictures with fewer captions get rows that are nowhere valid."""
+    """Stack items; images with fewer captions get rows that are nowhere valid."""
     most = max(1, *(len(captions) for _, _, captions, _ in items))
     longest = 1 + max((len(ids) for _, _, captions, _ in items for ids in captions), default=0)
     tokens = torch.full((len(items), most, longest), vocabulary.end)
@@ -229,7 +229,7 @@ def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:
             valid[row, column, : len(ids) + 1] = True
     return Batch(
         torch.tensor([index for index, *_ in items]),
-        torch.stack([picture for _, picture, _, _ in items]),
+        torch.stack([image for _, image, _, _ in items]),
         tokens,
         valid,
         following[valid],

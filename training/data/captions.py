@@ -1,4 +1,4 @@
-"""COCO captions JSON and Karpathy split JSON to pictures with their captions."""
+"""COCO captions JSON and Karpathy split JSON to images with their captions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from training.data.annotations import read_listing
 
 
 @dataclass(frozen=True)
-class CaptionedPicture:
-    """One picture and what is known of it.
+class CaptionedImage:
+    """One image and what is known of it.
 
     Attributes:
-        path: of the picture file.
-        captions: raw text, in file order; of some pictures none are known.
+        path: of the image file.
+        captions: raw text, in file order; of some images none are known.
         objects: names of objects that are there, where they were listed by hand.
         absent: names of objects that are not there.
-        weight: how often an epoch shows the picture.
+        weight: how often an epoch shows the image.
         source: name of the source that it came from.
     """
 
@@ -33,36 +33,36 @@ class CaptionedPicture:
     source: str = ""
 
 
-def captioned(file: Path, folder: Path, split: str) -> list[CaptionedPicture]:
-    """The pictures of a split of a captions file, in file order.
+def captioned(file: Path, folder: Path, split: str) -> list[CaptionedImage]:
+    """The images of a split of a captions file, in file order.
 
     Raises:
-        ConfigError: the file is of neither format, or a picture or its captions are missing.
+        ConfigError: the file is of neither format, or an image or its captions are missing.
     """
-    pictures, _ = listed(file, folder, split)
-    if not pictures:
-        raise ConfigError(f"{file}: found no pictures of the split {split!r}; expected some")
-    _check(pictures, file, folder)
-    return pictures
+    images, _ = listed(file, folder, split)
+    if not images:
+        raise ConfigError(f"{file}: found no images of the split {split!r}; expected some")
+    _check(images, file, folder)
+    return images
 
 
-def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedPicture], list[str]]:
-    """What a file lists, whether or not the pictures are there.
+def listed(file: Path, folder: Path, split: str) -> tuple[list[CaptionedImage], list[str]]:
+    """What a file lists, whether or not the images are there.
 
     Args:
         file: COCO captions JSON of one split, or Karpathy split JSON of all.
-        folder: of the pictures.
+        folder: of the images.
         split: ``train``, ``val``, or ``test`` where the file knows it.
 
     Returns:
-        The pictures in file order, and the captions that belong to none of them.
+        The images in file order, and the captions that belong to none of them.
 
     Raises:
         ConfigError: the file is of neither format.
     """
     listing = read_listing(file, split)
-    pictures = [CaptionedPicture(folder / name, tuple(texts)) for name, texts in listing.pictures]
-    return pictures, listing.orphans
+    images = [CaptionedImage(folder / name, tuple(texts)) for name, texts in listing.images]
+    return images, listing.orphans
 
 
 def without_words(captions: Iterable[str]) -> list[str]:
@@ -70,20 +70,20 @@ def without_words(captions: Iterable[str]) -> list[str]:
     return [text for text in captions if not tokenize(text)]
 
 
-def _check(pictures: list[CaptionedPicture], file: Path, folder: Path) -> None:
-    bare = [picture.path.name for picture in pictures if not picture.captions]
+def _check(images: list[CaptionedImage], file: Path, folder: Path) -> None:
+    bare = [image.path.name for image in images if not image.captions]
     if bare:
-        raise ConfigError(f"{file}: {len(bare)} pictures have no caption, e.g. {bare[0]}")
-    silent = [text for picture in pictures for text in without_words(picture.captions)]
+        raise ConfigError(f"{file}: {len(bare)} images have no caption, e.g. {bare[0]}")
+    silent = [text for image in images for text in without_words(image.captions)]
     if silent:
         raise ConfigError(
             f"{file}: {len(silent)} captions have no word, e.g. {silent[0]!r}; type python -m "
             "training.prepare, whose --skip-to writes a file without them"
         )
-    absent = [picture.path.name for picture in pictures if not picture.path.is_file()]
+    absent = [image.path.name for image in images if not image.path.is_file()]
     if absent:
         raise ConfigError(
-            f"{file}: {len(absent)} of {len(pictures)} pictures are not in {folder}, "
+            f"{file}: {len(absent)} of {len(images)} images are not in {folder}, "
             f"e.g. {absent[0]}; set the source's images to the folder that holds them"
         )
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.objects import PERSON, SYNONYMS, objects_in
 
 # What is known of a word.
@@ -43,19 +43,19 @@ class Concepts:
         """bool ``[E]``, which of the words are among these."""
         return torch.isin(self.ids, torch.tensor(vocabulary.known_ids(words), dtype=torch.int64))
 
-    def known(self, picture: CaptionedPicture, vocabulary: Vocabulary) -> Tensor:
+    def known(self, image: CaptionedImage, vocabulary: Vocabulary) -> Tensor:
         """int8 ``[E]``: `PRESENT`, `ABSENT` or `UNKNOWN` of each word.
 
         What captions do not say counts as absent. Of objects from hand-made masks, those that are
         not there are absent in all their words, those that are there present in their own word.
         """
         found = torch.full((len(self.ids),), UNKNOWN, dtype=torch.int8)
-        if picture.captions:
+        if image.captions:
             found[:] = ABSENT
-        found[self.of_words(_absent_words(picture.absent), vocabulary)] = ABSENT
-        found[self.of_words(_absent_words(picture.objects), vocabulary)] = UNKNOWN
-        found[self.of_words(_present_words(picture.objects), vocabulary)] = PRESENT
-        said = {word for text in picture.captions for word in tokenize(text)}
+        found[self.of_words(_absent_words(image.absent), vocabulary)] = ABSENT
+        found[self.of_words(_absent_words(image.objects), vocabulary)] = UNKNOWN
+        found[self.of_words(_present_words(image.objects), vocabulary)] = PRESENT
+        said = {word for text in image.captions for word in tokenize(text)}
         found[self.of_words(said, vocabulary)] = PRESENT
         return found
 

@@ -1,4 +1,4 @@
-"""Picture files, or cached maps of them, to the encoder's input."""
+"""Image files, or cached maps of them, to the encoder's input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ros2_captioner.preprocess import preprocess_batch
 
 
 def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
-    """Pictures as the encoder takes them: uint8 ``[B, size, size, 3]``."""
+    """Images as the encoder takes them: uint8 ``[B, size, size, 3]``."""
     return preprocess_batch([read_image(str(path)) for path in paths], size)
 
 

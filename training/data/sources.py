@@ -13,7 +13,7 @@ from typing import Any
 
 from ros2_captioner.vocabulary import tokenize
 from training.config.settings import ConfigError, DataConfig, SourceConfig
-from training.data.captions import CaptionedPicture, captioned
+from training.data.captions import CaptionedImage, captioned
 
 _HELD_OUT = 0.2  # share of a source's images in its part "held_out"
 
@@ -23,17 +23,17 @@ class Sources:
     """What the sources of a config hold together.
 
     Attributes:
-        pictures: images, each with the captions and objects that are known of it.
+        images: each with the captions and objects that are known of it.
         sentences: of each image that is not there, what people said of it.
     """
 
-    pictures: list[CaptionedPicture]
+    images: list[CaptionedImage]
     sentences: list[tuple[str, ...]]
 
     @property
     def captions(self) -> list[tuple[str, ...]]:
         """What people said of each image, there or not, that they said anything of."""
-        captions = [picture.captions for picture in self.pictures if picture.captions]
+        captions = [image.captions for image in self.images if image.captions]
         return captions + self.sentences
 
 
@@ -43,22 +43,22 @@ def read_training(config: DataConfig) -> Sources:
     Raises:
         ConfigError: a file is missing or not of its format; names the source.
     """
-    pictures: list[CaptionedPicture] = []
+    images: list[CaptionedImage] = []
     sentences: list[tuple[str, ...]] = []
     for source in config.train:
         if source.sentences:
             sentences += _sentences(source)
         else:
-            pictures += _pictures(source, "train")
-    if not any(picture.captions for picture in pictures):
+            images += _images(source, "train")
+    if not any(image.captions for image in images):
         raise ConfigError(
             f"data.train: none of {[source.name for source in config.train]} has captioned images; "
             "expected at least one source with 'images' and 'captions'"
         )
-    return Sources(pictures, sentences)
+    return Sources(images, sentences)
 
 
-def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[CaptionedPicture]]:
+def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[CaptionedImage]]:
     """The images of every validation source, by its name.
 
     Raises:
@@ -76,7 +76,7 @@ def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[Ca
             f"data.val: none of {[source.name for source in config.val]} has captions; expected at "
             "least one source with 'images' and 'captions' to choose the best epoch by"
         )
-    found = {source.name: _pictures(source, split) for source in config.val}
+    found = {source.name: _images(source, split) for source in config.val}
     if len(found) < len(config.val):
         raise ConfigError("data.val: two sources have one name; expected a name for each")
     return found
@@ -85,7 +85,7 @@ def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[Ca
 SCORED = ("val", "train", "test")  # splits, see `read_scored`
 
 
-def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedPicture]]:
+def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedImage]]:
     """The images of every source that a split is scored on, by its name.
 
     Args:
@@ -98,10 +98,10 @@ def read_scored(config: DataConfig, split: str) -> dict[str, list[CaptionedPictu
     """
     if split != "train":
         return read_validation(config, split)
-    found: dict[str, list[CaptionedPicture]] = {}
-    for picture in read_training(config).pictures:
-        if picture.captions:
-            found.setdefault(picture.source, []).append(picture)
+    found: dict[str, list[CaptionedImage]] = {}
+    for image in read_training(config).images:
+        if image.captions:
+            found.setdefault(image.source, []).append(image)
     return found
 
 
@@ -115,31 +115,31 @@ def source_files(config: DataConfig) -> list[str]:
     ]
 
 
-def _pictures(source: SourceConfig, split: str) -> list[CaptionedPicture]:
+def _images(source: SourceConfig, split: str) -> list[CaptionedImage]:
     try:
-        pictures = [
-            dataclasses.replace(picture, weight=source.weight, source=source.name)
-            for picture in _listed(source, split)
-            if _belongs(picture.path.name, source.part)
+        images = [
+            dataclasses.replace(image, weight=source.weight, source=source.name)
+            for image in _listed(source, split)
+            if _belongs(image.path.name, source.part)
         ]
-        _check(pictures, source)
+        _check(images, source)
     except (ConfigError, OSError) as error:
         raise ConfigError(f"source {source.name!r}: {error}") from error
-    return pictures
+    return images
 
 
-def _check(pictures: list[CaptionedPicture], source: SourceConfig) -> None:
-    if not pictures:
+def _check(images: list[CaptionedImage], source: SourceConfig) -> None:
+    if not images:
         raise ConfigError(f"found no images in its part {source.part!r}; expected at least one")
-    missing = [picture.path for picture in pictures if not picture.path.is_file()]
+    missing = [image.path for image in images if not image.path.is_file()]
     if missing:
         raise ConfigError(
-            f"{len(missing)} of {len(pictures)} images are not there, e.g. {missing[0]}; set its "
+            f"{len(missing)} of {len(images)} images are not there, e.g. {missing[0]}; set its "
             "'images' to the folder that holds them"
         )
 
 
-def _listed(source: SourceConfig, split: str) -> list[CaptionedPicture]:
+def _listed(source: SourceConfig, split: str) -> list[CaptionedImage]:
     """What the source's file lists, or its folder holds."""
     folder = Path(source.images)
     if source.captions:
@@ -149,17 +149,17 @@ def _listed(source: SourceConfig, split: str) -> list[CaptionedPicture]:
     if source.objects:
         return _with_objects(Path(source.objects), folder)
     if source.names:
-        return [CaptionedPicture(folder / name) for name in _names(Path(source.names))]
-    return [CaptionedPicture(path) for path in sorted(folder.iterdir()) if path.is_file()]
+        return [CaptionedImage(folder / name) for name in _names(Path(source.names))]
+    return [CaptionedImage(path) for path in sorted(folder.iterdir()) if path.is_file()]
 
 
-def _with_objects(file: Path, folder: Path) -> list[CaptionedPicture]:
+def _with_objects(file: Path, folder: Path) -> list[CaptionedImage]:
     tree = _load(file)
     if not isinstance(tree, dict) or not all(isinstance(shares, dict) for shares in tree.values()):
         raise ConfigError(f"{file}: expected JSON {{file name: {{object: share of the image}}}}")
     classes = frozenset(name for shares in tree.values() for name in shares)
     return [
-        CaptionedPicture(
+        CaptionedImage(
             folder / name, objects=frozenset(shares), absent=classes - frozenset(shares)
         )
         for name, shares in tree.items()

@@ -10,11 +10,11 @@ from training.model.decoder import Decoder, Prepared
 
 
 class AdaptiveAttentionDecoder(Decoder):
-    """One LSTM that attends to the picture, or to its own memory, after each word.
+    """One LSTM that attends to the image, or to its own memory, after each word.
 
     Lu et al. 2017, "Knowing When to Look", section 2: the LSTM's new output queries the grid, and
     a sentinel made from its cell takes part in the softmax, so words such as "of" need no place
-    in the picture; what attention lacks to a sum of one went to the sentinel.
+    in the image; what attention lacks to a sum of one went to the sentinel.
 
     Args:
         config: widths and dropout.
@@ -76,7 +76,7 @@ class AdaptiveAttentionDecoder(Decoder):
     def _read_out(
         self, h: Tensor, sentinel: Tensor, features: Tensor, keys: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Attend with M states a picture, ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
+        """Attend with M states per image, ``[B, M, .]``; returns ``[B, M, H]``, ``[B, M, L]``."""
         sentinel = torch.relu(self.sentinel_project(sentinel))
         query = self._scaled_query(h)
         cell_scores = query @ keys.transpose(1, 2)

@@ -31,9 +31,9 @@ class CaptionModel(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
-    def prepare(self, pictures: Tensor, stages_done: int = 0) -> Prepared:
-        """Pictures, as `GridEncoder.grid` takes them, to what the decoder needs of them."""
-        return self.decoder.prepare(self.encoder.grid(pictures, stages_done))
+    def prepare(self, images: Tensor, stages_done: int = 0) -> Prepared:
+        """Images, as `GridEncoder.grid` takes them, to what the decoder needs of them."""
+        return self.decoder.prepare(self.encoder.grid(images, stages_done))
 
     @property
     def concepts(self) -> Concepts:

@@ -1,4 +1,4 @@
-"""What the decoder architectures share: the picture prepared once, tied words, one interface."""
+"""What the decoder architectures share: the image prepared once, tied words, one interface."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.model.evidence import WordEvidence
 
 
 class Prepared(NamedTuple):
-    """What the decoder needs of a picture, computed once.
+    """What the decoder needs of an image, computed once.
 
     Attributes:
         features: ``[B, L, D]`` projected grid.
@@ -35,7 +35,7 @@ class Prepared(NamedTuple):
 
 
 class Decoder(nn.Module, ABC):
-    """An LSTM that attends to a picture's grid, for teacher forcing and for single steps.
+    """An LSTM that attends to an image's grid, for teacher forcing and for single steps.
 
     Attention scores are scaled dot products (two batched products) instead of the additive ones
     of the papers, and the output layer is tied to the word embedding.
@@ -97,8 +97,8 @@ class Decoder(nn.Module, ABC):
         """Teacher forcing.
 
         Args:
-            prepared: of B pictures.
-            tokens: int64 ``[B, N, T]``, N captions a picture, each begun by the start token.
+            prepared: of B images.
+            tokens: int64 ``[B, N, T]``, N captions per image, each begun by the start token.
             valid: bool ``[B, N, T]``, false where a caption has ended.
 
         Returns:

@@ -29,15 +29,15 @@ class ImageNetMemory(nn.Module):
         """The memory of a config's start weights."""
         return cls(*build_classifier(config))
 
-    def forward(self, pictures: Tensor, grid: Tensor, stages_done: int) -> Tensor:
+    def forward(self, images: Tensor, grid: Tensor, stages_done: int) -> Tensor:
         """Mean cross-entropy with the start weights' own classes, in nats.
 
         Args:
-            pictures: as `GridEncoder.grid` takes them.
+            images: as `GridEncoder.grid` takes them.
             grid: ``[B, L, C]`` that the encoder in training made of them.
             stages_done: see `GridEncoder.grid`.
         """
         with torch.no_grad():
-            remembered = self._classes(self._encoder.grid(pictures, stages_done).mean(dim=1))
+            remembered = self._classes(self._encoder.grid(images, stages_done).mean(dim=1))
         now = self._classes(grid.mean(dim=1))
         return nn.functional.cross_entropy(now, remembered.softmax(dim=-1))

@@ -42,14 +42,14 @@ class GridEncoder(nn.Module):
         """uint8 ``[B, S, S, 3]`` RGB to ``[B, L, C]`` with L = (S / 32)**2 cells, row by row."""
         return _grid(self.stages(self._stem(frames)))
 
-    def grid(self, pictures: Tensor, stages_done: int = 0) -> Tensor:
-        """Pictures to their grid ``[B, L, C]``.
+    def grid(self, images: Tensor, stages_done: int = 0) -> Tensor:
+        """Images to their grid ``[B, L, C]``.
 
         Args:
-            pictures: uint8 ``[B, S, S, 3]`` RGB frames, or what `lower` made of them.
+            images: uint8 ``[B, S, S, 3]`` RGB frames, or what `lower` made of them.
             stages_done: ResNet stages that `lower` went through; 0 means frames.
         """
-        grid: Tensor = self.upper(pictures, stages_done) if stages_done else self(pictures)
+        grid: Tensor = self.upper(images, stages_done) if stages_done else self(images)
         return grid
 
     def lower(self, frames: Tensor, stages: int) -> Tensor:

@@ -26,26 +26,26 @@ def cached_maps(
     folder: Path,
     dtype: torch.dtype | None = None,
 ) -> list[Path]:
-    """Compute `GridEncoder.lower` of the pictures that have no cached map.
+    """Compute `GridEncoder.lower` of the images that have no cached map.
 
     A cache folder belongs to the weights of the stages, the size and the arithmetic. In it every
-    picture has a file, named after its path, number, size in bytes and times: a replaced
-    picture is computed again, and of a data set that grew only what is new. What an interrupted
+    image has a file, named after its path, number, size in bytes and times: a replaced
+    image is computed again, and of a data set that grew only what is new. What an interrupted
     computation has done stays.
 
     Args:
         encoder: whose lower part is fixed.
         stages: how many ResNet stages that part has, 1 to 4.
-        paths: of the pictures.
+        paths: of the images.
         size: side of the frames in pixels.
         folder: of all caches.
         dtype: of the arithmetic, see `training.optimisation.arithmetic`; None is float32.
 
     Returns:
-        For each picture a NumPy file with its map, float16 ``[h, w, c]``.
+        For each image a NumPy file with its map, float16 ``[h, w, c]``.
     """
     cache = folder / f"maps_{_encoder_digest(encoder, stages, size, dtype)}"
-    files = [cache / f"{_picture_digest(path)}.npy" for path in paths]
+    files = [cache / f"{_image_digest(path)}.npy" for path in paths]
     missing = {file: path for file, path in zip(files, paths, strict=True) if not file.is_file()}
     if missing:
         cache.mkdir(parents=True, exist_ok=True)
@@ -60,11 +60,11 @@ def _compute(
     size: int,
     dtype: torch.dtype | None,
 ) -> None:
-    """Fill cache files, given with the picture of each."""
+    """Fill cache files, given with the image of each."""
     device = next(encoder.parameters()).device
     encoder.eval()
     entries = list(missing.items())
-    with torch.inference_mode(), tqdm(total=len(entries), desc="features", unit="picture") as bar:
+    with torch.inference_mode(), tqdm(total=len(entries), desc="features", unit="image") as bar:
         for first in range(0, len(entries), _BATCH):
             batch = entries[first : first + _BATCH]
             frames = torch.from_numpy(read_frames([path for _, path in batch], size))
@@ -95,7 +95,7 @@ def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.d
     return digest.hexdigest()[:16]
 
 
-def _picture_digest(path: Path) -> str:
+def _image_digest(path: Path) -> str:
     status = path.stat()
     # The time of modification can be copied or set back; that of the change of the file cannot.
     times = f"{status.st_mtime_ns}\n{status.st_ctime_ns}"

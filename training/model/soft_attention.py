@@ -10,7 +10,7 @@ from training.model.decoder import Decoder, Prepared
 
 
 class SoftAttentionDecoder(Decoder):
-    """One LSTM that attends to the picture before each word.
+    """One LSTM that attends to the image before each word.
 
     Xu et al. 2015, "Show, Attend and Tell", section 3.1.2: the LSTM's last output queries the
     grid, a gate scales what it finds (section 4.2.1), and the LSTM reads it beside the last word.

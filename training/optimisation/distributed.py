@@ -68,7 +68,7 @@ def wait() -> None:
 
 
 def readers(workers: int, device: torch.device) -> int:
-    """How many further processes read pictures for this one, see `OptimConfig.workers`."""
+    """How many further processes read images for this one, see `OptimConfig.workers`."""
     if workers >= 0:
         return workers
     if device.type == "cpu":

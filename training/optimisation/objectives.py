@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ros2_captioner.vocabulary import END, Vocabulary, tokenize
 from training.data.batches import Batch
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.objects import named_objects, objects_in
 from training.model.decoder import Decoder, Prepared
 from training.scoring.bleu import bleu_4
@@ -49,7 +49,7 @@ class Objective(Protocol):
 
         Args:
             decoder: to be trained.
-            prepared: of the batch's pictures.
+            prepared: of the batch's images.
             batch: captions and indices.
             progress: share of the stage that is done.
         """
@@ -126,14 +126,14 @@ def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
 class SelfCritical:
     """REINFORCE on CIDEr-D, if asked for with BLEU-4; shows the mean reward of samples, x1.
 
-    Rennie et al. 2017 with the mean of a picture's other samples as baseline (Luo 2020, "A
+    Rennie et al. 2017 with the mean of an image's other samples as baseline (Luo 2020, "A
     Better Variant of Self-Critical Sequence Training"). The end token is part of what is
     rewarded, otherwise captions break off.
 
     Args:
-        pictures: of the training split; a batch's indices point into it.
+        images: of the training split; a batch's indices point into it.
         vocabulary: of the model.
-        samples: captions drawn a picture, at least 2.
+        samples: captions drawn per image, at least 2.
         max_words: after which a sample is cut.
         dropout: off, what is sampled is what will caption; on, see `OptimConfig.sampled_dropout`.
         bleu_weight: so many times BLEU-4 is added to CIDEr-D.
@@ -145,7 +145,7 @@ class SelfCritical:
 
     def __init__(
         self,
-        pictures: Sequence[CaptionedPicture],
+        images: Sequence[CaptionedImage],
         vocabulary: Vocabulary,
         samples: int,
         max_words: int,
@@ -155,9 +155,9 @@ class SelfCritical:
     ) -> None:
         self.dropout = dropout
         self._references = [
-            [[*tokenize(text), END] for text in picture.captions] for picture in pictures
+            [[*tokenize(text), END] for text in image.captions] for image in images
         ]
-        self._there = [named_objects(picture.captions) for picture in pictures]
+        self._there = [named_objects(image.captions) for image in images]
         self._cider = CiderReward(self._references)
         self._bleu_weight, self._truth_weight = bleu_weight, truth_weight
         self._vocabulary = vocabulary
@@ -189,13 +189,13 @@ class SelfCritical:
         ]
         return torch.tensor(scores)
 
-    def _score(self, picture: int, captions: list[list[str]]) -> list[float]:
-        scores = self._cider.score(picture, captions)
+    def _score(self, image: int, captions: list[list[str]]) -> list[float]:
+        scores = self._cider.score(image, captions)
         if self._bleu_weight:
-            bleu = bleu_4(captions, self._references[picture])
+            bleu = bleu_4(captions, self._references[image])
             scores = [s + self._bleu_weight * b for s, b in zip(scores, bleu, strict=True)]
         if self._truth_weight:
-            inventions = [len(set(objects_in(words)) - self._there[picture]) for words in captions]
+            inventions = [len(set(objects_in(words)) - self._there[image]) for words in captions]
             scores = [s - self._truth_weight * n for s, n in zip(scores, inventions, strict=True)]
         return scores
 

@@ -20,12 +20,12 @@ from training.data.augment import Augmentation
 from training.data.batches import (
     Batch,
     EpochSampler,
-    PictureDataset,
+    ImageDataset,
     SentenceDataset,
     Share,
     loader,
 )
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.frames import read_map
 from training.data.sources import Sources
 from training.model.captioning import CaptionModel, device_of
@@ -36,7 +36,7 @@ from training.optimisation import distributed
 from training.optimisation.checkpoint import TrainingState
 from training.optimisation.objectives import CrossEntropy, Loss, Objective, SelfCritical
 from training.optimisation.updater import Groups, LossModule, Updater
-from training.scoring.decode import prepared_pictures
+from training.scoring.decode import prepared_images
 
 STAGES = ("frozen", "finetune", "self_critical")
 _RESNET_STAGES = 4
@@ -47,40 +47,40 @@ class Splits:
     """The data of a run.
 
     Attributes:
-        train: pictures and sentences.
-        val: pictures of each validation source, by its name.
+        train: images and sentences.
+        val: images of each validation source, by its name.
         vocabulary: of the training captions and sentences.
     """
 
     train: Sources
-    val: dict[str, list[CaptionedPicture]]
+    val: dict[str, list[CaptionedImage]]
     vocabulary: Vocabulary
 
     @property
-    def validation_pictures(self) -> list[CaptionedPicture]:
-        """The pictures of all validation sources, source after source."""
-        return [picture for pictures in self.val.values() for picture in pictures]
+    def validation_images(self) -> list[CaptionedImage]:
+        """The images of all validation sources, source after source."""
+        return [image for images in self.val.values() for image in images]
 
 
 class StepBatches:
-    """What each step of an epoch trains on: pictures, and sentences where there are any.
+    """What each step of an epoch trains on: images, and sentences where there are any.
 
     Args:
-        pictures: decide how many steps there are.
+        images: decide how many steps there are.
         sentences: about as many, none if None.
     """
 
     def __init__(
-        self, pictures: DataLoader[Batch], sentences: DataLoader[Batch] | None = None
+        self, images: DataLoader[Batch], sentences: DataLoader[Batch] | None = None
     ) -> None:
-        self._pictures, self._sentences = pictures, sentences
+        self._images, self._sentences = images, sentences
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __iter__(self) -> Iterator[tuple[Batch, Batch | None]]:
         # Chance may draw a batch of sentences too few for the last step, which goes without.
-        return zip(self._pictures, chain(self._sentences or (), repeat(None)), strict=False)
+        return zip(self._images, chain(self._sentences or (), repeat(None)), strict=False)
 
 
 class Stage:
@@ -103,12 +103,12 @@ class Stage:
         self._kept = _RESNET_STAGES - self.settings.encoder_stages
         if self.settings.batch % distributed.count():
             raise ConfigError(
-                f"{name}.batch: found {self.settings.batch} pictures for {distributed.count()} "
+                f"{name}.batch: found {self.settings.batch} images for {distributed.count()} "
                 "processes; expected a multiple of their number"
             )
-        self._pictures = splits.train.pictures
-        if name == "self_critical":  # only what people said of a picture rewards a caption
-            self._pictures = [picture for picture in self._pictures if picture.captions]
+        self._images = splits.train.images
+        if name == "self_critical":  # only what people said of an image rewards a caption
+            self._images = [image for image in self._images if image.captions]
         self.objective = self._objective()
         optim, device = config.optim, device_of(model)
         memory = None
@@ -118,16 +118,16 @@ class Stage:
         self._updater = Updater(module, self._parameter_groups(), self.objective, optim, device)
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay))
         # Here and not when they are needed: every process takes part in computing them.
-        self._validation_maps = self._maps(splits.validation_pictures) if self._kept else None
+        self._validation_maps = self._maps(splits.validation_images) if self._kept else None
         # The model's own: of an earlier run's model they are not what these data would choose.
         concepts = model.concepts
-        self._dataset = PictureDataset(
-            self._pictures,
+        self._dataset = ImageDataset(
+            self._images,
             splits.vocabulary,
             concepts,
             config.data.max_words,
             config.model.image_size,
-            self._maps(self._pictures) if self._kept else None,
+            self._maps(self._images) if self._kept else None,
             Augmentation(optim),
         )
         self._sentences = None
@@ -140,7 +140,7 @@ class Stage:
         optim = self.config.optim
         if self.name == "self_critical":
             return SelfCritical(
-                self._pictures,
+                self._images,
                 self.splits.vocabulary,
                 optim.samples,
                 self.config.data.max_words,
@@ -167,8 +167,8 @@ class Stage:
         """What a checkpoint holds beside the model."""
         return TrainingState(self._updater.optimiser, self.average, self._updater.scaler)
 
-    def _maps(self, pictures: list[CaptionedPicture]) -> list[Path]:
-        paths = [picture.path for picture in pictures]
+    def _maps(self, images: list[CaptionedImage]) -> list[Path]:
+        paths = [image.path for image in images]
         size, dtype = self.config.model.image_size, self._updater.dtype
 
         def maps(of: list[Path]) -> list[Path]:
@@ -184,13 +184,13 @@ class Stage:
         vocabulary = self.splits.vocabulary
         workers = distributed.readers(self.config.optim.workers, device_of(self.model))
         share = Share(distributed.rank(), distributed.count())
-        sampler = EpochSampler([picture.weight for picture in self._pictures], seed, share)
-        pictures = loader(self._dataset, sampler, vocabulary, size // share.processes, workers)
+        sampler = EpochSampler([image.weight for image in self._images], seed, share)
+        images = loader(self._dataset, sampler, vocabulary, size // share.processes, workers)
         if self._sentences is None:
-            return StepBatches(pictures)
-        groups = EpochSampler([1.0] * len(self._sentences), seed, share, len(pictures) * size)
+            return StepBatches(images)
+        groups = EpochSampler([1.0] * len(self._sentences), seed, share, len(images) * size)
         return StepBatches(
-            pictures,
+            images,
             loader(self._sentences, groups, vocabulary, size // share.processes, workers),
         )
 
@@ -202,11 +202,11 @@ class Stage:
         return loss
 
     def validation(self) -> Iterator[Prepared]:
-        """The validation pictures, in order, under the averaged weights."""
+        """The validation images, in order, under the averaged weights."""
         maps = self._validation_maps
         if maps is None:
-            yield from prepared_pictures(
-                self.averaged, self.splits.validation_pictures, self.config
+            yield from prepared_images(
+                self.averaged, self.splits.validation_images, self.config
             )
             return
         size = self.config.validation.batch

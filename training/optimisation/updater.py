@@ -30,7 +30,7 @@ class LossModule(nn.Module):
         model: to be trained.
         objective: of captions.
         optim: weights of the losses beside it.
-        kept: ResNet stages that the batches' pictures have behind them already.
+        kept: ResNet stages that the batches' images have behind them already.
         memory: holds the encoder to its start weights, if asked for.
     """
 
@@ -49,13 +49,13 @@ class LossModule(nn.Module):
     def forward(
         self, batch: Batch, progress: float, sentences: Batch | None = None
     ) -> tuple[Loss, Tensor]:
-        """Losses of a batch of pictures and one of sentences (Venugopalan et al. 2017).
+        """Losses of a batch of images and one of sentences (Venugopalan et al. 2017).
 
         Returns:
-            The captions' loss, a mean over words; and the sum of all others, means over pictures.
+            The captions' loss, a mean over words; and the sum of all others, means over images.
         """
         optim = self._optim
-        grid = self.model.encoder.grid(batch.pictures, self._kept)
+        grid = self.model.encoder.grid(batch.images, self._kept)
         prepared = self.model.decoder.prepare(grid)
         loss = self._objective(self.model.decoder, prepared, batch, progress)
         others = loss.value.new_zeros(())
@@ -63,7 +63,7 @@ class LossModule(nn.Module):
             found = evidence_loss(prepared.concepts, batch.known)
             others = others + optim.evidence_weight * found
         if self._memory is not None:
-            distilled = self._memory(batch.pictures, grid, self._kept)
+            distilled = self._memory(batch.images, grid, self._kept)
             others = others + optim.distillation * distilled
         if sentences is not None:
             others = others + optim.sentence_weight * self._language(sentences, progress)
@@ -124,7 +124,7 @@ class Updater:
         """Update once.
 
         Args:
-            batch: this process's share of the step's pictures.
+            batch: this process's share of the step's images.
             sentences: this process's share of the step's sentences.
             rate: share of the peak learning rates.
             progress: share of the stage that is done.
@@ -141,13 +141,13 @@ class Updater:
         # How many words captions will have that are sampled in a part is known only after it; as
         # many as the references until then.
         guess = max(1.0, distributed.total(len(batch.targets), self._device))
-        pictures = distributed.total(len(batch.indices), self._device)
+        images = distributed.total(len(batch.indices), self._device)
         losses = []
         for place, (part, of_part) in enumerate(zip_longest(parts, said)):
             with self._no_exchange(last=place + 1 == len(parts)):
                 loss, others = self._forward(part, progress, of_part)
                 value = loss.value * (loss.words / guess)
-                value = value + others * (_sampled(loss, part) * len(part.indices) / pictures)
+                value = value + others * (_sampled(loss, part) * len(part.indices) / images)
                 # Gradients are averaged over processes, so each is scaled up by their number.
                 self.scaler.scale(value * distributed.count()).backward()
             losses.append(loss._replace(value=loss.value.detach()))

@@ -10,11 +10,11 @@ from training.scoring.cider import Words
 
 
 def bleu_4(hypotheses: Sequence[Words], references: Sequence[Words]) -> list[float]:
-    """BLEU-4, x1, of several captions of one picture, each by itself, as pycocoevalcap computes it.
+    """BLEU-4, x1, of several captions of one image, each by itself, as pycocoevalcap computes it.
 
     Args:
         hypotheses: tokenised captions.
-        references: of the picture, tokenised.
+        references: of the image, tokenised.
     """
     scorer = BleuScorer(n=4)
     expected = [" ".join(words) for words in references]

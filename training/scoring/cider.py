@@ -29,7 +29,7 @@ class CiderReward:
     batch needs those of the whole training split.
 
     Args:
-        references: for every training picture its tokenised captions.
+        references: for every training image its tokenised captions.
     """
 
     def __init__(self, references: Sequence[Sequence[Words]]) -> None:
@@ -37,11 +37,11 @@ class CiderReward:
         self._documents: Counter[Ngram] = Counter()
         for captions in references:
             self._documents.update({ngram for words in captions for ngram in _ngrams(words)})
-        self._log_pictures = math.log(len(references))
+        self._log_images = math.log(len(references))
 
-    def score(self, picture: int, hypotheses: Sequence[Words]) -> list[float]:
-        """Score captions against the references of training picture number ``picture``."""
-        references = [self._vectors(words) for words in self._references[picture]]
+    def score(self, image: int, hypotheses: Sequence[Words]) -> list[float]:
+        """Score captions against the references of training image number ``image``."""
+        references = [self._vectors(words) for words in self._references[image]]
         return [
             10 * sum(_similarity(self._vectors(words), one) for one in references) / len(references)
             for words in hypotheses
@@ -50,7 +50,7 @@ class CiderReward:
     def _vectors(self, words: Words) -> _Vectors:
         weights: list[dict[Ngram, float]] = [{} for _ in range(_LONGEST)]
         for ngram, count in Counter(_ngrams(words)).items():
-            rarity = self._log_pictures - math.log(max(1, self._documents[ngram]))
+            rarity = self._log_images - math.log(max(1, self._documents[ngram]))
             weights[len(ngram) - 1][ngram] = count * rarity
         norms = [math.sqrt(sum(w * w for w in one.values())) for one in weights]
         return _Vectors(weights, norms, len(words))

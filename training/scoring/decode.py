@@ -12,7 +12,7 @@ from torch import Tensor
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput, beam_search
 from ros2_captioner.vocabulary import Vocabulary, detokenize
 from training.config.settings import TrainConfig
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.frames import read_frames
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Decoder, Prepared
@@ -31,7 +31,7 @@ class TorchStepper:
 
     Args:
         decoder: in eval mode.
-        prepared: of B pictures.
+        prepared: of B images.
         beam_width: K.
     """
 
@@ -57,13 +57,13 @@ class TorchStepper:
         return StepOutput(log_probs.cpu().numpy(), ids.cpu().numpy(), attention.cpu().numpy())
 
 
-def prepared_pictures(
-    model: CaptionModel, pictures: Sequence[CaptionedPicture], config: TrainConfig
+def prepared_images(
+    model: CaptionModel, images: Sequence[CaptionedImage], config: TrainConfig
 ) -> Iterator[Prepared]:
-    """Read and encode pictures in order, a validation batch at a time."""
+    """Read and encode images in order, a validation batch at a time."""
     size = config.validation.batch
-    for first in range(0, len(pictures), size):
-        paths = [picture.path for picture in pictures[first : first + size]]
+    for first in range(0, len(images), size):
+        paths = [image.path for image in images[first : first + size]]
         frames = torch.from_numpy(read_frames(paths, config.model.image_size))
         yield model.prepare(frames.to(device_of(model)))
 
@@ -75,7 +75,7 @@ def search_batches(
     vocabulary: Vocabulary,
     options: DecodingOptions,
 ) -> list[Hypothesis]:
-    """The best hypothesis of every picture of every batch."""
+    """The best hypothesis of every image of every batch."""
     decoder.eval()
     best = []
     for prepared in batches:
@@ -98,6 +98,6 @@ def decode_batches(
     vocabulary: Vocabulary,
     options: DecodingOptions,
 ) -> list[str]:
-    """The best caption of every picture of every batch."""
+    """The best caption of every image of every batch."""
     found = search_batches(decoder, batches, vocabulary, options)
     return [detokenize(vocabulary.decode(hypothesis.ids)) for hypothesis in found]

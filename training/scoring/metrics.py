@@ -24,17 +24,17 @@ def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
     """Refuse what would score wrongly in silence.
 
     Raises:
-        MetricsError: counts differ, there are none, or a picture has no reference.
+        MetricsError: counts differ, there are none, or an image has no reference.
     """
     if len(hypotheses) != len(references):
         raise MetricsError(
-            f"found {len(hypotheses)} hypotheses for {len(references)} pictures; expected one each"
+            f"found {len(hypotheses)} hypotheses for {len(references)} images; expected one each"
         )
     if not references:
-        raise MetricsError("found no pictures to score; expected at least one")
+        raise MetricsError("found no images to score; expected at least one")
     for place, captions in enumerate(references):
         if not captions:
-            raise MetricsError(f"picture {place} has no reference caption")
+            raise MetricsError(f"image {place} has no reference caption")
 
 
 def one_line(text: str) -> str:
@@ -82,7 +82,7 @@ def score_tokens(
     """Corpus scores, x1, of tokenised captions.
 
     Args:
-        hypotheses: one caption for each picture key.
+        hypotheses: one caption for each image key.
         references: captions for the same keys.
         meteor: add METEOR, which needs Java.
 
@@ -198,10 +198,10 @@ def cider_each(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -
 
 
 def cider_error(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """Standard error of the mean of CIDEr over pictures, x1; NaN for a single picture.
+    """Standard error of the mean of CIDEr over images, x1; NaN for a single image.
 
-    So much would the score of as many other pictures be off by chance. Two models that caption
-    the same pictures can be told apart at less, as they share what is hard.
+    So much would the score of as many other images be off by chance. Two models that caption
+    the same images can be told apart at less, as they share what is hard.
 
     Raises:
         MetricsError: see `check_pairs`.
@@ -226,12 +226,12 @@ def caption_statistics(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def signature(split: str, pictures: int, options: DecodingOptions, tokeniser: str) -> str:
+def signature(split: str, images: int, options: DecodingOptions, tokeniser: str) -> str:
     """What must stand beside a number for it to mean anything."""
     ngram = options.no_repeat_ngram
     repeats = f"no {ngram}-gram twice" if ngram else "repeats allowed"
     return (
         f"pycocoevalcap {version('pycocoevalcap')}, {tokeniser} tokeniser, {split}, "
-        f"{pictures} pictures, beam {options.beam_width}, "
+        f"{images} images, beam {options.beam_width}, "
         f"length penalty {options.length_penalty:g}, {repeats}, scores x1"
     )

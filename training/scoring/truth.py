@@ -13,7 +13,7 @@ from statistics import mean
 
 from ros2_captioner.captions import Caption
 from ros2_captioner.vocabulary import tokenize
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.objects import PERSON, named_objects, objects_in
 from training.scoring.calibration import calibration_error, reliability
 
@@ -61,14 +61,14 @@ def truth(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Tru
     )
 
 
-def truth_values(pictures: Sequence[CaptionedPicture], texts: Sequence[str]) -> dict[str, float]:
+def truth_values(images: Sequence[CaptionedImage], texts: Sequence[str]) -> dict[str, float]:
     """The rates of `Truth` by their names, those that nothing was counted for left out.
 
-    Of pictures without captions the objects that were listed by hand say whether a person is
+    Of images without captions the objects that were listed by hand say whether a person is
     there; as such lists leave most kinds of objects out, nothing else is measured of them.
     """
-    if pictures[0].captions:
-        found = truth(texts, [picture.captions for picture in pictures])
+    if images[0].captions:
+        found = truth(texts, [image.captions for image in images])
         values = {
             "people invented": found.people_invented,
             "people missed": found.people_missed,
@@ -76,7 +76,7 @@ def truth_values(pictures: Sequence[CaptionedPicture], texts: Sequence[str]) -> 
             "CHAIR_s": found.chair_s,
         }
     else:
-        found = truth(texts, [(" , ".join(picture.objects),) for picture in pictures])
+        found = truth(texts, [(" , ".join(image.objects),) for image in images])
         values = {"people invented": found.people_invented}
     return {name: value for name, value in values.items() if not math.isnan(value)}
 

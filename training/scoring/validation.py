@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.scoring.metrics import plain_tokens, score_tokens
 from training.scoring.truth import truth_values
 
 
 def validation_scores(
-    sources: Mapping[str, Sequence[CaptionedPicture]], texts: Sequence[str]
+    sources: Mapping[str, Sequence[CaptionedImage]], texts: Sequence[str]
 ) -> dict[str, float]:
     """Scores, x1, by the plain tokeniser.
 
     Args:
-        sources: validation pictures of each source, by its name.
-        texts: a caption of each picture, source after source.
+        sources: validation images of each source, by its name.
+        texts: a caption of each image, source after source.
 
     Returns:
         BLEU, ROUGE-L and CIDEr as means over the sources with captions, and of each source
@@ -26,13 +26,13 @@ def validation_scores(
     each: list[dict[str, float]] = []
     found: dict[str, float] = {}
     rest = list(texts)
-    for name, pictures in sources.items():
-        captions, rest = rest[: len(pictures)], rest[len(pictures) :]
-        for measure, value in truth_values(pictures, captions).items():
+    for name, images in sources.items():
+        captions, rest = rest[: len(images)], rest[len(images) :]
+        for measure, value in truth_values(images, captions).items():
             found[f"{measure} {name}"] = value
-        if not pictures[0].captions:
+        if not images[0].captions:
             continue
-        references = [picture.captions for picture in pictures]
+        references = [image.captions for image in images]
         each.append(
             score_tokens(plain_tokens([[text] for text in captions]), plain_tokens(references))
         )

@@ -35,36 +35,36 @@ def listing(tmp_path):
 
 @pytest.mark.parametrize("tree", [coco(), karpathy(), karpathy(filepath="")])
 def test_both_formats(listing, tree):
-    assert listing(tree).pictures == [("a.jpg", ["A dog."])]
+    assert listing(tree).images == [("a.jpg", ["A dog."])]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_encodings_are_told_apart(listing, encoding):
     found = listing(coco(annotation={"caption": "Ein Café."}), encoding=encoding)
-    assert found.pictures == [("a.jpg", ["Ein Café."])]
+    assert found.images == [("a.jpg", ["Ein Café."])]
 
 
 def test_a_path_has_one_spelling(listing):
     for tree in (coco(image={"file_name": "./val//a.jpg"}), karpathy(filepath="val")):
-        assert listing(tree).pictures == [("val/a.jpg", ["A dog."])]
+        assert listing(tree).images == [("val/a.jpg", ["A dog."])]
 
 
 def test_entries_are_kept_as_they_are_listed(listing):
-    """Some list a picture under several ids, so that an epoch shows it as often."""
+    """Some list an image under several ids, so that an epoch shows it as often."""
     images = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "a.jpg"}]
     annotations = [{"image_id": 7, "caption": "A dog."}, {"image_id": 8, "caption": "B."}]
     found = listing({"images": images, "annotations": annotations})
-    assert found.pictures == [("a.jpg", ["A dog."]), ("a.jpg", ["B."])]
+    assert found.images == [("a.jpg", ["A dog."]), ("a.jpg", ["B."])]
 
 
-def test_a_caption_given_twice_of_a_picture_stays(listing):
+def test_a_caption_given_twice_of_an_image_stays(listing):
     found = listing({**coco(), "annotations": 2 * coco()["annotations"]})
-    assert found.pictures == [("a.jpg", ["A dog.", "A dog."])]
+    assert found.images == [("a.jpg", ["A dog.", "A dog."])]
 
 
-def test_captions_of_no_listed_picture_are_orphans(listing):
+def test_captions_of_no_listed_image_are_orphans(listing):
     found = listing({**coco(), "images": []})
-    assert not found.pictures and found.orphans == ["A dog."]
+    assert not found.images and found.orphans == ["A dog."]
 
 
 @pytest.mark.parametrize(

@@ -7,42 +7,42 @@ import torch
 from training.config.settings import OptimConfig
 from training.data.augment import Augmentation, mention_sides, random_crop
 
-PICTURE = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
+IMAGE = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
 
 
 def versions(captions=("a dog runs",), **optim):
     torch.manual_seed(0)
     augmentation = Augmentation(OptimConfig(**optim))
-    return [augmentation(PICTURE, captions) for _ in range(40)]
+    return [augmentation(IMAGE, captions) for _ in range(40)]
 
 
 @pytest.mark.parametrize("smallest", [0.3, 0.75])
-def test_crops_keep_their_share_of_the_picture_and_differ(smallest):
+def test_crops_keep_their_share_of_the_image_and_differ(smallest):
     torch.manual_seed(0)
-    picture = np.arange(100 * 80 * 3, dtype=np.uint8).reshape(100, 80, 3)
-    crops = [random_crop(picture, smallest) for _ in range(100)]
+    image = np.arange(100 * 80 * 3, dtype=np.uint8).reshape(100, 80, 3)
+    crops = [random_crop(image, smallest) for _ in range(100)]
     shares = [crop.shape[0] * crop.shape[1] / 8000 for crop in crops]
     assert min(shares) >= smallest - 0.02 and max(shares) <= 1
     assert len({crop.shape for crop in crops}) > 50
 
 
-def test_a_picture_of_one_pixel_survives():
+def test_an_image_of_one_pixel_survives():
     assert random_crop(np.zeros((1, 1, 3), np.uint8), 0.1).shape == (1, 1, 3)
 
 
 def test_nothing_changes_unless_asked_for():
-    assert all(np.array_equal(version, PICTURE) for version in versions())
+    assert all(np.array_equal(version, IMAGE) for version in versions())
 
 
-def test_half_of_the_pictures_are_mirrored():
-    mirrored = [np.array_equal(version, PICTURE[:, ::-1]) for version in versions(mirror=True)]
-    plain = [np.array_equal(version, PICTURE) for version in versions(mirror=True)]
+def test_half_of_the_images_are_mirrored():
+    mirrored = [np.array_equal(version, IMAGE[:, ::-1]) for version in versions(mirror=True)]
+    plain = [np.array_equal(version, IMAGE) for version in versions(mirror=True)]
     assert 10 < sum(mirrored) < 30 and sum(mirrored) + sum(plain) == 40
 
 
-def test_no_picture_is_mirrored_whose_captions_speak_of_left_or_right():
+def test_no_image_is_mirrored_whose_captions_speak_of_left_or_right():
     captions = ("a dog runs", "A dog on the Left.")
-    assert all(np.array_equal(v, PICTURE) for v in versions(captions, mirror=True))
+    assert all(np.array_equal(v, IMAGE) for v in versions(captions, mirror=True))
 
 
 def test_sides_are_found_as_words_alone():
@@ -51,5 +51,5 @@ def test_sides_are_found_as_words_alone():
 
 def test_jitter_changes_colours_and_neither_shape_nor_type():
     changed = versions(jitter=0.3)
-    assert all(v.shape == PICTURE.shape and v.dtype == np.uint8 for v in changed)
+    assert all(v.shape == IMAGE.shape and v.dtype == np.uint8 for v in changed)
     assert len({v.tobytes() for v in changed}) == 40

@@ -1,4 +1,4 @@
-"""Batches of pictures and sentences, and the order in which they come."""
+"""Batches of images and sentences, and the order in which they come."""
 
 from collections import Counter
 
@@ -9,15 +9,15 @@ import torch
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.data.batches import (
-    CAPTIONS_PER_PICTURE,
+    CAPTIONS_PER_IMAGE,
     EpochSampler,
-    PictureDataset,
+    ImageDataset,
     SentenceDataset,
     Share,
     collate,
     loader,
 )
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.concepts import Concepts
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man", "fast"])
@@ -58,18 +58,18 @@ def test_the_seed_fixes_the_order():
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     file = tmp_path / "a.png"
     cv2.imwrite(str(file), np.full((40, 40, 3), 90, np.uint8))
-    return lambda *captions, **what: CaptionedPicture(file, captions, **what)
+    return lambda *captions, **what: CaptionedImage(file, captions, **what)
 
 
-def test_pictures_come_with_their_captions_and_known_words(picture):
-    pictures = [picture("A dog runs fast."), picture(), picture(absent=frozenset({"person"}))]
-    dataset = PictureDataset(pictures, VOCABULARY, CONCEPTS, max_words=2, image_size=32)
+def test_images_come_with_their_captions_and_known_words(image):
+    images = [image("A dog runs fast."), image(), image(absent=frozenset({"person"}))]
+    dataset = ImageDataset(images, VOCABULARY, CONCEPTS, max_words=2, image_size=32)
     (batch,) = loader(dataset, EpochSampler([1.0] * 3, 0), VOCABULARY, 3, workers=0)
     order = batch.indices.tolist()
-    assert sorted(order) == [0, 1, 2] and batch.pictures.shape == (3, 32, 32, 3)
+    assert sorted(order) == [0, 1, 2] and batch.images.shape == (3, 32, 32, 3)
     assert batch.valid.sum(dim=(1, 2)).tolist() == [3 if place == 0 else 0 for place in order]
     assert batch.targets.tolist() == [*VOCABULARY.encode(["a", "dog"]), VOCABULARY.end]
     known = dict(zip(order, batch.known.tolist(), strict=True))
@@ -77,10 +77,10 @@ def test_pictures_come_with_their_captions_and_known_words(picture):
 
 
 def test_of_many_captions_a_few_are_drawn():
-    groups = [[word] * CAPTIONS_PER_PICTURE + ["fast"] for word in ("dog", "man")]
+    groups = [[word] * CAPTIONS_PER_IMAGE + ["fast"] for word in ("dog", "man")]
     dataset = SentenceDataset(groups, VOCABULARY, CONCEPTS, 9)
     drawn = [dataset[0][2] for _ in range(40)]
-    assert {len(captions) for captions in drawn} == {CAPTIONS_PER_PICTURE}
+    assert {len(captions) for captions in drawn} == {CAPTIONS_PER_IMAGE}
     fast = VOCABULARY.encode(["fast"])
     assert {captions.count(fast) for captions in drawn} == {0, 1}
 
@@ -92,7 +92,7 @@ def test_sentences_know_every_word_with_evidence():
     assert batch.known.tolist() == [[1, 0], [1, 1], [0, 0]]
     # Those that were cut end as the others do.
     assert batch.valid.sum(dim=2).tolist() == [[3, 3], [2, 3], [2, 0]]
-    assert len(batch.targets) == batch.valid.sum() and len(batch.pictures) == 3
+    assert len(batch.targets) == batch.valid.sum() and len(batch.images) == 3
 
 
 def test_a_batch_without_captions_holds_no_word():

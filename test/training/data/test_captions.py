@@ -9,7 +9,7 @@ from training.data.captions import build_vocabulary, captioned
 
 
 def write(folder, tree):
-    """The file, and the folder of its pictures."""
+    """The file, and the folder of its images."""
     file = folder / "captions.json"
     file.write_text(json.dumps(tree))
     (folder / "a.jpg").touch()
@@ -23,8 +23,8 @@ COCO = {
 
 
 def test_coco(tmp_path):
-    (picture,) = captioned(*write(tmp_path, COCO), "train")
-    assert picture.path == tmp_path / "a.jpg" and picture.captions == ("One.", "two two")
+    (image,) = captioned(*write(tmp_path, COCO), "train")
+    assert image.path == tmp_path / "a.jpg" and image.captions == ("One.", "two two")
 
 
 def test_karpathy_trains_on_restval_too(tmp_path):
@@ -44,7 +44,7 @@ def test_karpathy_trains_on_restval_too(tmp_path):
     [
         ({"other": 1}, "found the keys"),
         ({**COCO, "annotations": [{"image_id": 7, "bbox": [0, 0, 9, 9]}]}, "without 'caption'"),
-        ({"images": [], "annotations": []}, "no pictures"),
+        ({"images": [], "annotations": []}, "no images"),
         ({**COCO, "annotations": []}, "have no caption"),
         (
             {**COCO, "annotations": [{"image_id": 7, "caption": text} for text in ("a", " ... ")]},
@@ -62,7 +62,7 @@ def test_unusable_data_is_named(tmp_path, tree, match):
 
 
 def test_vocabulary_keeps_frequent_words_most_frequent_first(tmp_path):
-    captions = [picture.captions for picture in captioned(*write(tmp_path, COCO), "train")]
+    captions = [image.captions for image in captioned(*write(tmp_path, COCO), "train")]
     assert build_vocabulary(captions, 1).words[3:] == ("two", "one")
     assert build_vocabulary(captions, 2).words[3:] == ("two",)
     with pytest.raises(ConfigError, match="no word occurs 3 times"):

@@ -5,7 +5,7 @@ import torch
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, tokenize
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.data.concepts import ABSENT, PRESENT, UNKNOWN, Concepts, choose_concepts
 
 WORDS = tokenize("a dog runs cat person man people couch sofa sofas red armchair chair table")
@@ -42,14 +42,14 @@ def test_more_words_than_there_are_is_an_error():
 def test_no_words_are_no_concepts():
     concepts = choose_concepts([("a dog",)], VOCABULARY, 0)
     assert concepts.ids.shape == (0,) and concepts.ids.dtype == torch.int64
-    assert concepts.known(CaptionedPicture("x", ("a dog",)), VOCABULARY).shape == (0,)
+    assert concepts.known(CaptionedImage("x", ("a dog",)), VOCABULARY).shape == (0,)
 
 
 def known(**what):
     """What is known of each word of `WORDS`."""
     ids = torch.arange(len(SPECIAL_TOKENS), len(VOCABULARY))
     found = Concepts(ids, torch.full((len(ids),), 0.1)).known(
-        CaptionedPicture("x.jpg", **what), VOCABULARY
+        CaptionedImage("x.jpg", **what), VOCABULARY
     )
     assert found.dtype == torch.int8
     return dict(zip(WORDS, found.tolist(), strict=True))

@@ -32,7 +32,7 @@ def source(tmp_path):
 def coco(*names):
     return {
         "images": [{"id": name, "file_name": f"{name}.jpg"} for name in names],
-        "annotations": [{"image_id": name, "caption": f"Picture {name}."} for name in names],
+        "annotations": [{"image_id": name, "caption": f"Image {name}."} for name in names],
     }
 
 
@@ -50,19 +50,19 @@ def test_every_kind_of_source_gives_what_is_known_of_its_images(source):
         source("said", SENTENCES, "sentences", images=None),
     )
     found = read_training(DataConfig(train, ()))
-    names = [picture.path.name for picture in found.pictures]
+    names = [image.path.name for image in found.images]
     assert names == ["a.jpg", "b.jpg", "a.jpg", "b.jpg", "d.jpg", *(f"{n}.jpg" for n in "abcd")]
-    assert [p.source for p in found.pictures[::2]] == [
+    assert [p.source for p in found.images[::2]] == [
         "captions", "objects", "names", "folder", "folder"
     ]  # fmt: skip
-    assert [p.weight for p in found.pictures[:5]] == [3, 3, 1, 1, 0.5]
-    captioned, _, room, people, bare, *_ = found.pictures
-    assert captioned.captions == ("Picture a.",) and not captioned.absent
+    assert [p.weight for p in found.images[:5]] == [3, 3, 1, 1, 0.5]
+    captioned, _, room, people, bare, *_ = found.images
+    assert captioned.captions == ("Image a.",) and not captioned.absent
     assert room.objects == {"wall", "sofa"} and room.absent == {"person"}
     assert people.objects == {"wall", "person"} and people.absent == {"sofa"}
     assert not (room.captions or bare.captions or bare.objects or bare.absent)
     assert found.sentences == [("One.", "Two."), ("3",)]
-    assert found.captions == [("Picture a.",), ("Picture b.",), ("One.", "Two."), ("3",)]
+    assert found.captions == [("Image a.",), ("Image b.",), ("One.", "Two."), ("3",)]
 
 
 def test_parts_hang_on_names_alone_and_share_no_image(source, tmp_path):
@@ -72,7 +72,7 @@ def test_parts_hang_on_names_alone_and_share_no_image(source, tmp_path):
 
     def part(which, listed):
         config = DataConfig((source("x", coco("a")), source("y", listed, "names", part=which)), ())
-        return {p.path.name for p in read_training(config).pictures if p.source == "y"}
+        return {p.path.name for p in read_training(config).images if p.source == "y"}
 
     train, held_out = part("train", names), part("held_out", names)
     assert train | held_out == set(names) and not train & held_out
@@ -110,7 +110,7 @@ def test_validation_is_read_by_source_and_split(source):
     ("tree", "kind", "match"),
     [
         (coco("a"), "captions", "own.json: found COCO captions, .* expected a Karpathy split"),
-        ({"images": [entry("a.jpg", "val")]}, "captions", "no pictures of the split 'test'"),
+        ({"images": [entry("a.jpg", "val")]}, "captions", "no images of the split 'test'"),
         (OBJECTS, "objects", "found no captions in it; expected a Karpathy split"),
     ],
     ids=["coco", "karpathy", "objects"],

@@ -34,11 +34,11 @@ def test_folded_batch_norm_computes_the_same():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean, std=0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
-    picture = torch.randn(1, 3, 64, 64)
+    image = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
-        expected = trunk(picture)
+        expected = trunk(image)
         fold_batch_norm(trunk)
-        torch.testing.assert_close(trunk(picture), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(trunk(image), expected, rtol=1e-4, atol=1e-5)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in trunk.modules())
 
 
@@ -118,7 +118,7 @@ def test_steps_predict_what_teacher_forcing_predicts(model, frames):
             assert attention.shape == (2, 3, 4) and (attention.sum(-1) < 1 + 1e-6).all()
 
 
-def test_every_word_hangs_on_the_picture_and_on_the_words_before(model, frames):
+def test_every_word_hangs_on_the_image_and_on_the_words_before(model, frames):
     tokens = torch.tensor([[[0, 1, 2]], [[0, 1, 2]]])
     everywhere = torch.ones(tokens.shape, dtype=torch.bool)
     other = tokens.clone()

@@ -1,4 +1,4 @@
-"""Cached maps follow the pictures, one by one."""
+"""Cached maps follow the images, one by one."""
 
 import os
 
@@ -23,7 +23,7 @@ def encoder():
 
 @pytest.fixture
 def computed(encoder, monkeypatch):
-    """Number of pictures in each call of the encoder."""
+    """Number of images in each call of the encoder."""
     calls, lower = [], encoder.lower
 
     def counted(frames, stages):
@@ -52,7 +52,7 @@ def test_a_map_is_what_the_encoder_gives(encoder, tmp_path):
     np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
 
 
-def test_only_new_and_replaced_pictures_are_computed(encoder, computed, tmp_path):
+def test_only_new_and_replaced_images_are_computed(encoder, computed, tmp_path):
     paths = [write(tmp_path / f"{grey}.png", grey) for grey in (10, 20, 30)]
     cache = tmp_path / "cache"
     before = cached_maps(encoder, 2, paths, SIZE, cache)
@@ -71,7 +71,7 @@ def test_only_new_and_replaced_pictures_are_computed(encoder, computed, tmp_path
     np.testing.assert_allclose(read_map(after[1]), expected(encoder, paths[1]), atol=2e-3)
 
 
-def test_a_replaced_picture_of_the_same_size_and_time_is_computed_again(
+def test_a_replaced_image_of_the_same_size_and_time_is_computed_again(
     encoder, computed, tmp_path
 ):
     """As of a copy that keeps the time, in place, under another name, or behind a link."""
@@ -92,7 +92,7 @@ def test_a_replaced_picture_of_the_same_size_and_time_is_computed_again(
     np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
 
 
-def test_a_picture_listed_twice_is_computed_once(encoder, computed, tmp_path):
+def test_an_image_listed_twice_is_computed_once(encoder, computed, tmp_path):
     path = write(tmp_path / "a.png", 10)
     one, two = cached_maps(encoder, 2, [path, path], SIZE, tmp_path)
     assert one == two and computed == [1]

@@ -6,15 +6,15 @@ import torch
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ModelConfig
 from training.data.batches import Batch
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.model.captioning import build_model
 from training.optimisation.objectives import SelfCritical, sample, uneven_attention, with_own_words
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man"])
-PICTURES = [
-    CaptionedPicture("a.jpg", ("A dog runs.",)),
-    CaptionedPicture("b.jpg", ("A man.",)),
-    CaptionedPicture("c.jpg", ("A runs man.",)),
+IMAGES = [
+    CaptionedImage("a.jpg", ("A dog runs.",)),
+    CaptionedImage("b.jpg", ("A man.",)),
+    CaptionedImage("c.jpg", ("A runs man.",)),
 ]
 
 
@@ -55,7 +55,7 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     torch.manual_seed(2)
     grids = torch.rand(2, 4, 512)
     # With few samples it depends on the seed whether the caption is ever met.
-    objective = SelfCritical(PICTURES, VOCABULARY, samples=64, max_words=6)
+    objective = SelfCritical(IMAGES, VOCABULARY, samples=64, max_words=6)
     empty = torch.zeros(0)
     batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty, empty)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3)
@@ -77,7 +77,7 @@ def test_bleu_is_added_to_the_reward_by_its_weight(decoder):
     shown = []
     for weight in (0.0, 0.5, 1.0):
         torch.manual_seed(3)  # the same captions are drawn
-        objective = SelfCritical(PICTURES, VOCABULARY, 200, 6, bleu_weight=weight)
+        objective = SelfCritical(IMAGES, VOCABULARY, 200, 6, bleu_weight=weight)
         shown.append(objective(decoder, decoder.prepare(grids), batch, 0.0).shown)
     assert shown[1] > shown[0] + 1e-4
     assert shown[2] - shown[0] == pytest.approx(2 * (shown[1] - shown[0]), rel=1e-2)
@@ -92,7 +92,7 @@ def test_each_invention_costs_its_weight_once(decoder, prepared, monkeypatch):
     batch = Batch(torch.tensor([0, 1]), empty, empty, empty, empty, empty)
 
     def rewards(weight):
-        objective = SelfCritical(PICTURES, VOCABULARY, 2, 6, truth_weight=weight)
+        objective = SelfCritical(IMAGES, VOCABULARY, 2, 6, truth_weight=weight)
         assert objective(decoder, prepared, batch, 0.0).shown == pytest.approx(
             objective._rewards([0, 1], drawn).mean().item()
         )

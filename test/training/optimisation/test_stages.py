@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from tiny import pictures_of
+from tiny import images_of
 
 from training.config.settings import OptimConfig
 from training.data.captions import build_vocabulary
@@ -26,14 +26,14 @@ def stage(tiny_config, tmp_path):
             model=dataclasses.replace(config.model, evidence_words=2),
             optim=OptimConfig(evidence_weight=0.1, **optim),
         )
-        pictures = [dataclasses.replace(p, weight=weight) for p in pictures_of(config)]
-        pictures += [dataclasses.replace(pictures[0], captions=(), source="bare")]
-        vocabulary = build_vocabulary([picture.captions for picture in pictures], 1)
+        images = [dataclasses.replace(p, weight=weight) for p in images_of(config)]
+        images += [dataclasses.replace(images[0], captions=(), source="bare")]
+        vocabulary = build_vocabulary([image.captions for image in images], 1)
         torch.manual_seed(0)
         model = build_model(config.model, len(vocabulary))
         ids = torch.tensor(vocabulary.encode(["green", "red"]))
         model.decoder.evidence.choose_words(ids, torch.tensor([0.3, 0.4]))
-        splits = Splits(Sources(pictures, sentences), {"tiny": pictures[:4]}, vocabulary)
+        splits = Splits(Sources(images, sentences), {"tiny": images[:4]}, vocabulary)
         return Stage(name, config, model, splits, tmp_path / "cache")
 
     return make
@@ -61,13 +61,13 @@ def test_sentences_come_with_every_step_if_they_count(stage):
     assert all(said is None for _, said in stage("frozen", [], sentence_weight=0.5).batches(0))
 
 
-def test_self_critical_training_sees_captioned_pictures_alone(stage):
+def test_self_critical_training_sees_captioned_images_alone(stage):
     steps = list(stage("self_critical", sentence_weight=0.5).batches(0))
     assert sorted(place for batch, _ in steps for place in batch.indices.tolist()) == [0, 1, 2, 3]
     assert all(sentences is None for _, sentences in steps)
 
 
-def test_a_picture_comes_as_often_as_its_weight_says(stage):
+def test_an_image_comes_as_often_as_its_weight_says(stage):
     steps = list(stage("frozen", weight=3.0).batches(0))
     places = [place for batch, _ in steps for place in batch.indices.tolist()]
     assert sorted(places) == sorted(3 * [0, 1, 2, 3] + 3 * [4])

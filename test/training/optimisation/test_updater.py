@@ -14,7 +14,7 @@ from tiny import COLOURS
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ModelConfig, OptimConfig, SourceConfig
 from training.data.batches import collate
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.model.captioning import build_model
 from training.optimisation.checkpoint import read_progress
 from training.optimisation.objectives import CrossEntropy, SelfCritical
@@ -42,21 +42,21 @@ def test_parts_change_nothing(config, tmp_path):
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man", "fast"])
 CAPTIONS = [["a dog runs fast", "a dog"], ["a man"], ["runs", "man", "a man runs a dog"]]
-PICTURES = [CaptionedPicture(Path(f"{place}"), tuple(of)) for place, of in enumerate(CAPTIONS)]
+IMAGES = [CaptionedImage(Path(f"{place}"), tuple(of)) for place, of in enumerate(CAPTIONS)]
 
 
 KNOWN = [[1, 0], [0, -1], [-1, -1], [1, 1]]
 SENTENCES = ["a dog runs", "a man runs", "a dog fast", "runs a man"]  # of equal length
 
 
-def batch_of(pictures, captions):
+def batch_of(images, captions):
     ids = [[VOCABULARY.encode(text.split()) for text in of] for of in captions]
     known = torch.tensor(KNOWN[: len(ids)], dtype=torch.int8)
-    return collate(list(zip(range(len(ids)), pictures, ids, known, strict=True)), VOCABULARY)
+    return collate(list(zip(range(len(ids)), images, ids, known, strict=True)), VOCABULARY)
 
 
 def one_step(objective, parts, captions=CAPTIONS, said=(), **optim):
-    """Gradients and loss of a step on pictures with so many captions, and on sentences."""
+    """Gradients and loss of a step on images with so many captions, and on sentences."""
     torch.manual_seed(0)
     config = ModelConfig(
         encoder="resnet18", encoder_weights="random", width=16, hidden=24,
@@ -94,7 +94,7 @@ def test_parts_change_no_gradient_of_the_cross_entropy(penalty):
 
 
 def test_parts_change_no_gradient_of_the_losses_beside_it():
-    """Pictures without captions among them, whose parts hold few words or none."""
+    """Images without captions among them, whose parts hold few words or none."""
     some = [CAPTIONS[0], [], CAPTIONS[2], []]
     both = {"evidence_weight": 0.5, "sentence_weight": 0.7}
     same_steps(CrossEntropy(0.1), captions=some, said=SENTENCES, **both)
@@ -122,7 +122,7 @@ def test_losses_beside_the_captions_add_up():
 
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_pictures_without_captions_teach_evidence_and_no_nonsense(parts, penalty):
+def test_images_without_captions_teach_evidence_and_no_nonsense(parts, penalty):
     objective = CrossEntropy(0.1, scheduled_sampling=0.5, attention_penalty=penalty)
     gradients, loss = one_step(objective, parts, captions=[[], [], []], evidence_weight=0.5)
     assert loss == (0, 0, 0, 0)
@@ -132,7 +132,7 @@ def test_pictures_without_captions_teach_evidence_and_no_nonsense(parts, penalty
 
 
 def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
-    """A picture's samples are as long in a part as in the whole, and far from each other's."""
+    """An image's samples are as long in a part as in the whole, and far from each other's."""
     texts = [["a dog runs", "dog"], ["man a man a man runs fast", "a"], ["a", "a man runs"]]
     end = VOCABULARY.end
     ids = [[[*VOCABULARY.encode(text.split()), end] for text in of] for of in texts]
@@ -144,7 +144,7 @@ def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
         return torch.tensor([[one + [end] * (longest - len(one)) for one in row] for row in rows])
 
     monkeypatch.setattr("training.optimisation.objectives.sample", sampled)
-    objective = SelfCritical(PICTURES, VOCABULARY, samples=2, max_words=8)
+    objective = SelfCritical(IMAGES, VOCABULARY, samples=2, max_words=8)
     left.extend(3 * ids)
     same_steps(objective)
     assert not left
@@ -162,7 +162,7 @@ def test_half_the_bits_train_much_alike(config, precision, tmp_path):
 def test_two_processes_give_the_loss_of_one(config, tmp_path):
     """With evidence, and images without captions, of which the processes get different shares."""
     names = tmp_path / "names.json"
-    # As many as fill whole batches: processes fill up an odd share by repeating a picture.
+    # As many as fill whole batches: processes fill up an odd share by repeating an image.
     names.write_text(json.dumps([f"{colour}.png" for colour in COLOURS]))
     bare = SourceConfig("bare", images=config.data.train[0].images, names=str(names))
     config = dataclasses.replace(

@@ -39,7 +39,7 @@ def test_equals_pycocoevalcap_where_the_document_frequencies_are_the_same():
         {i: [" ".join(words)] for i, words in enumerate(hypotheses)},
     )
     reward = CiderReward(references)
-    found = [reward.score(picture, [words])[0] for picture, words in enumerate(hypotheses)]
+    found = [reward.score(image, [words])[0] for image, words in enumerate(hypotheses)]
     assert found == pytest.approx(expected.tolist(), abs=1e-6)
 
 

@@ -186,9 +186,9 @@ if "-version" in sys.argv:
     sys.exit()
 if "fail" in open(sys.argv[4]).read():
     sys.exit(3)
-pictures = json.load(open(sys.argv[4]))
-scores = [{{"f": len(p["refs"]) / 10}} for p in pictures]
-results = [{{"image_id": p["image_id"], "scores": {{"All": s}}}} for p, s in zip(pictures, scores)]
+images = json.load(open(sys.argv[4]))
+scores = [{{"f": len(p["refs"]) / 10}} for p in images]
+results = [{{"image_id": p["image_id"], "scores": {{"All": s}}}} for p, s in zip(images, scores)]
 json.dump(results, open(sys.argv[sys.argv.index("-out") + 1], "w"))
 """
 
@@ -228,10 +228,10 @@ def test_repetition_and_variety_are_counted():
     assert found["repeated bigrams"] == pytest.approx(2 / 9)
 
 
-def test_the_error_of_cider_is_that_of_its_mean_over_pictures():
+def test_the_error_of_cider_is_that_of_its_mean_over_images():
     one, other = 1.36405, 0.55865
     assert cider_error(HYPOTHESES, REFERENCES) == pytest.approx((one - other) / 2, abs=1e-5)
 
 
-def test_of_a_single_picture_the_error_is_not_known():
+def test_of_a_single_image_the_error_is_not_known():
     assert math.isnan(cider_error(HYPOTHESES[:1], REFERENCES[:1]))

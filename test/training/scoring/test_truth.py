@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.scoring.truth import invented, truth, truth_values
 
 PEOPLE = ("A man runs.", "A boy.", "She runs with a dog.")
@@ -40,16 +40,16 @@ def test_synonyms_are_no_inventions():
 
 
 def test_what_was_not_counted_is_left_out():
-    pictures = [CaptionedPicture(Path("a.jpg"), ("Water.",))]
-    assert truth_values(pictures, ["water and sky"]) == {"people invented": 0.0, "CHAIR_s": 0.0}
+    images = [CaptionedImage(Path("a.jpg"), ("Water.",))]
+    assert truth_values(images, ["water and sky"]) == {"people invented": 0.0, "CHAIR_s": 0.0}
 
 
 def test_lists_of_objects_tell_of_people_alone():
-    pictures = [
-        CaptionedPicture(Path("a.jpg"), objects=frozenset({"wall", "coffee table"})),
-        CaptionedPicture(Path("b.jpg"), objects=frozenset({"person", "wall"})),
-        CaptionedPicture(Path("c.jpg")),
-        CaptionedPicture(Path("d.jpg"), objects=frozenset({"wall"})),
+    images = [
+        CaptionedImage(Path("a.jpg"), objects=frozenset({"wall", "coffee table"})),
+        CaptionedImage(Path("b.jpg"), objects=frozenset({"person", "wall"})),
+        CaptionedImage(Path("c.jpg")),
+        CaptionedImage(Path("d.jpg"), objects=frozenset({"wall"})),
     ]
     texts = ["a man by a dog", "a man", "a cat", "an empty room"]
-    assert truth_values(pictures, texts) == {"people invented": pytest.approx(1 / 3)}
+    assert truth_values(images, texts) == {"people invented": pytest.approx(1 / 3)}

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from training.data.captions import CaptionedPicture
+from training.data.captions import CaptionedImage
 from training.scoring.validation import validation_scores
 
 PARK = ("a dog runs on the grass", "a brown dog runs in a park")
 TABLE = ("a cup stands on a wooden table", "a white cup on the table")
 
 
-def pictures(*captions):
-    return [CaptionedPicture(Path("x.jpg"), of) for of in captions]
+def images(*captions):
+    return [CaptionedImage(Path("x.jpg"), of) for of in captions]
 
 
 def test_sources_are_scored_apart_and_count_alike():
     sources = {
-        "good": pictures(PARK, TABLE),
-        "rooms": [CaptionedPicture(Path("r.jpg"), objects=frozenset({"wall"}))],
-        "bad": pictures(TABLE, PARK, PARK),
+        "good": images(PARK, TABLE),
+        "rooms": [CaptionedImage(Path("r.jpg"), objects=frozenset({"wall"}))],
+        "bad": images(TABLE, PARK, PARK),
     }
     texts = [PARK[0], TABLE[0], "a man in a room", "many people", "water", "a man and a dog"]
     found = validation_scores(sources, texts)

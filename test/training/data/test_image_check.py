@@ -1,10 +1,10 @@
-"""Which pictures count as the same, and which do not."""
+"""Which images count as the same, and which do not."""
 
 import cv2
 import numpy as np
 import pytest
 
-from training.data.picture_check import same_pictures, small_version
+from training.data.image_check import same_images, small_version
 
 
 def noise(seed, side=96):
@@ -13,29 +13,29 @@ def noise(seed, side=96):
 
 
 def on_white(shape, colour):
-    picture = np.full((240, 320, 3), 255, np.uint8)
+    image = np.full((240, 320, 3), 255, np.uint8)
     if shape == "disc":
-        cv2.circle(picture, (160, 120), 30, colour, -1)
+        cv2.circle(image, (160, 120), 30, colour, -1)
     else:
-        cv2.rectangle(picture, (140, 80), (180, 160), colour, -1)
-    return picture
+        cv2.rectangle(image, (140, 80), (180, 160), colour, -1)
+    return image
 
 
 def same(one, other):
-    return bool(same_pictures(small_version(one)[None], small_version(other)[None]))
+    return bool(same_images(small_version(one)[None], small_version(other)[None]))
 
 
-def test_pictures_are_told_apart_in_any_number():
+def test_images_are_told_apart_in_any_number():
     small = np.stack([small_version(noise(seed)) for seed in range(1500)])  # more than one block
-    assert same_pictures(small, small) == [(place, place) for place in range(1500)]
+    assert same_images(small, small) == [(place, place) for place in range(1500)]
 
 
 @pytest.mark.parametrize(("quality", "scale"), [(95, 1.0), (40, 1.0), (75, 0.5), (75, 2.0)])
-@pytest.mark.parametrize("picture", [noise(1, 240), on_white("disc", (20, 60, 200))])
-def test_another_compression_or_size_is_the_same(picture, quality, scale):
-    other = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+@pytest.mark.parametrize("image", [noise(1, 240), on_white("disc", (20, 60, 200))])
+def test_another_compression_or_size_is_the_same(image, quality, scale):
+    other = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     encoded = cv2.imencode(".jpg", other, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    assert same(picture, cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+    assert same(image, cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 
 def test_objects_on_white_are_not_the_same():
@@ -45,7 +45,7 @@ def test_objects_on_white_are_not_the_same():
     assert not same(red_disc, np.full_like(red_disc, 255))
 
 
-def test_a_flat_picture_is_the_same_as_itself_only():
+def test_a_flat_image_is_the_same_as_itself_only():
     grey = np.full((64, 64, 3), 128, np.uint8)
     assert same(grey, grey.copy()) and not same(grey, grey + 60)
 
@@ -71,8 +71,8 @@ def faint(draw, paper=255):
     ],
     ids=["line drawings", "pastel discs", "lamps at night"],
 )
-def test_faint_shapes_tell_pictures_apart(pair):
-    one, other = (small_version(picture)[None] for picture in pair)
-    assert same_pictures(one, other) == []
+def test_faint_shapes_tell_images_apart(pair):
+    one, other = (small_version(image)[None] for image in pair)
+    assert same_images(one, other) == []
     again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(pair[0], (230, 230)))[1], 1)
-    assert same_pictures(one, small_version(again)[None]) == [(0, 0)]
+    assert same_images(one, small_version(again)[None]) == [(0, 0)]

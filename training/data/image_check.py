@@ -1,4 +1,4 @@
-"""Which picture files cannot be used, and which show the same picture."""
+"""Which image files cannot be used, and which show the same image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Inspected:
-    """One picture file.
+    """One image file.
 
     Attributes:
         fault: why it cannot be used; empty if it can.
@@ -45,12 +45,12 @@ def inspect(files: Sequence[Path], min_side: int) -> list[Inspected]:
     """Decode every file.
 
     Args:
-        files: of pictures.
-        min_side: a picture with a shorter side, in pixels, is at fault.
+        files: of images.
+        min_side: an image with a shorter side, in pixels, is at fault.
     """
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         found = threads.map(lambda file: _inspected(file, min_side), files)
-        return list(tqdm(found, "looking at pictures", len(files), mininterval=1))
+        return list(tqdm(found, "looking at images", len(files), mininterval=1))
 
 
 def _inspected(file: Path, min_side: int) -> Inspected:
@@ -58,32 +58,32 @@ def _inspected(file: Path, min_side: int) -> Inspected:
     if not file.is_file():
         return Inspected("not there", *unusable)
     try:
-        picture = read_image(str(file))
+        image = read_image(str(file))
     except FrameError as error:
         return Inspected(str(error), *unusable)
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if min(width, height) < min_side:
         return Inspected(f"only {width}x{height} pixels", *unusable)
-    return Inspected("", (width, height), small_version(picture))
+    return Inspected("", (width, height), small_version(image))
 
 
-def small_version(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mean colours of a coarse grid over a picture, which survive another size or compression.
+def small_version(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mean colours of a coarse grid over an image, which survive another size or compression.
 
     Args:
-        picture: uint8 ``[height, width, 3]`` RGB.
+        image: uint8 ``[height, width, 3]`` RGB.
 
     Returns:
         uint8 ``[768]``, 16 x 16 cells.
     """
-    cells = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    cells = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cells, np.uint8).ravel()
 
 
-def same_pictures(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> list[tuple[int, int]]:
+def same_images(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> list[tuple[int, int]]:
     """Pairs of places, in small versions ``[N, 768]`` and ``[M, 768]``, that show the same.
 
-    Colours and not a hash of their order: most of a picture of an object on white is flat, and
+    Colours and not a hash of their order: most of an image of an object on white is flat, and
     there the order is noise.
     """
     pairs = []
