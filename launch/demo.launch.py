@@ -1,7 +1,7 @@
-"""Start a camera that plays pictures, a video, a webcam or a bag, and the captioner on it.
+"""Start a camera that plays images, a video, a webcam or a bag, and the captioner on it.
 
 ros2 launch ros2_captioner demo.launch.py
-ros2 launch ros2_captioner demo.launch.py source:=/path/to/pictures
+ros2 launch ros2_captioner demo.launch.py source:=/path/to/images
 ros2 launch ros2_captioner demo.launch.py source:=/path/to/bag rviz:=true
 """
 
@@ -34,9 +34,9 @@ _ARGUMENTS = (
     (
         "source",
         str(PHOTOGRAPHS),
-        "Folder of pictures, video file, webcam (0, /dev/video0) or rosbag2 folder",
+        "Folder of images, video file, webcam (0, /dev/video0) or rosbag2 folder",
     ),
-    ("rate_hz", "1.0", "Frames a second of pictures, videos and webcams"),
+    ("rate_hz", "1.0", "Frames a second of images, videos and webcams"),
     ("format", "jpeg", "raw or jpeg: how they are published"),
     ("rate", "1.0", "Speed of a bag, 1.0 as recorded"),
     ("model", "", "Model bundle; empty for the shipped model"),

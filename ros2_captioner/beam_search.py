@@ -313,12 +313,12 @@ class Trellis:
     def __init__(self, batch: int, width: int) -> None:
         self.steps: list[Step] = []
         self.words = np.zeros((batch, width, 0), np.int32)
-        self._pictures = np.arange(batch)[:, None]
+        self._images = np.arange(batch)[:, None]
 
     def add(self, step: Step) -> None:
         """Let every row go on as the step says."""
         self.steps.append(step)
-        past = self.words[self._pictures, step.parents]
+        past = self.words[self._images, step.parents]
         self.words = np.concatenate([past, step.words[:, :, None]], axis=2)
 
     def hypothesis(self, image: int, ended: Ended) -> Hypothesis:

@@ -20,7 +20,7 @@ START, END, WORDS = 0, 1, 5
 
 
 class TableStepper:
-    """A language whose next word depends on the word before it and on the picture."""
+    """A language whose next word depends on the word before it and on the image."""
 
     def __init__(self, batch, width, seed=0):
         logits = np.random.default_rng(seed).normal(size=(batch, WORDS, WORDS)) * 2
@@ -39,7 +39,7 @@ class TableStepper:
 
 
 def exhaustive(table, max_length, alpha, allowed=lambda ids: True):
-    """The best caption of one picture over all captions, ended or cut at the limit."""
+    """The best caption of one image over all captions, ended or cut at the limit."""
     best = (-np.inf, ())
     for length in range(max_length + 1):
         for ids in itertools.product(range(2, WORDS), repeat=length):
@@ -64,7 +64,7 @@ def repeats(ids, n):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_wide_beam_finds_the_best_caption_of_every_picture(seed):
+def test_wide_beam_finds_the_best_caption_of_every_image(seed):
     stepper = TableStepper(3, 16, seed)
     found = search(stepper, 3, beam_width=16, max_length=4, length_penalty=0.0)
     for table, hypotheses in zip(stepper.table, found, strict=True):
@@ -75,16 +75,16 @@ def test_wide_beam_finds_the_best_caption_of_every_picture(seed):
 
 @pytest.mark.parametrize("width", [1, 3])
 @pytest.mark.parametrize("seed", range(20))
-def test_a_picture_gets_the_same_captions_in_any_company(seed, width):
+def test_an_image_gets_the_same_captions_in_any_company(seed, width):
     """Also where it is done before the others, and going on would find better ones."""
     options = {"beam_width": width, "max_length": 12, "length_penalty": 1.5}
     together = TableStepper(4, width, seed)
     found = search(together, 4, **options)
-    for picture in range(4):
+    for image in range(4):
         alone = TableStepper(4, width, seed)
-        alone.table, alone.batch = alone.table[picture : picture + 1], 1
+        alone.table, alone.batch = alone.table[image : image + 1], 1
         single = search(alone, 1, **options)[0]
-        assert [h.ids for h in single] == [h.ids for h in found[picture]]
+        assert [h.ids for h in single] == [h.ids for h in found[image]]
 
 
 def test_greedy_is_beam_width_one():
@@ -177,7 +177,7 @@ def test_bad_options_are_refused_as_a_whole(values):
 
 
 def chosen(parents, words):
-    """One picture, two beams; a word's log-probability and attention tell which it is."""
+    """One image, two beams; a word's log-probability and attention tell which it is."""
     words = np.array([words], np.int32)
     attention = np.array([[[10.0, 0.0], [20.0, 0.0]]], np.float32)
     return Step(np.array([parents]), words, -words.astype(np.float32), attention)

@@ -1,4 +1,4 @@
-"""The caption on the picture."""
+"""The caption on the image."""
 
 import numpy as np
 import pytest
@@ -8,28 +8,28 @@ from ros2_captioner.overlay import draw_caption
 LONG = "a man in a red shirt and a woman in a blue dress are standing in front of a large building"
 
 
-def rows_written(picture, text):
+def rows_written(image, text):
     """Rows with white text."""
-    return (draw_caption(picture, text).min(axis=2) > 200).any(axis=1)
+    return (draw_caption(image, text).min(axis=2) > 200).any(axis=1)
 
 
 @pytest.mark.parametrize("size", [(240, 320), (480, 640), (1080, 1920), (1080, 300), (60, 800)])
 def test_text_lies_inside_a_band_at_the_bottom(size):
-    picture = np.full((*size, 3), 128, np.uint8)
-    drawn = draw_caption(picture, LONG)
-    assert drawn.shape == picture.shape and (picture == 128).all()
+    image = np.full((*size, 3), 128, np.uint8)
+    drawn = draw_caption(image, LONG)
+    assert drawn.shape == image.shape and (image == 128).all()
     assert (drawn[0] == 128).all() or size[0] < 100
     white = drawn.min(axis=2) > 200
     assert white.any() and not white[:, [0, -1]].any() and not white[[0, -1]].any()
 
 
 def test_long_captions_take_more_lines():
-    picture = np.full((480, 640, 3), 128, np.uint8)
-    assert rows_written(picture, LONG).sum() > 1.5 * rows_written(picture, "a dog").sum()
+    image = np.full((480, 640, 3), 128, np.uint8)
+    assert rows_written(image, LONG).sum() > 1.5 * rows_written(image, "a dog").sum()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 5), (20, 2000)])
-def test_tiny_pictures_survive(size):
+def test_tiny_images_survive(size):
     assert draw_caption(np.zeros((*size, 3), np.uint8), LONG).shape == (*size, 3)
 
 

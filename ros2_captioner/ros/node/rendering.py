@@ -42,7 +42,7 @@ class Rendering:
 
     @cached_property
     def overlay(self) -> Image:
-        """The picture with its caption."""
+        """The image with its caption."""
         return raw_message(self._overlay, self._frame.received.message.header)
 
     @cached_property
