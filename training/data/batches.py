@@ -192,8 +192,9 @@ class EpochSampler(Sampler[int]):
         whole = times.floor() + (chance < times % 1)
         places = torch.arange(len(times)).repeat_interleave(whole.long())
         places = places[torch.randperm(len(places), generator=generator)]
-        missing = -len(places) % share.processes
-        self._places = torch.cat([places, places[:missing]])[share.rank :: share.processes].tolist()
+        full = len(places) + -len(places) % share.processes
+        places = places.repeat(share.processes)[:full]  # the first come again to fill up
+        self._places = places[share.rank :: share.processes].tolist()
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._places)

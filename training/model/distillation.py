@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from training.config.settings import ModelConfig
 from training.model.encoder import GridEncoder, build_classifier
 
+_SAME = 1e-3  # relative; more than the rounding of a bundle's float16 weights
+
 
 class ImageNetMemory(nn.Module):
     """Learning without forgetting (Li and Hoiem 2016, section 3).
@@ -29,11 +31,21 @@ class ImageNetMemory(nn.Module):
         """The memory of a config's start weights."""
         return cls(*build_classifier(config))
 
+    def shares_lower(self, encoder: GridEncoder, stages: int) -> bool:
+        """Whether maps of an encoder's first stages are also those of the start weights."""
+        own, its = (
+            [tensor for part in one.lower_parts(stages) for tensor in part.parameters()]
+            for one in (self._encoder, encoder)
+        )
+        pairs = zip(own, its, strict=True)
+        return all(torch.allclose(one, other, rtol=_SAME, atol=1e-6) for one, other in pairs)
+
     def forward(self, images: Tensor, grid: Tensor, stages_done: int) -> Tensor:
         """Mean cross-entropy with the start weights' own classes, in nats.
 
         Args:
-            images: as `GridEncoder.grid` takes them.
+            images: as `GridEncoder.grid` takes them; maps must be those of the start weights, see
+                `shares_lower`.
             grid: ``[B, L, C]`` that the encoder in training made of them.
             stages_done: see `GridEncoder.grid`.
         """

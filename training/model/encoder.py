@@ -57,6 +57,10 @@ class GridEncoder(nn.Module):
         maps: Tensor = self.stages[:stages](self._stem(frames))
         return maps.permute(0, 2, 3, 1)
 
+    def lower_parts(self, stages: int) -> tuple[nn.Module, nn.Module]:
+        """The modules that `lower` goes through."""
+        return self.stem, self.stages[:stages]
+
     def upper(self, maps: Tensor, stages: int) -> Tensor:
         """What `lower` gave for the same ``stages`` to the grid ``[B, L, C]``."""
         return _grid(self.stages[stages:](maps.permute(0, 3, 1, 2)))

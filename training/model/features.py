@@ -88,7 +88,8 @@ def _save(file: Path, stored: NDArray[np.float16]) -> None:
 
 def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.dtype | None) -> str:
     digest = hashlib.sha256(f"{size} {dtype}".encode())
-    for part in (encoder.stem, encoder.stages[:stages]):
+    for part in encoder.lower_parts(stages):
+        digest.update(repr(part).encode())  # strides too, which no weight tells
         for name, tensor in part.state_dict().items():
             # Averaging weights turns -0.0 into 0.0, which changes bytes and nothing else.
             digest.update(name.encode() + (tensor.cpu().contiguous() + 0.0).numpy().tobytes())

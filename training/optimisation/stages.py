@@ -111,30 +111,44 @@ class Stage:
             self._images = [image for image in self._images if image.captions]
         self.objective = self._objective()
         optim, device = config.optim, device_of(model)
-        memory = None
-        if optim.distillation and self.settings.encoder_stages:  # a frozen encoder forgets nothing
-            memory = ImageNetMemory.of(config.model).to(device)
-        module = LossModule(model, self.objective, optim, self._kept, memory)
+        module = LossModule(model, self.objective, optim, self._kept, self._memory())
         self._updater = Updater(module, self._parameter_groups(), self.objective, optim, device)
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay))
         # Here and not when they are needed: every process takes part in computing them.
         self._validation_maps = self._maps(splits.validation_images) if self._kept else None
-        # The model's own: of an earlier run's model they are not what these data would choose.
-        concepts = model.concepts
         self._dataset = ImageDataset(
             self._images,
             splits.vocabulary,
-            concepts,
+            model.concepts,  # an earlier run's are not what these data would choose
             config.data.max_words,
             config.model.image_size,
             self._maps(self._images) if self._kept else None,
             Augmentation(optim),
         )
-        self._sentences = None
-        if optim.sentence_weight and self.name != "self_critical" and splits.train.sentences:
-            self._sentences = SentenceDataset(
-                splits.train.sentences, splits.vocabulary, concepts, config.data.max_words
+        self._sentences = self._sentence_dataset()
+
+    def _memory(self) -> ImageNetMemory | None:
+        """What holds the trained part of the encoder to its start weights, if asked for."""
+        stages = self.settings.encoder_stages
+        if not self.config.optim.distillation or not stages:  # a frozen encoder forgets nothing
+            return None
+        memory = ImageNetMemory.of(self.config.model).to(device_of(self.model))
+        if self._kept and not memory.shares_lower(self.model.encoder, self._kept):
+            raise ConfigError(
+                f"{self.name}.encoder_stages: found {stages} with optim.distillation and trained "
+                "stages below, whose maps say nothing to the start weights; expected 4, or "
+                "optim.distillation 0"
             )
+        return memory
+
+    def _sentence_dataset(self) -> SentenceDataset | None:
+        """The sentences, where they are trained on."""
+        config, sentences = self.config, self.splits.train.sentences
+        if not config.optim.sentence_weight or self.name == "self_critical" or not sentences:
+            return None
+        return SentenceDataset(
+            sentences, self.splits.vocabulary, self.model.concepts, config.data.max_words
+        )
 
     def _objective(self) -> Objective:
         optim = self.config.optim
@@ -156,8 +170,12 @@ class Stage:
         """What is trained, each group with its peak learning rate."""
         encoder, settings = self.model.encoder, self.settings
         upper = encoder.stages[self._kept :] if self._kept else encoder
+        decoder = dict(self.model.decoder.named_parameters())
+        if not self.config.optim.evidence_weight:
+            # No other loss reaches them, and processes would wait for their gradients.
+            decoder = {k: v for k, v in decoder.items() if not k.startswith("evidence.")}
         groups = [
-            (list(self.model.decoder.parameters()), settings.decoder_lr),
+            (list(decoder.values()), settings.decoder_lr),
             (list(upper.parameters()), settings.encoder_lr),
         ]
         return [group for group in groups if group[0]]
@@ -185,6 +203,12 @@ class Stage:
         workers = distributed.readers(self.config.optim.workers, device_of(self.model))
         share = Share(distributed.rank(), distributed.count())
         sampler = EpochSampler([image.weight for image in self._images], seed, share)
+        if not len(sampler):
+            weights = sum(image.weight for image in self._images)
+            raise ConfigError(
+                f"data.train: found weights that sum to {weights:g} images an epoch, of which "
+                "chance drew none; expected several: raise 'weight' of the sources"
+            )
         images = loader(self._dataset, sampler, vocabulary, size // share.processes, workers)
         if self._sentences is None:
             return StepBatches(images)
@@ -205,9 +229,7 @@ class Stage:
         """The validation images, in order, under the averaged weights."""
         maps = self._validation_maps
         if maps is None:
-            yield from prepared_images(
-                self.averaged, self.splits.validation_images, self.config
-            )
+            yield from prepared_images(self.averaged, self.splits.validation_images, self.config)
             return
         size = self.config.validation.batch
         for first in range(0, len(maps), size):

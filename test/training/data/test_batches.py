@@ -49,6 +49,14 @@ def test_processes_share_the_items_equally():
     assert Counter([*first, *second]) == Counter([*whole, whole[0]])
 
 
+def test_more_processes_than_items_get_one_each():
+    """Of unequal shares some processes would wait for the others for ever."""
+    shares = [list(EpochSampler([1.0, 1.0], 5, Share(rank, 5))) for rank in range(5)]
+    assert [len(share) for share in shares] == [1] * 5
+    assert {place for share in shares for place in share} == {0, 1}
+    assert list(EpochSampler([0.0], 5, Share(1, 2))) == []
+
+
 def test_the_seed_fixes_the_order():
     weights = [1.5] * 50
     assert list(EpochSampler(weights, 3)) == list(EpochSampler(weights, 3))

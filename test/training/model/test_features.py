@@ -71,9 +71,7 @@ def test_only_new_and_replaced_images_are_computed(encoder, computed, tmp_path):
     np.testing.assert_allclose(read_map(after[1]), expected(encoder, paths[1]), atol=2e-3)
 
 
-def test_a_replaced_image_of_the_same_size_and_time_is_computed_again(
-    encoder, computed, tmp_path
-):
+def test_a_replaced_image_of_the_same_size_and_time_is_computed_again(encoder, computed, tmp_path):
     """As of a copy that keeps the time, in place, under another name, or behind a link."""
     path, other = write(tmp_path / "a.bmp", 10), write(tmp_path / "b.bmp", 200)
     link = tmp_path / "link.bmp"
@@ -128,3 +126,15 @@ def test_what_an_interrupted_computation_did_stays(encoder, computed, tmp_path, 
     cached_maps(encoder, 2, paths, SIZE, tmp_path / "cache")
     assert computed == [2, 2]
     assert not list((tmp_path / "cache").rglob("*.partial"))
+
+
+def test_the_same_weights_with_other_strides_have_their_own_maps(tmp_path):
+    """Who finds out that `stride_in_1x1` was set wrongly must not train on the old maps."""
+    path, files = write(tmp_path / "a.png", 90), []
+    for stride_in_1x1 in (False, True):
+        torch.manual_seed(0)
+        config = ModelConfig(
+            encoder="resnet50", encoder_weights="random", stride_in_1x1=stride_in_1x1
+        )
+        files += cached_maps(build_encoder(config), 2, [path], SIZE, tmp_path / "cache")
+    assert files[0] != files[1]

@@ -4,9 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+import torchvision
+from safetensors.torch import save_file
 from tiny import images_of
 
-from training.config.settings import OptimConfig
+from training.config.settings import ConfigError, OptimConfig, SourceConfig
 from training.data.captions import build_vocabulary
 from training.data.sources import Sources
 from training.model.captioning import build_model
@@ -21,10 +23,13 @@ def stage(tiny_config, tmp_path):
 
     def make(name, sentences=SENTENCES, weight=1.0, **optim):
         config = tiny_config()
+        said = SourceConfig("said", sentences="said.json")
         config = dataclasses.replace(
             config,
+            data=dataclasses.replace(config.data, train=(*config.data.train, said)),
             model=dataclasses.replace(config.model, evidence_words=2),
-            optim=OptimConfig(evidence_weight=0.1, **optim),
+            optim=OptimConfig(**({"evidence_weight": 0.1} | optim)),
+            start_from="earlier",
         )
         images = [dataclasses.replace(p, weight=weight) for p in images_of(config)]
         images += [dataclasses.replace(images[0], captions=(), source="bare")]
@@ -77,3 +82,40 @@ def test_too_few_sentences_leave_the_last_steps_without():
     assert list(StepBatches([1, 2, 3], ["a", "b"])) == [(1, "a"), (2, "b"), (3, None)]
     assert list(StepBatches([1, 2], ["a", "b", "c"])) == [(1, "a"), (2, "b")]
     assert list(StepBatches([1, 2])) == [(1, None), (2, None)]
+
+
+def test_distillation_is_of_images_as_the_start_weights_see_them(tiny_config, tmp_path):
+    """Cached maps are, unless the stages that made them were trained since."""
+    save_file(torchvision.models.resnet18().state_dict(), tmp_path / "weights.safetensors")
+    config = tiny_config(
+        model={
+            "encoder": "resnet18", "encoder_weights": str(tmp_path / "weights.safetensors"),
+            "image_size": 64, "width": 32, "hidden": 48,
+        },
+        finetune={"encoder_stages": 2},
+        self_critical={"epochs": 1, "encoder_stages": 4},
+        optim={"distillation": 1.0},
+    )  # fmt: skip
+    images = images_of(config)
+    vocabulary = build_vocabulary([image.captions for image in images], 1)
+    splits = Splits(Sources(images, []), {"tiny": images}, vocabulary)
+    model = build_model(config.model, len(vocabulary))
+    Stage("finetune", config, model, splits, tmp_path / "cache")
+    with torch.no_grad():
+        model.encoder.stages[1][0].conv1.weight *= 1.01
+    with pytest.raises(ConfigError, match=r"finetune.encoder_stages: found 2 .*; expected 4"):
+        Stage("finetune", config, model, splits, tmp_path / "cache")
+    Stage("self_critical", config, model, splits, tmp_path / "cache")
+
+
+def test_an_epoch_without_an_image_is_refused(stage):
+    with pytest.raises(ConfigError, match=r"sum to 0.004 .*; expected several: raise 'weight'"):
+        stage("self_critical", weight=0.001).batches(0)
+
+
+def test_evidence_that_no_loss_teaches_is_frozen(stage):
+    """Processes that train together would wait for its gradients."""
+    for weight in (0.0, 0.1):
+        decoder = stage("frozen", evidence_weight=weight).model.decoder
+        assert decoder.evidence.score.weight.requires_grad == bool(weight)
+        assert decoder.evidence_scale.weight.requires_grad
