@@ -11,8 +11,8 @@ from tiny import images_of
 
 from ros2_captioner.bundle import load_bundle
 from training.bundle.model_card import METRICS
+from training.evaluate import _show_spread, worst
 from training.evaluate import main as evaluate
-from training.evaluate import worst
 from training.report import main as report_main
 from training.scoring.metrics import Scores
 from training.train import train
@@ -89,6 +89,16 @@ def test_several_runs_give_mean_and_deviation(
     assert float(line[2]) == pytest.approx(statistics.stdev([*values[0], *values[1]]), abs=1e-4)
 
 
+def test_only_what_all_runs_have_is_compared(capsys):
+    _show_spread([{"CIDEr": 1.0, "CHAIR_i": 0.2}, {"CIDEr": 3.0}], "beam 3")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{'CIDEr':16} 2.0000 1.4142", "signature: beam 3"
+    ]  # fmt: skip
+    _show_spread([{"CIDEr": 1.0}], "beam 5")
+    alone, _ = capsys.readouterr().out.splitlines()
+    assert alone.startswith("1 run alone") and alone.endswith("--no-repeat-ngram")
+
+
 def test_options_that_do_not_go_together_are_refused(bundle, monkeypatch, capsys, tmp_path):
     folder, config = bundle
     file = tmp_path / "config.yaml"
@@ -100,6 +110,7 @@ def test_options_that_do_not_go_together_are_refused(bundle, monkeypatch, capsys
         ["--bundle", str(folder), "--record", "--limit", "2"],
         ["--bundle", str(folder), "--record", "--split", "train"],
         ["--run", str(tmp_path), "--corruption", "blur"],
+        ["--run", str(tmp_path), "--precision", "int8"],
     ):
         monkeypatch.setattr("sys.argv", common + options)
         assert evaluate() == 2
@@ -128,6 +139,7 @@ def test_captions_of_every_search_are_written_by_path(command, bundle, tmp_path,
     one, three = json.loads(file.read_text())
     assert "beam 1" in one["signature"] and "beam 3" in three["signature"]
     images = images_of(bundle[1])[:3]
+    assert one["model"] == three["model"] == str(bundle[0])
     assert list(one["captions"]) == list(three["captions"]) == [str(p.path) for p in images]
 
 
@@ -149,8 +161,8 @@ def test_nothing_that_is_read_is_written_over(tiny_config, tmp_path, capsys):
     """And it is said before any data are read."""
     (source,) = tiny_config().data.train
     kinds = ("captions", "objects", "names", "sentences")
-    given = [dict.fromkeys(kinds, "") | {kind: str(tmp_path / kind)} for kind in kinds]
-    own = [dataclasses.asdict(dataclasses.replace(source, **one)) for one in given]
+    own = [{"name": kind, "images": source.images, kind: str(tmp_path / kind)} for kind in kinds]
+    del own[-1]["images"]  # sentences have none
     folders = [tmp_path / "bundle", tmp_path / "run"]
     for folder in folders:
         folder.mkdir()

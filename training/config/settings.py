@@ -13,7 +13,7 @@ DECODERS = ("adaptive_attention", "soft_attention")
 
 
 class ConfigError(CaptionerError):
-    """A config file has an unknown key, a missing key, or a value of a wrong type or range."""
+    """A config, or the data, weights or run that it names, cannot be used."""
 
 
 class Settings:
@@ -62,6 +62,11 @@ class SourceConfig(Settings):
             raise ConfigError(f"source {self.name!r}: found {given}; expected one of {kinds}")
         if not self.images and not self.sentences:
             raise ConfigError(f"source {self.name!r}: found no 'images'; expected a folder")
+        if self.sentences and (self.images or self.weight != 1 or self.part != "all"):
+            raise ConfigError(
+                f"source {self.name!r}: found 'images', 'weight' or 'part' with 'sentences'; "
+                "expected none, as these are sentences of images that are not there"
+            )
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,22 @@ class DataConfig(Settings):
     val: tuple[SourceConfig, ...]
     min_word_count: int = setting(5, Range(1))
     max_words: int = setting(25, Range(1, 50))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for split, sources in (("train", self.train), ("val", self.val)):
+            names = [source.name for source in sources]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ConfigError(
+                    f"{split}: found two sources of the name {twice!r}; expected a name for each"
+                )
+        weighted = next((source.name for source in self.val if source.weight != 1), None)
+        if weighted is not None:
+            raise ConfigError(
+                f"val: found a 'weight' of source {weighted!r}; expected none, as every image is "
+                "scored once"
+            )
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,19 @@ class ModelConfig(Settings):
     evidence_words: int = setting(0, Range(0, 8192))
     evidence_dropout: float = setting(0.3, SHARE)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stride_in_1x1 and self.encoder_weights == "torchvision":
+            raise ConfigError(
+                "stride_in_1x1: found it with encoder_weights 'torchvision', which stride in the "
+                "3x3; expected false, or a file of ResNet v1 weights"
+            )
+        if self.stride_in_1x1 and self.encoder in ("resnet18", "resnet34"):
+            raise ConfigError(
+                f"stride_in_1x1: found it with {self.encoder}, which has no 1x1 convolution to "
+                "stride in; expected false"
+            )
+
 
 @dataclass(frozen=True)
 class StageConfig(Settings):
@@ -133,6 +167,14 @@ class StageConfig(Settings):
     encoder_lr: float = setting(0.0, SHARE)
     encoder_stages: int = setting(0, Range(0, 4))
     warmup_steps: int = setting(100, Range(0))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs and self.encoder_lr and not self.encoder_stages:
+            raise ConfigError(
+                f"encoder_lr: found {self.encoder_lr} with encoder_stages 0, which trains nothing "
+                "of the encoder; expected encoder_stages 1 to 4, or encoder_lr 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -263,14 +305,37 @@ class TrainConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.optim.sentence_weight and not self.model.evidence_words:
-            raise ConfigError(
+        fault = self._contradiction()
+        if fault:
+            raise ConfigError(fault)
+
+    def _contradiction(self) -> str:
+        """Settings of different sections that make no sense together, in words; else nothing."""
+        optim, words = self.optim, self.model.evidence_words
+        if optim.sentence_weight and not words:
+            return (
                 "optim.sentence_weight: found it with model.evidence_words 0; expected evidence, "
                 "which is all that a sentence without its image is told from"
             )
-        if self.optim.distillation and self.model.encoder_weights == "random":
-            raise ConfigError(
+        if optim.sentence_weight and not any(source.sentences for source in self.data.train):
+            return (
+                "optim.sentence_weight: found it without 'sentences' in data.train; expected a "
+                "source of them, or 0"
+            )
+        if optim.evidence_weight and not words:
+            return (
+                "optim.evidence_weight: found it with model.evidence_words 0; expected words to "
+                "learn evidence for, such as 800, or optim.evidence_weight 0"
+            )
+        if words and not optim.evidence_weight and not self.start_from:
+            return (
+                f"model.evidence_words: found {words} with optim.evidence_weight 0, which never "
+                "learns what is evidence; expected a weight, such as 0.1"
+            )
+        if optim.distillation and self.model.encoder_weights == "random":
+            return (
                 "optim.distillation: found it with random start weights; expected "
                 "model.encoder_weights 'torchvision' or a safetensors file with ImageNet's classes "
                 "in fc.weight and fc.bias"
             )
+        return ""

@@ -37,12 +37,12 @@ def captioned(file: Path, folder: Path, split: str) -> list[CaptionedImage]:
     """The images of a split of a captions file, in file order.
 
     Raises:
-        ConfigError: the file is of neither format, or an image or its captions are missing.
+        ConfigError: the file is of neither format, or an image has no caption or a wordless one.
     """
     images, _ = listed(file, folder, split)
     if not images:
         raise ConfigError(f"{file}: found no images of the split {split!r}; expected some")
-    _check(images, file, folder)
+    _check(images, file)
     return images
 
 
@@ -70,22 +70,15 @@ def without_words(captions: Iterable[str]) -> list[str]:
     return [text for text in captions if not tokenize(text)]
 
 
-def _check(images: list[CaptionedImage], file: Path, folder: Path) -> None:
+def _check(images: list[CaptionedImage], file: Path) -> None:
     bare = [image.path.name for image in images if not image.captions]
-    if bare:
-        raise ConfigError(f"{file}: {len(bare)} images have no caption, e.g. {bare[0]}")
     silent = [text for image in images for text in without_words(image.captions)]
-    if silent:
-        raise ConfigError(
-            f"{file}: {len(silent)} captions have no word, e.g. {silent[0]!r}; type python -m "
-            "training.prepare, whose --skip-to writes a file without them"
-        )
-    absent = [image.path.name for image in images if not image.path.is_file()]
-    if absent:
-        raise ConfigError(
-            f"{file}: {len(absent)} of {len(images)} images are not in {folder}, "
-            f"e.g. {absent[0]}; set the source's images to the folder that holds them"
-        )
+    for found, what in ((bare, "images have no caption"), (silent, "captions have no word")):
+        if found:
+            raise ConfigError(
+                f"{file}: {len(found)} {what}, e.g. {found[0]!r}; type python -m "
+                "training.prepare, whose --skip-to writes a file without them"
+            )
 
 
 def frequent_words(captions: Iterable[Sequence[str]], min_count: int) -> list[str]:

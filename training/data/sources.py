@@ -63,7 +63,7 @@ def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[Ca
 
     Raises:
         ConfigError: as `read_training`; or a source has nothing to score captions by, or none
-            has captions, or two have one name.
+            has captions.
     """
     for source in config.val:
         if not source.captions and not source.objects:
@@ -76,10 +76,7 @@ def read_validation(config: DataConfig, split: str = "val") -> dict[str, list[Ca
             f"data.val: none of {[source.name for source in config.val]} has captions; expected at "
             "least one source with 'images' and 'captions' to choose the best epoch by"
         )
-    found = {source.name: _images(source, split) for source in config.val}
-    if len(found) < len(config.val):
-        raise ConfigError("data.val: two sources have one name; expected a name for each")
-    return found
+    return {source.name: _images(source, split) for source in config.val}
 
 
 SCORED = ("val", "train", "test")  # splits, see `read_scored`
@@ -159,9 +156,7 @@ def _with_objects(file: Path, folder: Path) -> list[CaptionedImage]:
         raise ConfigError(f"{file}: expected JSON {{file name: {{object: share of the image}}}}")
     classes = frozenset(name for shares in tree.values() for name in shares)
     return [
-        CaptionedImage(
-            folder / name, objects=frozenset(shares), absent=classes - frozenset(shares)
-        )
+        CaptionedImage(folder / name, objects=frozenset(shares), absent=classes - frozenset(shares))
         for name, shares in tree.items()
     ]
 

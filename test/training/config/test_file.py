@@ -19,6 +19,7 @@ data:
   train: [{name: own, images: folder, captions: train.json}]
   val: [{name: own, images: folder, captions: val.json}]
 """
+EVIDENCE = ["model.evidence_words=800", "optim.evidence_weight=0.1"]
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
@@ -35,6 +36,16 @@ def test_the_config_in_a_run_folder_loads_too(file, tmp_path):
     """Which training.export names in the command that it says to type."""
     write_config(tmp_path / "config.json", load_config(file))
     assert load_config(tmp_path / "config.json") == load_config(file)
+
+
+def test_what_belongs_together_is_taken_together(tmp_path):
+    """And a stage that is left out asks for nothing."""
+    file = tmp_path / "c.yaml"
+    file.write_text(MINIMAL)
+    assert load_config(file, EVIDENCE).model.evidence_words == 800
+    started = load_config(file, [*EVIDENCE[:1], "start_from=runs/earlier"])
+    assert started.optim.evidence_weight == 0
+    assert load_config(file, ["finetune.encoder_lr=1e-5"]).finetune.epochs == 0
 
 
 def test_overrides_win(tmp_path):
@@ -89,6 +100,53 @@ def test_overrides_win(tmp_path):
         (MINIMAL, ["optim.sentence_weight=1"], "sentence_weight: found it with model.evidence_wo"),
         (
             MINIMAL,
+            ["optim.sentence_weight=1", *EVIDENCE],
+            "optim.sentence_weight: found it without 'sentences' in data.train",
+        ),
+        (MINIMAL, EVIDENCE[:1], "model.evidence_words: found 800 with optim.evidence_weight 0"),
+        (MINIMAL, EVIDENCE[1:], "optim.evidence_weight: found it with model.evidence_words 0"),
+        (
+            MINIMAL,
+            ["finetune={epochs: 1, encoder_lr: 1e-5}"],
+            "config.finetune: encoder_lr: found 1e-05 with encoder_stages 0",
+        ),
+        (
+            MINIMAL,
+            ["model.stride_in_1x1=true"],
+            "config.model: stride_in_1x1: found it with encoder_weights 'torchvision'",
+        ),
+        (
+            MINIMAL,
+            ["model={encoder: resnet34, encoder_weights: random, stride_in_1x1: true}"],
+            "config.model: stride_in_1x1: found it with resnet34",
+        ),
+        (
+            MINIMAL,
+            ["data.val=[{name: x, images: i}, {name: y, images: i}, {name: x, images: j}]"],
+            "config.data: val: found two sources of the name 'x'",
+        ),
+        (
+            MINIMAL,
+            ["data.train=[{name: x, images: i}, {name: x, images: j}]"],
+            "config.data: train: found two sources of the name 'x'",
+        ),
+        (
+            MINIMAL,
+            ["data.val=[{name: x, images: i, captions: c, weight: 2}]"],
+            "config.data: val: found a 'weight' of source 'x'",
+        ),
+        (
+            MINIMAL,
+            ["data.train=[{name: x, sentences: s, weight: 2}]"],
+            "source 'x': found 'images', 'weight' or 'part' with 'sentences'",
+        ),
+        (
+            MINIMAL,
+            ["data.train=[{name: x, sentences: s, images: i}]"],
+            "source 'x': found 'images', 'weight' or 'part' with 'sentences'",
+        ),
+        (
+            MINIMAL,
             ["optim.distillation=1", "model.encoder_weights=random"],
             "optim.distillation: found it with random start weights",
         ),
@@ -122,7 +180,7 @@ def test_a_file_of_another_encoding_is_named(tmp_path):
         ("model.width", ["0"], ["1"]),
         ("model.hidden", ["0"], ["1"]),
         ("model.dropout", ["-0.1", "1.0"], ["0.0", "0.9"]),
-        ("model.evidence_words", ["-1"], ["0", "800"]),
+        ("model.evidence_words", ["-1", "8193"], ["0"]),
         ("model.evidence_dropout", ["-0.1", "1.1"], ["0.0", "1.0"]),
         ("frozen.epochs", ["-1", "1_000_000_000"], ["0"]),
         ("finetune.batch", ["0", "1_000_000_000"], ["1"]),
@@ -143,7 +201,7 @@ def test_a_file_of_another_encoding_is_named(tmp_path):
         ("optim.samples", ["1", "1_000_000_000"], ["2"]),
         ("optim.bleu_weight", ["-1.0", "1e300"], ["0.0"]),
         ("optim.truth_weight", ["-1.0", "1e300"], ["0.0"]),
-        ("optim.evidence_weight", ["-1.0", "1e300"], ["0.0", "0.1"]),
+        ("optim.evidence_weight", ["-1.0", "1e300"], ["0.0"]),
         ("optim.distillation", ["-1.0", "1e300"], ["0.0", "1.0"]),
         ("optim.sentence_weight", ["-1.0", "1e300"], ["0.0"]),
         ("optim.workers", ["-2"], ["-1", "0"]),

@@ -24,7 +24,8 @@ def source(tmp_path):
             file = tmp_path / f"{name}.json"
             file.write_text(tree if isinstance(tree, str) else json.dumps(tree))
             settings[kind] = str(file)
-        return SourceConfig(name, images=str(images) if images else "", **settings)
+        folder = "" if kind == "sentences" else str(images)
+        return SourceConfig(name, images=folder, **settings)
 
     return make
 
@@ -47,7 +48,7 @@ def test_every_kind_of_source_gives_what_is_known_of_its_images(source):
         source("objects", OBJECTS, "objects"),
         source("names", ["d.jpg"], "names", weight=0.5),
         source("folder"),
-        source("said", SENTENCES, "sentences", images=None),
+        source("said", SENTENCES, "sentences"),
     )
     found = read_training(DataConfig(train, ()))
     names = [image.path.name for image in found.images]
@@ -127,7 +128,11 @@ def test_a_source_without_test_images_is_not_scored_on_others(source, tree, kind
     [
         ("{", "captions", "cannot read captions from"),
         ([], "captions", "found a list; expected COCO captions"),
-        (coco("gone"), "captions", "gone.jpg; set the source's images"),
+        (
+            coco("gone"),
+            "captions",
+            "1 of 1 images are not there, e.g. .*gone.jpg; set its 'images'",
+        ),
         ("{", "objects", "cannot read .*own.json"),
         (["a.jpg"], "objects", r"expected JSON \{file name: \{object: share"),
         ({"a.jpg": ["wall"]}, "objects", r"expected JSON \{file name: \{object: share"),
@@ -161,13 +166,12 @@ def test_training_needs_captions(source):
 
 def test_validation_needs_something_to_score_by(source):
     captions, objects = source("own", coco("a")), source("rooms", OBJECTS, "objects")
-    sentences = source("said", {"7": ["One."]}, "sentences", images=None)
+    sentences = source("said", {"7": ["One."]}, "sentences")
     for sources, match in (
         ([], r"none of \[\] has captions; expected"),
         ([objects], r"none of \['rooms'\] has captions; expected"),
         ([captions, source("bare")], "'bare' has nothing to score captions by"),
         ([captions, sentences], "'said' has nothing to score captions by"),
-        ([captions, captions], "two sources have one name"),
     ):
         with pytest.raises(ConfigError, match=f"^data.val: .*{match}"):
             read_validation(DataConfig((), tuple(sources)))
