@@ -12,12 +12,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch.optim.swa_utils import AveragedModel
 
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.vocabulary import Vocabulary
 from training.config.settings import ConfigError
-from training.optimisation.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from training.optimisation.run import BEST, COMMIT, CONFIG, EPOCH_FILES, VOCABULARY, load_run
+from training.optimisation.checkpoint import (
+    Progress,
+    load_checkpoint,
+    read_progress,
+    save_checkpoint,
+)
+from training.optimisation.run import (
+    BEST,
+    COMMIT,
+    CONFIG,
+    EPOCH_FILES,
+    VOCABULARY,
+    Run,
+    load_run,
+)
+
+_EXPECTED = "expected runs that started from one another"
 
 
 @command(failed=2)
@@ -49,7 +66,8 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         files: checkpoints of the same architecture; the epochs that the run kept if None.
 
     Raises:
-        ConfigError: there are fewer than two files, one does not fit, or ``output`` exists.
+        ConfigError: there are fewer than two files, one does not fit or is of other words, or
+            ``output`` exists.
     """
     run = load_run(folder)
     files = files or _kept(folder)
@@ -57,16 +75,26 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         raise ConfigError("found 1 file in --weights; expected two or more")
     if os.path.lexists(output):
         raise ConfigError(f"{output} exists; choose another --output, or delete it")
-    averaged = AveragedModel(run.model)
+    averaged, evidence = AveragedModel(run.model), run.model.concepts.ids.clone()
     for file in files:
+        _refuse_other_words(file, run)
         load_checkpoint(file, run.model)
+        if not torch.equal(run.model.concepts.ids, evidence):
+            raise ConfigError(f"{file} gives evidence for other words than {folder}; {_EXPECTED}")
         averaged.update_parameters(run.model)
     output.mkdir(parents=True)
     for name in (CONFIG, VOCABULARY, COMMIT):
         shutil.copy(folder / name, output / name)
-    longest = max(map(read_progress, files), key=lambda progress: len(progress.history))
-    save_checkpoint(output / BEST, averaged.module, longest)
+    longest = max((read_progress(file).history for file in files), key=len)
+    save_checkpoint(output / BEST, averaged.module, Progress.after(longest))
     return files
+
+
+def _refuse_other_words(file: Path, run: Run) -> None:
+    """Weights of other words may fit all the same, and their average means nothing."""
+    beside = file.parent / VOCABULARY
+    if beside.is_file() and Vocabulary.read(beside).words != run.vocabulary.words:
+        raise ConfigError(f"{file} is of a run with other words, see {beside}; {_EXPECTED}")
 
 
 def _kept(folder: Path) -> list[Path]:

@@ -9,8 +9,9 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -19,13 +20,23 @@ from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.command_line.ending import command
+from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel
 from training.optimisation.checkpoint import Progress, save_checkpoint
-from training.optimisation.run import BEST, COMMIT, CONFIG, VOCABULARY, blank_model, write_config
+from training.optimisation.run import (
+    BEST,
+    COMMIT,
+    CONFIG,
+    VOCABULARY,
+    architecture_differences,
+    blank_model,
+    write_config,
+)
 
 _PREFERRED = ("float32", "float16")
+_SEARCH = ("beam_width", "length_penalty", "no_repeat_ngram")  # of `ValidationConfig`
 _SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version
 _IDS, _PLACES = "decoder.evidence.ids", "decoder.evidence.places"
 
@@ -39,12 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "start_from in a config, for training.average and for training.evaluate.",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
-    parser.add_argument(
-        "--config", type=Path, required=True, help="YAML that names the data and the architecture"
-    )
+    add_config(parser, "the data and the architecture")
     parser.add_argument("--output", type=Path, required=True, help="run folder to write")
     parsed = parser.parse_args(arguments)
-    restore(load_bundle(parsed.bundle), load_config(parsed.config), parsed.output)
+    restore(load_bundle(parsed.bundle), load_config(parsed.config, parsed.set), parsed.output)
     print(f"wrote {parsed.output}; go on with --set start_from={parsed.output}")
     return 0
 
@@ -66,13 +75,21 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     model = restored_model(bundle, config.model)
     output.mkdir(parents=True)
     training = bundle.manifest["training"]
-    # Which weights the bundle's encoder started from, its config cannot know.
-    start = training.get("encoder_weights", config.model.encoder_weights)
-    own = dataclasses.replace(config.model, encoder_weights=start)
-    write_config(output / CONFIG, dataclasses.replace(config, model=own))
+    write_config(output / CONFIG, _as_bundled(config, bundle.manifest))
     (output / VOCABULARY).write_text(bundle.vocabulary.to_json(), encoding="utf-8")
     (output / COMMIT).write_text(training["commit"], encoding="utf-8")
-    save_checkpoint(output / BEST, model, Progress(history=training["history"]))
+    save_checkpoint(output / BEST, model, Progress.after(training["history"]))
+
+
+def _as_bundled(config: TrainConfig, manifest: Mapping[str, Any]) -> TrainConfig:
+    """The config with what the manifest knows better: start weights and the search."""
+    start = manifest["training"].get("encoder_weights", config.model.encoder_weights)
+    searched = {key: value for key, value in manifest["decoding"].items() if key in _SEARCH}
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, encoder_weights=start),
+        validation=dataclasses.replace(config.validation, **searched),
+    )
 
 
 def model_config(bundle: Bundle) -> ModelConfig:
@@ -109,6 +126,12 @@ def _strides_in_1x1(bundle: Bundle) -> int:
 
 def restored_model(bundle: Bundle, config: ModelConfig) -> CaptionModel:
     """A model with the weights of the bundle's float variant; see `restore`."""
+    different = architecture_differences(model_config(bundle), config)
+    if different:  # some would fit all the same: strides, the size of the images
+        raise ConfigError(
+            f"{bundle.path} is of another architecture ({'; '.join(different)}); expected it in "
+            "the config's model section"
+        )
     precision = _float_variant(bundle)
     model = blank_model(config, bundle.vocabulary)
     weights = {

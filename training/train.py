@@ -6,6 +6,7 @@ python -m training.train --config training/configs/flickr8k.yaml --output runs/f
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.vocabulary import Vocabulary
+from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.data.captions import build_vocabulary
@@ -76,15 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         "Karpathy split. An interrupted run goes on from its last whole epoch when the same "
         "command is typed again. Under torchrun several processes train together.",
     )
-    parser.add_argument("--config", type=Path, required=True, help="YAML, see training/configs/")
+    add_config(parser, "data, model and stages")
     parser.add_argument(
         "--output", type=Path, required=True, help="run folder: config, vocabulary, checkpoints"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        metavar="SECTION.KEY=VALUE",
-        help="override one value of the config; may be repeated",
     )
     parser.add_argument(
         "--device",
@@ -123,8 +119,8 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     _refuse_other_words(output, vocabulary)
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
-    before = earlier.progress.history if earlier else []
-    progress = _train_epochs(config, output, model, splits, before)
+    progress = _progress(output, earlier)
+    progress = _train_epochs(config, output, model, splits, progress)
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / BEST}")
     return progress
@@ -151,12 +147,16 @@ def _untrained(
     return model
 
 
+def _progress(output: Path, earlier: Run | None) -> Progress:
+    """How far a run has come; a new one begins with the earlier one's history, if it has one."""
+    last = output / LAST
+    if last.is_file():
+        return read_progress(last)
+    return Progress.after(earlier.progress.history) if earlier else Progress()
+
+
 def _train_epochs(
-    config: TrainConfig,
-    output: Path,
-    model: CaptionModel,
-    splits: Splits,
-    before: list[dict[str, Any]],
+    config: TrainConfig, output: Path, model: CaptionModel, splits: Splits, progress: Progress
 ) -> Progress:
     """Train every epoch of the plan that is not done yet and that no stalled stage leaves out.
 
@@ -165,16 +165,14 @@ def _train_epochs(
         output: run folder.
         model: to be trained; an interrupted run's weights replace its own.
         splits: the data.
-        before: history of the run that this one started from.
+        progress: so far.
     """
-    last = output / LAST
-    progress = read_progress(last) if last.is_file() else Progress(history=before)
     _show_data(splits)
     logbook = Logbook(output / "tensorboard", splits.validation_images[:SHOWN])
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):
-        own = progress.history[len(before) :]
-        if epoch < progress.epochs_done or _stalled(own, name, config.validation.patience):
+        patience = config.validation.patience
+        if epoch < progress.epochs_done or _stalled(progress.own, name, patience):
             continue
         if stage is None or stage.name != name:
             stage = _begin_stage(name, stage_epoch, config, model, splits, output)
@@ -182,7 +180,7 @@ def _train_epochs(
             _claim(output, config, splits.vocabulary)
         progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
         if distributed.rank() == 0:
-            _save(output, stage, progress, progress.history[len(before) :])
+            _save(output, stage, progress)
         distributed.wait()
     return progress
 
@@ -214,35 +212,33 @@ def _begin_stage(
     return stage
 
 
-def _save(output: Path, stage: Stage, progress: Progress, own: list[dict[str, Any]]) -> None:
+def _save(output: Path, stage: Stage, progress: Progress) -> None:
     """Write what an epoch leaves behind.
 
     Args:
         output: run folder.
         stage: holds the weights.
         progress: with this epoch.
-        own: this run's part of the history, without that of the run it started from.
     """
-    if own[-1]["CIDEr"] >= progress.best_cider:
+    if progress.own[-1]["CIDEr"] >= progress.best_cider:
         save_checkpoint(output / BEST, stage.averaged, progress)
-    _keep_best(output, stage, progress, own)
+    _keep_best(output, stage, progress)
     # Last of all: what it holds is done, and a run that ends before does the epoch again.
     save_checkpoint(output / LAST, stage.model, progress, stage.state)
 
 
-def _keep_best(output: Path, stage: Stage, progress: Progress, own: list[dict[str, Any]]) -> None:
-    """Keep the weights of the epochs with the highest CIDEr, this one included if it is one.
+def _keep_best(output: Path, stage: Stage, progress: Progress) -> None:
+    """Keep the weights of the run's own epochs with the highest CIDEr, and no others.
 
     Args:
         output: run folder.
         stage: holds the weights of the newest epoch.
-        progress: is kept with them.
-        own: this run's part of the history; weights of an earlier run's epochs are not there.
+        progress: with it; is kept with the weights.
     """
     keep = stage.config.validation.keep
-    ranked = sorted(own, key=lambda entry: entry["CIDEr"], reverse=True)[:keep]
+    ranked = sorted(progress.own, key=lambda entry: entry["CIDEr"], reverse=True)[:keep]
     kept = {epoch_file(output, entry["epoch"]) for entry in ranked}
-    newest = epoch_file(output, own[-1]["epoch"])
+    newest = epoch_file(output, progress.own[-1]["epoch"])
     if newest in kept:
         save_checkpoint(newest, stage.averaged, progress)
     for file in set(output.glob(EPOCH_FILES)) - kept:
@@ -280,6 +276,12 @@ def _refuse_another_run(output: Path, config: TrainConfig) -> None:
         raise ConfigError(
             f"{output} holds a run with another config ({'; '.join(different[:3])}); choose "
             "another --output, or delete it"
+        )
+    if (output / BEST).is_file() and not read_progress(output / BEST).own:
+        raise ConfigError(
+            f"{output} holds {BEST} of training.average or training.restore, which the first epoch "
+            "would replace; choose another --output, and go on from it with --set "
+            f"start_from={output}"
         )
 
 
@@ -323,8 +325,11 @@ def _epoch(
         speed = images / (watch["reading"] + watch["steps"])
         print(f"{speed:.1f} images/s; of {watch.total:.0f} s: {watch}")
         logbook.write(entry | {"images_per_s": speed}, captions)
-    return Progress(
-        epoch + 1, max(progress.best_cider, scores["CIDEr"]), [*progress.history, entry]
+    return dataclasses.replace(
+        progress,
+        epochs_done=epoch + 1,
+        best_cider=max(progress.best_cider, scores["CIDEr"]),
+        history=[*progress.history, entry],
     )
 
 

@@ -1,11 +1,13 @@
 """Averaging a run's best epochs."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from ros2_captioner.vocabulary import Vocabulary
 from training.average import average
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import Progress, save_checkpoint
@@ -29,6 +31,8 @@ def test_the_average_of_the_best_epochs_is_a_run_like_any_other(tiny_config, tmp
     assert all(torch.equal(chosen[name], first[name]) for name in chosen)
     with pytest.raises(ConfigError, match="exists"):
         average(tmp_path / "run", tmp_path / "averaged")
+    with pytest.raises(ConfigError, match=r"which the first epoch would replace.*start_from="):
+        train(config, tmp_path / "averaged")
     (tmp_path / "link").symlink_to("nowhere")
     with pytest.raises(ConfigError, match="exists"):
         average(tmp_path / "run", tmp_path / "link")
@@ -58,3 +62,33 @@ def test_a_run_keeps_its_own_best_epochs_though_the_one_it_started_from_was_bett
     files = average(tmp_path / "run", tmp_path / "averaged")
     expected = sorted(f"epoch-{entry['epoch']:03d}.safetensors" for entry in ranked)
     assert [file.name for file in files] == expected
+
+
+def test_weights_of_other_words_are_not_averaged(tiny_config, tmp_path):
+    """They fit, as the words are as many."""
+    config = tiny_config(
+        finetune={"epochs": 0},
+        optim={"evidence_weight": 0.1},
+        model={
+            "encoder": "resnet18", "encoder_weights": "random", "image_size": 64, "width": 32,
+            "hidden": 48, "evidence_words": 2,
+        },
+    )  # fmt: skip
+    train(config, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "other")
+    files = [tmp_path / name / "best.safetensors" for name in ("run", "other")]
+    average(tmp_path / "run", tmp_path / "averaged", files)
+
+    other = load_run(tmp_path / "other")
+    words = list(other.vocabulary.words)
+    turned = Vocabulary([*words[:3], *words[:2:-1]])
+    (tmp_path / "other/vocabulary.json").write_text(turned.to_json())
+    with pytest.raises(ConfigError, match=r"best\.safetensors is of a run with other words"):
+        average(tmp_path / "run", tmp_path / "words", files)
+
+    evidence = other.model.decoder.evidence
+    evidence.choose_words(evidence.ids.flip(0), evidence.log_prior.exp())
+    save_checkpoint(tmp_path / "evidence.safetensors", other.model, other.progress)
+    with pytest.raises(ConfigError, match="gives evidence for other words"):
+        average(tmp_path / "run", tmp_path / "words", [files[0], tmp_path / "evidence.safetensors"])
+    assert not (tmp_path / "words").exists()

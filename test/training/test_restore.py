@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ros2_captioner.bundle import load_bundle
-from training.config.settings import ConfigError
+from training.config.settings import ConfigError, ValidationConfig
 from training.export import export
 from training.optimisation.run import load_run
 from training.restore import restore
@@ -23,9 +23,13 @@ def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_pat
     train(config, tmp_path / "run")
     _make_all_weights_differ(tmp_path / "run/best.safetensors")
     export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
-    restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
+    search = ValidationConfig(beam_width=5, length_penalty=0.0, batch=7)
+    other = dataclasses.replace(config, validation=search)
+    restore(load_bundle(tmp_path / "bundle"), other, tmp_path / "restored")
     before, after = load_run(tmp_path / "run"), load_run(tmp_path / "restored")
     assert after.progress.history == before.progress.history
+    found = after.config.validation  # the search is the bundle's
+    assert found.decoding == config.validation.decoding and found.batch == 7
     assert after.vocabulary.to_json() == before.vocabulary.to_json()
     expected = before.model.state_dict()
     for name, tensor in after.model.state_dict().items():
@@ -33,8 +37,11 @@ def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_pat
     with pytest.raises(ConfigError, match="exists"):
         restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
     other = dataclasses.replace(config, model=dataclasses.replace(model, encoder="resnet50"))
-    with pytest.raises(ConfigError, match=r"expected a resnet50|does not fit"):
+    with pytest.raises(ConfigError, match="encoder: 'resnet18' there, 'resnet50' here"):
         restore(load_bundle(tmp_path / "bundle"), other, tmp_path / "other")
+    larger = dataclasses.replace(config, model=dataclasses.replace(model, image_size=96))
+    with pytest.raises(ConfigError, match="image_size: 64 there, 96 here"):  # weights would fit
+        restore(load_bundle(tmp_path / "bundle"), larger, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 

@@ -24,7 +24,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.files import read_image
 from training.config.settings import ConfigError
 from training.export import export
-from training.optimisation.checkpoint import read_progress
+from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
 from training.optimisation.run import load_run
 from training.scoring.decode import decode_batches, prepared_images
 from training.train import train
@@ -119,6 +119,24 @@ def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
     assert [entry["epoch"] for entry in progress.history] == [*range(1, best + 1), best + 1]
     first, second = (load_file(tmp_path / f"{n}/best.safetensors") for n in ("first", "second"))
     assert torch.equal(first["decoder.embedding.weight"], second["decoder.embedding.weight"])
+
+
+def test_the_run_it_started_from_may_go_on_while_a_run_is_interrupted(
+    tiny_config, tmp_path, monkeypatch
+):
+    train(tiny_config(finetune={"epochs": 0}), tmp_path / "first")
+    config = tiny_config(frozen={"epochs": 3}, finetune={"epochs": 0}, validation={"keep": 2})
+    config = dataclasses.replace(config, start_from=str(tmp_path / "first"))
+    whole = train(config, tmp_path / "whole")
+    assert [entry["epoch"] for entry in whole.own] == [2, 3, 4]
+    with monkeypatch.context() as patch:
+        patch.setattr("training.train._epoch", interrupted_after(1))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "run")
+    earlier = load_run(tmp_path / "first")
+    further = Progress(3, history=3 * earlier.progress.history)
+    save_checkpoint(tmp_path / "first/best.safetensors", earlier.model, further)
+    assert train(config, tmp_path / "run") == whole
 
 
 def test_a_stage_without_progress_ends_early(tiny_config, tmp_path):

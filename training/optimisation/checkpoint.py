@@ -27,11 +27,23 @@ class Progress:
         epochs_done: of this run, over all stages.
         best_cider: highest validation CIDEr so far, x1.
         history: one entry of metrics an epoch, those of the run it started from first.
+        inherited_epochs: how many entries of the history are of the run it started from.
     """
 
     epochs_done: int = 0
     best_cider: float = -1.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    inherited_epochs: int = 0
+
+    @property
+    def own(self) -> list[dict[str, Any]]:
+        """The entries of this run alone."""
+        return self.history[self.inherited_epochs :]
+
+    @classmethod
+    def after(cls, history: list[dict[str, Any]]) -> Progress:
+        """Of a run that starts with the weights that another run's epochs led to."""
+        return cls(history=history, inherited_epochs=len(history))
 
 
 class TrainingState(NamedTuple):

@@ -154,9 +154,7 @@ class SelfCritical:
         truth_weight: float = 0.0,
     ) -> None:
         self.dropout = dropout
-        self._references = [
-            [[*tokenize(text), END] for text in image.captions] for image in images
-        ]
+        self._references = [[[*tokenize(text), END] for text in image.captions] for image in images]
         self._there = [named_objects(image.captions) for image in images]
         self._cider = CiderReward(self._references)
         self._bleu_weight, self._truth_weight = bleu_weight, truth_weight

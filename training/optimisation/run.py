@@ -103,18 +103,26 @@ def inherited(config: TrainConfig, earlier: TrainConfig) -> TrainConfig:
         ConfigError: the two are of different architectures.
     """
     own, its = config.model, earlier.model
-    found = [
-        fault
-        for fault in differences(its, own, "model.")
-        if not fault.split(":")[0].endswith(("dropout", "encoder_weights"))
-    ]
+    found = architecture_differences(its, own)
     if found:
         raise ConfigError(
             f"{config.start_from} is of another architecture ({'; '.join(found)}); expected the "
             "model section of its config"
         )
-    model = dataclasses.replace(own, encoder_weights=its.encoder_weights)
+    # By the file's name: a bundle, and so a restored run, does not hold its folder.
+    same = Path(own.encoder_weights).name == Path(its.encoder_weights).name
+    weights = own.encoder_weights if same else its.encoder_weights
+    model = dataclasses.replace(own, encoder_weights=weights)
     return dataclasses.replace(config, model=model)
+
+
+def architecture_differences(one: ModelConfig, other: ModelConfig) -> list[str]:
+    """The values for which weights of one model are not the other's, see `differences`."""
+    return [
+        fault
+        for fault in differences(one, other, "model.")
+        if not fault.split(":")[0].endswith(("dropout", "encoder_weights"))
+    ]
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:

@@ -80,6 +80,13 @@ def test_start_weights_are_those_of_the_first_run(tiny_config):
     assert inherited(tiny_config(), earlier).model.encoder_weights == "weights.safetensors"
 
 
+def test_start_weights_of_the_same_name_are_where_this_config_says(tiny_config):
+    """A restored run knows the name alone, and distillation reads the file."""
+    earlier = with_model(tiny_config(), encoder_weights="weights.safetensors")
+    config = with_model(tiny_config(), encoder_weights="elsewhere/weights.safetensors")
+    assert inherited(config, earlier).model.encoder_weights == "elsewhere/weights.safetensors"
+
+
 def test_another_architecture_is_refused_and_another_dropout_taken(tiny_config, folder):
     earlier = load_run(folder)
     with pytest.raises(ConfigError, match=r"architecture \(model.hidden: 48 there, 64 here\)"):
