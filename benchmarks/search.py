@@ -13,6 +13,7 @@ import random
 import re
 from pathlib import Path
 
+from ros2_captioner.command_line.parsers import at_least_one
 from ros2_captioner.recordings.search import CaptionIndex
 
 _FIRST = 10
@@ -21,18 +22,28 @@ _SEED = 0
 
 def main() -> None:
     """Print both figures, for one sentence each of some images and for all sentences."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.search",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("captions", type=Path)
     parser.add_argument("annotations", type=Path)
-    parser.add_argument("--images", type=int, default=50)
+    parser.add_argument("--images", type=at_least_one, default=50, help="default: %(default)s")
     parsed = parser.parse_args()
     sentences = _sentences(parsed.annotations)
     captions = _captions(parsed.captions)
+    missing = sorted(sentences.keys() - {name for name, _ in captions})
+    if missing:  # each would count as not found
+        parser.error(
+            f"found no caption of {len(missing)} images in {parsed.captions}, e.g. {missing[0]}; "
+            f"expected one of every image of {parsed.annotations}"
+        )
     index = CaptionIndex([parsed.captions])
     choice = random.Random(_SEED)
     some = [
         (image, choice.choice(sentences[image]))
-        for image in choice.sample(sorted(sentences), parsed.images)
+        for image in choice.sample(sorted(sentences), min(parsed.images, len(sentences)))
     ]
     every = [(image, text) for image, texts in sentences.items() for text in texts]
     for queries in (some, every):
@@ -43,13 +54,13 @@ def main() -> None:
 
 
 def _sentences(path: Path) -> dict[str, list[str]]:
-    """Sentences by the name of the image's file."""
+    """Sentences by the name of the image's file, of images that have any."""
     read = json.loads(path.read_text(encoding="utf-8"))
     names = {image["id"]: image["file_name"] for image in read["images"]}
     found: dict[str, list[str]] = {name: [] for name in names.values()}
     for each in read["annotations"]:
         found[names[each["image_id"]]].append(each["caption"])
-    return found
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def _captions(path: Path) -> list[tuple[str, set[str]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,11 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import at_least_one
+from training.config.arguments import add_config
 from training.config.file import load_config
+from training.config.settings import ConfigError
 from training.data.captions import build_vocabulary
 from training.data.sources import read_training
 from training.model.captioning import build_model
@@ -32,6 +37,7 @@ _WARM_UP = 1
 _WAYS = [(precision, together) for precision in ("float32", "auto") for together in (False, True)]
 
 
+@command(failed=2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; below torchrun it measures this process's share."""
     parsed = _parser().parse_args(arguments)
@@ -52,10 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training_step", description=(__doc__ or "").split("\n\n")[0]
     )
-    parser.add_argument("--config", type=Path, required=True, help="YAML of a training")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
-    parser.add_argument("--steps", type=int, default=4, help="steps timed at a time")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each way")
+    add_config(parser, "data and model")
+    parser.add_argument("--steps", type=at_least_one, default=4, help="steps timed at a time")
+    parser.add_argument("--rounds", type=at_least_one, default=3, help="turns of each way")
     return parser
 
 
@@ -63,13 +68,15 @@ def _speed(parsed: argparse.Namespace, precision: str, together: bool) -> float:
     """Images a second of one way, in processes of its own."""
     cores = os.cpu_count() or 1
     processes = cores if together else 1
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--no-python"]
-    command += [f"--nproc-per-node={processes}", sys.executable, "-m", "benchmarks.training_step"]
-    command += ["--config", str(parsed.config), "--steps", str(parsed.steps)]
-    for override in [*parsed.set, f"optim.precision={precision}"]:
-        command += ["--set", override]
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--no-python"]
+    line += [f"--nproc-per-node={processes}", sys.executable, "-m", "benchmarks.training_step"]
+    line += ["--config", str(parsed.config), "--steps", str(parsed.steps)]
+    for override in [*(parsed.set or []), f"optim.precision={precision}"]:
+        line += ["--set", override]
     environment = {**os.environ, "OMP_NUM_THREADS": str(cores // processes)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(line, env=environment, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise ConfigError(f"{shlex.join(line)}: ended with status {done.returncode}, see above")
     return float(done.stdout)
 
 
@@ -82,8 +89,14 @@ def _measure(parsed: argparse.Namespace) -> None:
         model = build_model(config.model, len(vocabulary))
         stage = Stage(_STAGE, config, model, Splits(data, {}, vocabulary), Path(cache))
         steps = _WARM_UP + parsed.steps
+        batches = stage.batches(0)
+        if len(batches) < steps:
+            raise ConfigError(
+                f"found {len(batches)} steps in an epoch; expected {steps}: lower --steps or "
+                f"{_STAGE}.batch"
+            )
         begun_s = time.perf_counter()
-        for index, (batch, sentences) in enumerate(islice(stage.batches(0), steps)):
+        for index, (batch, sentences) in enumerate(islice(batches, steps)):
             if index == _WARM_UP:
                 begun_s = time.perf_counter()
             stage.step(batch, index, steps, sentences)

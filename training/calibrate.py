@@ -22,6 +22,7 @@ from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image
 from ros2_captioner.preprocess import preprocess_batch
 from training.bundle.manifest import write_manifest
+from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
@@ -48,8 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         "Needs a model with evidence for words.",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="model bundle; is changed")
-    parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
-    parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE")
+    add_config(parser, "the data")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     return parser
 

@@ -26,6 +26,7 @@ from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one
 from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
+from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedImage
@@ -70,10 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         help="run folder, through torch; of several, as of several seeds, mean and deviation too",
     )
-    parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
-    parser.add_argument(
-        "--set", action="append", metavar="SECTION.KEY=VALUE", help="override the config"
-    )
+    add_config(parser, "the data")
     parser.add_argument("--split", choices=SCORED, default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     for name, kind in _SEARCH_OPTIONS.items():
@@ -98,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--captions",
         type=Path,
-        help="write JSON: for each search its signature, and captions by the images' paths",
+        help="write JSON: of each model and search its signature, and captions by images' paths",
     )
     parser.add_argument(
         "--record",
@@ -123,10 +121,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         subject = _run(folder) if folder else _bundle(arguments)
         for options in _searches(subject.default, arguments):
             scored = _score_sources(subject, options, sources, arguments)
-            searched.append(_Searched(subject.precision, options, scored))
+            searched.append(_Searched(subject, options, scored))
     every = [one for search in searched for one in search.scored]
     if arguments.captions:
-        _write_captions(arguments.captions, every)
+        _write_captions(arguments.captions, searched)
     if arguments.record:
         (only,) = searched  # see `_check_alone`
         _record(arguments.bundle, only)
@@ -148,7 +146,7 @@ class _Scored(NamedTuple):
 class _Searched(NamedTuple):
     """What one search of a bundle or a run found, source by source."""
 
-    precision: str
+    subject: _Subject
     options: DecodingOptions
     scored: list[_Scored]
 
@@ -165,17 +163,21 @@ def _score_sources(
         captions = subject.captions(images, options)
         one = _score(name, images, captions, options, arguments)
         _show(one.values)
-        print(f"signature: {one.signature}, {subject.runtime}")
+        print(f"signature: {one.signature}, {subject.runtime}, {subject.folder}")
         scored.append(one)
     return scored
 
 
-def _write_captions(file: Path, scored: Sequence[_Scored]) -> None:
-    written = []
-    for one in scored:
-        paths = [str(image.path) for image in one.images]
-        captions = dict(zip(paths, one.texts, strict=True))
-        written.append({"signature": one.signature, "captions": captions})
+def _write_captions(file: Path, searched: Sequence[_Searched]) -> None:
+    written = [
+        {
+            "model": str(search.subject.folder),
+            "signature": one.signature,
+            "captions": dict(zip((str(i.path) for i in one.images), one.texts, strict=True)),
+        }
+        for search in searched
+        for one in search.scored
+    ]
     text = json.dumps(written, indent=1, ensure_ascii=False)
     # A name that is not UTF-8 is left as JSON's escape of it.
     replace_file(file, text.encode(errors="backslashreplace"))
@@ -211,8 +213,9 @@ def _check_alone(arguments: argparse.Namespace) -> None:
             "found --record; expected it with a bundle and a single search of the whole validation "
             "split, uncorrupted"
         )
-    if arguments.corruption and arguments.run:
-        raise ConfigError("found --corruption with --run; expected it with --bundle")
+    for option, default in (("corruption", None), ("precision", "auto")):
+        if arguments.run and getattr(arguments, option) != default:
+            raise ConfigError(f"found --{option} with --run; expected it with --bundle")
 
 
 def _check_captions(arguments: argparse.Namespace, data: DataConfig) -> None:
@@ -244,10 +247,18 @@ def _show(values: dict[str, float]) -> None:
 
 
 def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
-    print(f"{len(values_each)} runs: mean and sample standard deviation")
-    for name in values_each[0]:
-        each = [values[name] for values in values_each]
-        print(f"{name:16} {mean(each):.4f} {stdev(each):.4f}")
+    """Mean and deviation of what all these runs have; of some measures nothing was counted."""
+    if len(values_each) > 1:
+        print(f"{len(values_each)} runs: mean and sample standard deviation")
+        for name in values_each[0]:
+            each = [values[name] for values in values_each if name in values]
+            if len(each) == len(values_each):
+                print(f"{name:16} {mean(each):.4f} {stdev(each):.4f}")
+    else:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in _SEARCH_OPTIONS)
+        print(
+            f"1 run alone searched as follows: for mean and deviation give all the same {options}"
+        )
     print(f"signature: {mark}")
 
 
@@ -257,6 +268,7 @@ class _Subject(NamedTuple):
     captions: Callable[[Sequence[CaptionedImage], DecodingOptions], list[Caption]]
     default: DecodingOptions
     runtime: str
+    folder: Path
     precision: str
 
 
@@ -267,6 +279,7 @@ def _bundle(arguments: argparse.Namespace) -> _Subject:
         functools.partial(caption_images, captioner, corruption=arguments.corruption),
         captioner.default_options(),
         f"{backend.name} {backend.precision}",
+        arguments.bundle,
         backend.precision,
     )
 
@@ -277,6 +290,7 @@ def _run(folder: Path) -> _Subject:
         functools.partial(_torch_captions, run),
         run.config.validation.decoding,
         "torch float32",
+        folder,
         "float32",
     )
 
@@ -318,7 +332,7 @@ def worst(
 def _record(bundle: Path, search: _Searched) -> None:
     """Write a search and its scores into the bundle's manifest."""
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
-    manifest["metrics"][search.precision] = {
+    manifest["metrics"][search.subject.precision] = {
         one.source: {
             **{name: round(value, 4) for name, value in one.values.items() if value == value},
             "signature": one.signature,

@@ -21,13 +21,14 @@ from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import check_output, replace_file
+from training.config.arguments import add_config
 from training.config.file import load_config
 from training.data.captions import CaptionedImage
 from training.data.sources import SCORED, read_scored, source_files
 from training.scoring.bundle_captions import caption_images
-from training.scoring.calibration import calibration_error, reliability
+from training.scoring.calibration import calibration_error
 from training.scoring.metrics import cider_each
-from training.scoring.truth import invented, worst_first
+from training.scoring.truth import reliability_of, worst_first
 
 _STYLE = """
 body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; color: #222 }
@@ -61,8 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "score best in CIDEr, of those that invent most, and a reliability diagram.",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
-    parser.add_argument("--config", type=Path, required=True, help="YAML that names the data")
-    parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE")
+    add_config(parser, "the data")
     parser.add_argument("--split", choices=SCORED, default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     parser.add_argument("--limit", type=at_least_one, help="only the first N of each source")
@@ -71,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def report(
-    captioner: Captioner, images: Sequence[CaptionedImage], count: int, title: str
-) -> str:
+def report(captioner: Captioner, images: Sequence[CaptionedImage], count: int, title: str) -> str:
     """The page: ``count`` best captions by CIDEr, then as many worst, most inventions first."""
     captions = caption_images(captioner, images, captioner.default_options())
     texts = [caption.text for caption in captions]
@@ -85,21 +83,16 @@ def report(
     parts.append(_reliability(captions, references))
     for heading, places in (("Best", best), ("Worst: inventions first", worst)):
         parts.append(f"<h2>{heading}</h2>")
-        parts += [_section(captioner, images[i], scores[i]) for i in places]
+        parts += [_section(images[i], captions[i], scores[i]) for i in places]
     body = "\n".join(parts)
     return f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style>\n{body}\n"
 
 
 def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]]) -> str:
     """A diagram: for each span of confidence the share of captions that name nothing absent."""
-    confidences = [caption.confidence for caption in captions if caption.confidence is not None]
-    if len(confidences) < len(captions):
+    bins = reliability_of(captions, references)
+    if not bins:
         return ""
-    true = [
-        not invented(caption.text, known)
-        for caption, known in zip(captions, references, strict=True)
-    ]
-    bins = reliability(confidences, true)
     bars = "".join(
         f"<rect x='{one.confidence * 300 - 8:.0f}' y='{300 - one.true * 300:.0f}' width='16' "
         f"height='{one.true * 300:.0f}' fill='#69c'><title>{one.captions} captions</title></rect>"
@@ -113,9 +106,8 @@ def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]
     )
 
 
-def _section(captioner: Captioner, image: CaptionedImage, score: float) -> str:
+def _section(image: CaptionedImage, caption: Caption, score: float) -> str:
     frame = read_image(str(image.path))
-    caption = captioner.caption([frame]).captions[0]
     references = "".join(f"<li>{html.escape(text)}</li>" for text in image.captions)
     return (
         f"<section><b>{html.escape(caption.text)}</b> &middot; CIDEr {score:.2f} &middot; "

@@ -35,7 +35,7 @@ print(json.dumps(measure_node(parameters, synthetic_frames(1)[0], float(rate_hz)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; 0 if any runtime captioned on the device as the CPU does."""
+    """Entry point; 0 if any runtime captioned on the device, as the CPU does or not."""
     parsed = _parser().parse_args(arguments)
     carried = load_bundle(parsed.model).precisions
     precisions = [name for name in parsed.precisions if name in carried]

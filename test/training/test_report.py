@@ -25,3 +25,16 @@ def test_best_come_first_and_worst_last_with_references_and_images(images):
     # The best by CIDEr may be among the worst by inventions.
     shown = re.findall(r"(\w+)\.png", page)
     assert len(shown) >= 4 and set(shown) <= set(COLOURS)
+
+
+def test_the_caption_that_is_scored_is_the_one_that_is_shown(images, monkeypatch):
+    captioner = Captioner.load(ROOT / "ros2_captioner/models/default", device="cpu")
+    captioned, caption = [], captioner.caption
+
+    def counted(frames, *options):
+        captioned.extend(frames)
+        return caption(frames, *options)
+
+    monkeypatch.setattr(captioner, "caption", counted)
+    report(captioner, images, 2, "tiny")
+    assert len(captioned) == len(images)

@@ -15,7 +15,7 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.vocabulary import tokenize
 from training.data.captions import CaptionedImage
 from training.data.objects import PERSON, named_objects, objects_in
-from training.scoring.calibration import calibration_error, reliability
+from training.scoring.calibration import Bin, calibration_error, reliability
 
 # A person is sure to be there when so many references name one.
 _SURE_REFERENCES = 3
@@ -76,23 +76,29 @@ def truth_values(images: Sequence[CaptionedImage], texts: Sequence[str]) -> dict
             "CHAIR_s": found.chair_s,
         }
     else:
-        found = truth(texts, [(" , ".join(image.objects),) for image in images])
+        found = truth(texts, [tuple(image.objects) for image in images])
         values = {"people invented": found.people_invented}
     return {name: value for name, value in values.items() if not math.isnan(value)}
+
+
+def reliability_of(captions: Sequence[Caption], references: Sequence[Sequence[str]]) -> list[Bin]:
+    """Captions in spans of confidence, see `reliability`; none if they do not tell it."""
+    confidences = [caption.confidence for caption in captions if caption.confidence is not None]
+    if len(confidences) < len(captions):
+        return []
+    true = [
+        not invented(caption.text, texts)
+        for caption, texts in zip(captions, references, strict=True)
+    ]
+    return reliability(confidences, true)
 
 
 def calibration_values(
     captions: Sequence[Caption], references: Sequence[Sequence[str]]
 ) -> dict[str, float]:
     """The calibration error of captions that tell a confidence, by its name; else nothing."""
-    confidences = [caption.confidence for caption in captions if caption.confidence is not None]
-    if len(confidences) < len(captions):
-        return {}
-    true = [
-        not invented(caption.text, texts)
-        for caption, texts in zip(captions, references, strict=True)
-    ]
-    return {"calibration error": calibration_error(reliability(confidences, true))}
+    bins = reliability_of(captions, references)
+    return {"calibration error": calibration_error(bins)} if bins else {}
 
 
 def worst_first(

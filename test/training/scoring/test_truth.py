@@ -53,3 +53,9 @@ def test_lists_of_objects_tell_of_people_alone():
     ]
     texts = ["a man by a dog", "a man", "a cat", "an empty room"]
     assert truth_values(images, texts) == {"people invented": pytest.approx(1 / 3)}
+
+
+def test_listed_objects_do_not_run_into_one_another():
+    """A cow and a boy are no "cow boy", which is nobody."""
+    images = [CaptionedImage(Path("a.jpg"), objects=("cow", "boy"))]  # in this order
+    assert truth_values(images, ["a boy"]) == {}
