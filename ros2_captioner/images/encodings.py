@@ -65,7 +65,8 @@ def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
     Raises:
         FrameError: with reason ``no_depth``, where no pixel has a reading.
     """
-    depth = pixels.astype(np.float64).reshape(pixels.shape[:2])
+    with np.errstate(invalid="ignore"):  # a signalling NaN is no reading either
+        depth = pixels.astype(np.float64).reshape(pixels.shape[:2])
     valid = np.isfinite(depth) & (depth > 0)
     if not valid.any():
         height, width = pixels.shape[:2]

@@ -227,6 +227,15 @@ def test_depth_of_any_magnitude_is_stretched_in_silence(dtype, far):
     assert (found[0, 0, 0], found[1, 0, 0]) == (0, 255)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_signalling_nan_is_no_reading():
+    depth = np.full((HEIGHT, WIDTH), 2, np.float32)
+    depth.view(np.uint32)[0] = 0x7F800001
+    depth[1] = 1
+    rgb = image_to_rgb(message("32FC1", depth))
+    assert [int(rgb[row, 0, 0]) for row in (0, 1, 2)] == [0, 0, 255]
+
+
 def test_compressed_depth_is_stretched():
     depth = np.zeros((HEIGHT, WIDTH), np.uint16)
     depth[0], depth[1], depth[2] = 1000, 2000, 3000
