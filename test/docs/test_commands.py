@@ -81,7 +81,8 @@ def check_parameter(command):
 
 def check_training(command):
     words = shlex.split(command.replace("{18,22,24}", "18"))
-    source = (ROOT / f"{words[2].replace('.', '/')}.py").read_text(encoding="utf-8")
+    modules = words[2].replace(".", "/"), "training/config/arguments"  # and what commands share
+    source = "".join((ROOT / f"{name}.py").read_text(encoding="utf-8") for name in modules)
     for word in words[3:]:
         assert not word.startswith("--") or f'"{word}"' in source, word
         assert not word.endswith(".yaml") or (ROOT / word).is_file(), word

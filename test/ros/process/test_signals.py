@@ -16,10 +16,13 @@ _TELL = 'on_signal(lambda: print("told", flush=True))'
 _CLEAN_UP = f"from ros2_captioner.ros.process.signals import clean_up; clean_up(); {_TELL}"
 
 
-def waiting(action=""):
-    process = subprocess.Popen(
-        [sys.executable, "-c", _WAITING.format(action=action)], stdout=subprocess.PIPE, text=True
-    )
+def waiting(action="", hangup=signal.SIG_DFL):
+    program = [sys.executable, "-c", _WAITING.format(action=action)]
+    before = signal.signal(signal.SIGHUP, hangup)  # inherited: these tests may run under nohup
+    try:
+        process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert process.stdout.readline() == "ready\n"
     return process
 
@@ -33,11 +36,7 @@ def test_before_anything_has_begun_a_signal_ends_the_process_with_status_0(numbe
 
 def test_a_closed_terminal_ends_no_process_that_was_told_to_ignore_it():
     """As nohup tells it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        process = waiting()
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    process = waiting(hangup=signal.SIG_IGN)
     process.send_signal(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)
