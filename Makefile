@@ -95,24 +95,24 @@ OPTIONAL := cryptography simplejpeg rosbags openvino onnx tensorrt-rtx-cu13
 
 .PHONY: test-jazzy test-humble
 test-jazzy: .venv-jazzy/installed
-	ROS_DISTRO=jazzy UBUNTU=noble .venv-jazzy/bin/python -m pytest test
+	ROS_DISTRO=jazzy UBUNTU=noble .venv-jazzy/bin/python -m pytest --numprocesses 2 test
 
 test-humble: .venv-humble/installed
-	UBUNTU=jammy .venv-humble/bin/python -m pytest test
+	UBUNTU=jammy .venv-humble/bin/python -m pytest --numprocesses 2 test
 
 # As docs/install.md does it: apt's versions, ONNX Runtime without its dependencies, the rest beside.
 .venv-jazzy/installed: setup.py $(APT)/noble.txt
 	$(PYTHON_3_12) -m venv .venv-jazzy
 	.venv-jazzy/bin/pip install --quiet -r $(APT)/noble.txt $(JAZZY_WHEELS)
 	.venv-jazzy/bin/pip install --quiet --no-deps onnxruntime --editable .
-	.venv-jazzy/bin/pip install --quiet -c $(APT)/noble.txt $(OPTIONAL) cuda-python
+	.venv-jazzy/bin/pip install --quiet -c $(APT)/noble.txt $(OPTIONAL) cuda-python pytest-xdist
 	touch $@
 
 .venv-humble/installed: setup.py $(APT)/jammy.txt
 	$(PYTHON_3_10) -m venv .venv-humble
 	.venv-humble/bin/pip install --quiet -r $(APT)/jammy.txt pyyaml
 	.venv-humble/bin/pip install --quiet --no-deps onnxruntime --editable .
-	.venv-humble/bin/pip install --quiet -c $(APT)/jammy.txt $(OPTIONAL) 'cuda-python==12.6.*'
+	.venv-humble/bin/pip install --quiet -c $(APT)/jammy.txt $(OPTIONAL) 'cuda-python==12.6.*' pytest-xdist
 	touch $@
 
 clean:

@@ -16,7 +16,12 @@ LZW, DEFLATE, PACKBITS = 5, 8, 32773
 
 def encoded(picture, compression):
     options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
-    return cv2.imencode(".tiff", picture, options)[1].tobytes()
+    try:
+        return cv2.imencode(".tiff", picture, options)[1].tobytes()
+    except cv2.error:
+        if compression != PACKBITS:
+            raise
+        pytest.skip(f"OpenCV {cv2.__version__} does not write PackBits")
 
 
 def tiff(order, strips, tags):
