@@ -12,11 +12,11 @@ from diagnostic_msgs.msg import DiagnosticStatus
 LONGEST = 1000  # characters of a text that are shown
 MEMORY, COUNTS = "peak memory (MiB)", ("received", "captioned")  # tell a captioner's statuses
 _PLAIN, _BOLD = "\x1b[0m", "\x1b[1m"
-_LEVELS = {
-    DiagnosticStatus.OK: ("OK", "\x1b[32m"),
-    DiagnosticStatus.WARN: ("WARN", "\x1b[33m"),
+_LEVELS = {  # the worst first
     DiagnosticStatus.ERROR: ("ERROR", "\x1b[31m"),
     DiagnosticStatus.STALE: ("STALE", "\x1b[90m"),
+    DiagnosticStatus.WARN: ("WARN", "\x1b[33m"),
+    DiagnosticStatus.OK: ("OK", "\x1b[32m"),
 }
 _SHOWN_AT_MODEL = ("name", "precision", "backend", "device", "latency p50 (ms)", "latency p95 (ms)")
 
@@ -37,7 +37,8 @@ def render(
             may have the camera, or under its topic, where it is not known whose caption it is.
         width: of the terminal, in characters.
         colour: write ANSI colours.
-        height: of the terminal, in lines; where the view is higher, each status is one line.
+        height: of the terminal, in lines; where the view is higher, each status is one line, and
+            where these are too many, the best are left out.
     """
     if not statuses:
         return "waiting for a captioner on /diagnostics"[:width]
@@ -52,7 +53,9 @@ def render(
     if len(short) < height:
         return "\n".join(short)
     shown = max(0, height - 2)
-    return "\n".join([*short[:shown], f"and {len(short) - shown} more"[:width]])
+    worst = sorted(range(len(short)), key=lambda place: _severity(ordered[place]))[:shown]
+    kept = [short[place] for place in sorted(worst)]
+    return "\n".join([*kept, f"and {len(short) - shown} more"[:width]])
 
 
 def _node(name: str) -> str:
@@ -65,6 +68,12 @@ def _subject(name: str) -> str:
 
 def _order(name: str) -> tuple[str, bool, str]:
     return _node(name), _subject(name) != "model", name
+
+
+def _severity(status: Any) -> int:
+    """Lower is worse."""
+    levels = list(_LEVELS)
+    return levels.index(status.level) if status.level in levels else 0
 
 
 def _title(status: Any, several: bool) -> str:

@@ -1,6 +1,7 @@
 """The terminal view as text."""
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from ros2_captioner.ros.watch.view import render
 
@@ -41,3 +42,10 @@ def test_four_cameras_fit_the_terminal_and_the_model_stays_in_sight(four_cameras
         assert "5.0 Hz > a dog runs" in lines[1] or "a dog runs" in "".join(lines)
     else:
         assert lines[-1].endswith("more")
+
+
+def test_what_is_left_out_of_a_low_terminal_is_what_is_well(four_cameras):
+    statuses = four_cameras()
+    statuses[-1].level = DiagnosticStatus.ERROR
+    lines = render(statuses, {}, 80, colour=False, height=4).splitlines()
+    assert [line[:5] for line in lines] == ["OK   ", "ERROR", "and 3"]
