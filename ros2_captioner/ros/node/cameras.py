@@ -102,11 +102,12 @@ class Camera:
         kind = self._type_name()
         if kind not in types:
             return f"{self.topic} carries {types}; expected one of {sorted(IMAGE_CLASSES)}"
-        refusals = [self._refusal(each) for each in publishers if each.topic_type == kind]
+        matching = [each for each in publishers if each.topic_type == kind]
+        refusals = [self._refusal(each) for each in matching]
         if all(refusals):
             return (
                 f"{self.topic} is published with a QoS that the subscription does not take, so no "
-                f"frame comes: {refusals[0]}; {self._qos_remedy()}"
+                f"frame comes: {refusals[0]}; {self._qos_remedy(matching[0])}"
             )
         silence = self._statistics.silence(self.topic)
         if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
@@ -126,8 +127,9 @@ class Camera:
         compatibility, reason = qos_check_compatible(publisher.qos_profile, self._qos)
         return reason.removesuffix(";") if compatibility == QoSCompatibility.ERROR else ""
 
-    def _qos_remedy(self) -> str:
-        if self._qos.reliability == ReliabilityPolicy.RELIABLE:
+    def _qos_remedy(self, publisher: TopicEndpointInfo) -> str:
+        published = publisher.qos_profile.reliability
+        if self._qos.reliability == ReliabilityPolicy.RELIABLE != published:
             return "set image_reliability to best_effort, or fix qos_overrides"
         return "fix qos_overrides"
 

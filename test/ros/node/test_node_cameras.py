@@ -214,7 +214,8 @@ def test_without_bondpy_the_managed_node_works_all_the_same(start, client, photo
 def test_a_qos_that_cannot_match_is_named_and_not_the_size_of_frames(
     policy, value, cause, start, client
 ):
-    node = start(**{f"qos_overrides.{RAW}.subscription.{policy}": value})
+    override = {f"qos_overrides.{RAW}.subscription.{policy}": value}
+    node = start(image_reliability="reliable", **override)  # the publisher is reliable too
     node.wait_for_log("captioning")
     client.node.create_publisher(Image, RAW, 5)
     node.wait_for_log("published with a QoS that the subscription does not take")
