@@ -40,10 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     listing = command("list", _list, "Print a line for each bundle in some folders.")
     listing.add_argument("folders", nargs="*", type=Path, default=[DEFAULT_BUNDLE.parent])
     signing = command("sign", _sign, f"Check a bundle, then sign its manifest: {MANIFEST}.sig.")
-    signing.add_argument("bundle")
+    signing.add_argument("bundle", type=Path)  # not a text: of "" the shipped model would be signed
     signing.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
     verify = command("verify", _verify, "Check a bundle and its signature.")
-    verify.add_argument("bundle")
+    verify.add_argument("bundle", type=Path)
     verify.add_argument(
         "--key", type=Path, required=True, help="public key, PEM, or a folder of them (*.pub)"
     )

@@ -76,6 +76,16 @@ def test_without_cryptography_it_is_said_what_to_type(bundle_copy, tmp_path, com
     assert "type: sudo apt install python3-cryptography" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["sign", "verify"])
+def test_an_empty_name_is_not_the_shipped_model(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    private, public = key_pair(tmp_path, "ours")
+    key = private if command == "sign" else public
+    assert main([command, "", "--key", str(key)]) == 1
+    assert "cannot read" in capsys.readouterr().err
+    assert not (DEFAULT_BUNDLE / "manifest.json.sig").exists()
+
+
 def test_a_signature_never_destroys_the_key(bundle_copy, tmp_path, capsys):
     private, _ = key_pair(tmp_path, "ours")
     key = bundle_copy / "manifest.json.sig"
