@@ -28,6 +28,12 @@ def check_output(option: str, target: Path | str, others: Iterable[Path | str] =
         raise OptionsError(
             f"{option}: found no folder {path.parent}; expected one, type: mkdir -p {path.parent}"
         )
+    longest = os.pathconf(path.parent, "PC_NAME_MAX") - len(unfinished(Path()).name)
+    if len(os.fsencode(path.name)) > longest:
+        raise OptionsError(
+            f"{option}: the name {path.name[:20]!r}... has {len(os.fsencode(path.name))} bytes; "
+            f"expected at most {longest}"
+        )
     if not all(os.access(each, os.W_OK) for each in _needed(path)):
         raise OptionsError(
             f"{option}: {path} may not be written; expected a file and a folder that you may"
@@ -38,6 +44,11 @@ def check_output(option: str, target: Path | str, others: Iterable[Path | str] =
                 f"{option}: {path} is the same file as {other}, which would be lost; expected "
                 "another one"
             )
+
+
+def unfinished(target: Path) -> Path:
+    """Where an output is written until it is whole, beside where it belongs."""
+    return target.parent / f".{target.name}.partial"
 
 
 def _needed(path: Path) -> list[Path]:
@@ -85,7 +96,7 @@ def replace_file(target: Path, content: bytes) -> None:
             target.write_bytes(content)
             return
         final = Path(os.path.realpath(target))
-        beside = final.with_name(f".{final.name}.partial")
+        beside = unfinished(final)
         try:
             beside.write_bytes(content)
             os.replace(beside, final)

@@ -67,3 +67,13 @@ def test_a_file_that_cannot_be_replaced_is_refused_before(locked, tmp_path, monk
     with pytest.raises(OptionsError, match="--vtt: .*out.vtt may not be written; expected"):
         check_output("--vtt", target)
     check_output("--vtt", "/dev/null")  # which is written itself
+
+
+def test_a_name_that_leaves_no_room_for_the_unfinished_file_is_refused_before(tmp_path):
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len("..partial")
+    for name in ("a" * longest, "ä" * (longest // 2)):
+        check_output("--output", tmp_path / name)
+        replace_file(tmp_path / name, b"new")
+    for name in ("a" * (longest + 1), "ä" * (longest // 2 + 1), "a" * 300):
+        with pytest.raises(OptionsError, match=f"--output: the name .* at most {longest}"):
+            check_output("--output", tmp_path / name)

@@ -17,7 +17,7 @@ from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
-from ros2_captioner.output_files import check_output, writing
+from ros2_captioner.output_files import check_output, unfinished, writing
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
@@ -41,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = Path(os.path.expanduser(parsed.bag))
     # Not Path.resolve, which raises of a link to itself.
     output = Path(parsed.output or f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
-    if output.exists():
+    if os.path.lexists(output):
         raise OptionsError(f"{output} is already there; delete it or give another --output")
     check_output("--output", output)
-    work = output.with_name(f".{output.name}.partial")
+    work = unfinished(output)
     _check_work(work)
     sampling = sampling_of(parsed)
     bag = ImageBag(parsed.bag, parsed.topics)
