@@ -57,6 +57,7 @@ class TorchStepper:
         return StepOutput(log_probs.cpu().numpy(), ids.cpu().numpy(), attention.cpu().numpy())
 
 
+@torch.inference_mode()  # some keep what many batches give: without the graph behind it
 def prepared_images(
     model: CaptionModel, images: Sequence[CaptionedImage], config: TrainConfig
 ) -> Iterator[Prepared]:
