@@ -104,7 +104,8 @@ def _block(
 
 def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool) -> str:
     caption = _caption(status, captions)
-    said = f"{status.message} > {caption}" if caption else status.message
+    message = status.message.removeprefix(f"{_subject(status.name)} ")  # the title says it
+    said = f"{message} > {caption}" if caption else message
     text = f"{_title(status, several)} {printable(said)}"
     return f"{_label(status, colour)} {text[: max(0, width - 6)]}"
 
