@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from ros2_captioner.errors import OptionsError
+
+LOCK = "_lock"  # readers of Parquet pass over names with an underscore
 
 
 def check_output(option: str, target: Path | str, others: Iterable[Path | str] = ()) -> None:
@@ -83,6 +87,48 @@ def writing(target: Path | str) -> Iterator[None]:
             f"cannot write {target}: {error.strerror or error}; expected a file that you may "
             "write, and room for it"
         ) from error
+
+
+@contextmanager
+def only_writer(folder: Path, output: Path) -> Iterator[None]:
+    """Keep other runs out of a folder that one run alone may write.
+
+    The kernel drops the lock with the process, however that ends. Where a file system has no locks,
+    nobody is kept out.
+
+    Args:
+        folder: which is there; holds a file `LOCK` meanwhile.
+        output: as typed, for messages.
+
+    Raises:
+        OptionsError: another run is writing it.
+        OSError: names the lock's file, which cannot be written.
+    """
+    file = folder / LOCK
+    with ExitStack() as held:
+        with writing(file):
+            stream = held.enter_context(open(file, "ab"))
+        if not _lock(stream, file):
+            raise OptionsError(
+                f"another run is writing {output}; wait for it, or give another --output"
+            )
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _lock(stream: IO[bytes], file: Path) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # as of some network file systems
+        return True
+    try:  # the run that held it may have deleted it since it was opened
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(file))
+    except FileNotFoundError:
+        return False
 
 
 def replace_file(target: Path, content: bytes) -> None:

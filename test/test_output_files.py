@@ -1,13 +1,17 @@
 """Files that are written: what is refused before, and what a failure leaves."""
 
 import errno
+import fcntl
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.output_files import check_output, replace_file, writing
+from ros2_captioner.output_files import check_output, only_writer, replace_file, writing
 
 
 def test_an_output_that_is_an_input_is_refused_by_whatever_name(tmp_path, monkeypatch):
@@ -77,3 +81,57 @@ def test_a_name_that_leaves_no_room_for_the_unfinished_file_is_refused_before(tm
     for name in ("a" * (longest + 1), "ä" * (longest // 2 + 1), "a" * 300):
         with pytest.raises(OptionsError, match=f"--output: the name .* at most {longest}"):
             check_output("--output", tmp_path / name)
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path):
+    with only_writer(tmp_path, tmp_path / "out"):
+        refused = "another run is writing .*out; wait.*--output"
+        for _ in range(2):  # a refusal frees nothing
+            with pytest.raises(OptionsError, match=refused), only_writer(tmp_path, "out"):
+                pytest.fail("two writers")
+    assert not os.listdir(tmp_path)
+    with only_writer(tmp_path, tmp_path / "out"):
+        pass
+
+
+def test_a_killed_writer_keeps_nobody_out(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from ros2_captioner.output_files import only_writer\n"
+        "with only_writer(Path(sys.argv[1]), 'out'): print(flush=True); sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        holder.stdout.readline()
+        with pytest.raises(OptionsError, match="another run"), only_writer(tmp_path, "out"):
+            pytest.fail("two writers")
+        holder.kill()
+    assert holder.returncode == -signal.SIGKILL and os.listdir(tmp_path)
+    with only_writer(tmp_path, "out"):
+        pass
+
+
+def test_a_lock_that_was_deleted_meanwhile_is_not_taken(tmp_path, monkeypatch):
+    """The run that held it ended between the opening and the locking."""
+    lock = fcntl.flock
+
+    def late(stream, how):
+        os.unlink(stream.name)
+        lock(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(OptionsError, match="another run"), only_writer(tmp_path, "out"):
+        pytest.fail("a lock that nobody else sees")
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    def none(*given):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with only_writer(tmp_path, "out"):
+        (tmp_path / "x").touch()
+    assert os.listdir(tmp_path) == ["x"]

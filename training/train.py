@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.output_files import only_writer
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
@@ -107,7 +109,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     Raises:
         ConfigError: bad data or weights, or the folder holds a run with another config; it is
             this run's when the first epoch begins, not before.
-        CaptionerError: an image cannot be read.
+        CaptionerError: an image cannot be read, or another run is writing the folder.
     """
     earlier = load_run(Path(config.start_from)) if config.start_from else None
     if earlier:
@@ -119,11 +121,23 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     _refuse_other_words(output, vocabulary)
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
-    progress = _progress(output, earlier)
-    progress = _train_epochs(config, output, model, splits, progress)
+    with _alone(output):
+        progress = _progress(output, earlier)
+        progress = _train_epochs(config, output, model, splits, progress)
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / BEST}")
     return progress
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Make the run folder, and keep other runs out of it; their checkpoints would mix."""
+    if distributed.rank() > 0:
+        yield
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    with only_writer(output, output):
+        yield
 
 
 def _start(
@@ -299,7 +313,6 @@ def _claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
     """Make the folder this run's, unless it is already."""
     if (output / CONFIG).is_file():
         return
-    output.mkdir(parents=True, exist_ok=True)
     (output / COMMIT).write_text(current_commit(), encoding="utf-8")
     (output / VOCABULARY).write_text(vocabulary.to_json(), encoding="utf-8")
     write_config(output / CONFIG, config)

@@ -17,7 +17,7 @@ from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
-from ros2_captioner.output_files import check_output, unfinished, writing
+from ros2_captioner.output_files import LOCK, check_output, only_writer, unfinished, writing
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
@@ -41,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = Path(os.path.expanduser(parsed.bag))
     # Not Path.resolve, which raises of a link to itself.
     output = Path(parsed.output or f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
-    if os.path.lexists(output):
-        raise OptionsError(f"{output} is already there; delete it or give another --output")
+    _check_new(output)
     check_output("--output", output)
     work = unfinished(output)
     _check_work(work)
@@ -52,17 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = _Report(bag.messages_total)
     captions = BagCaptions(bag, load_captioner(parsed), sampling, report.refused, report.advanced)
     work.mkdir(exist_ok=True)
-    journal = captions.journal(work / _JOURNAL)
-    captions.write(journal)
-    with writing(output):
-        partial = _cleared(work / output.name)
-        if copy:
-            copy.write(partial, journal.moments())
-        else:
-            _write_table(parsed.format, partial, bag, journal)
-        os.replace(partial, output)
-    count = sum(1 for _ in journal.moments())
-    shutil.rmtree(work)
+    with only_writer(work, output):
+        _check_new(output)  # another run may have ended meanwhile
+        journal = captions.journal(work / _JOURNAL)
+        captions.write(journal)
+        with writing(output):
+            partial = _cleared(work / output.name)
+            if copy:
+                copy.write(partial, journal.moments())
+            else:
+                _write_table(parsed.format, partial, bag, journal)
+            os.replace(partial, output)
+        count = sum(1 for _ in journal.moments())
+        shutil.rmtree(work)
     report.end(count, output)
     return 1 if report.faults else 0
 
@@ -88,9 +89,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_new(output: Path) -> None:
+    if os.path.lexists(output):
+        raise OptionsError(f"{output} is already there; delete it or give another --output")
+
+
 def _check_work(work: Path) -> None:
     """Refuse to take what is no interrupted run for one: it would be deleted in the end."""
-    free = not os.path.lexists(work) or (work.is_dir() and not os.listdir(work))
+    free = not os.path.lexists(work) or (work.is_dir() and {*os.listdir(work)} <= {LOCK})
     if not free and not (work / _JOURNAL).is_file():
         raise OptionsError(
             f"{work} is in the way; expected nothing there, or the folder of an interrupted run. "

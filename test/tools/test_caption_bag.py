@@ -16,10 +16,12 @@ from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.output_files import LOCK
 from ros2_captioner.recordings import bag_captions
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_frames import bag_frames
 from ros2_captioner.recordings.sampling import Sampling
+from ros2_captioner.tools import caption_bag
 from ros2_captioner.tools.caption_bag import main
 
 FRONT, REAR = "/front/image_raw", "/rear/image_raw/compressed"
@@ -154,6 +156,68 @@ def test_a_killed_run_goes_on_to_the_same_output(form, tmp_path, messages):
     else:
         assert output.read_bytes() == whole.read_bytes()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_two_runs_never_write_one_output(tmp_path, messages, capsys):
+    source = write_bag(tmp_path / "drive", messages)
+    given = [str(source), "--all", "--format", "jsonl", "--output"]
+    whole, output = tmp_path / "whole", tmp_path / "output"
+    assert main([*given, str(whole)]) == 0
+    code = (
+        "import sys\n"
+        "from ros2_captioner.recordings.journal import Journal\n"
+        "append = Journal.append\n"
+        "def waiting(self, batch):\n"
+        "    append(self, batch)\n"
+        "    print(flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "Journal.append = waiting\n"
+        "from ros2_captioner.tools.caption_bag import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", code, *given, str(output)],
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with first:
+        first.stdout.readline()
+        journal = tmp_path / ".output.partial/journal.jsonl"
+        before = journal.read_bytes()
+        capsys.readouterr()
+        assert main([*given, str(output)]) == 2
+        said = capsys.readouterr().err
+        assert said == (
+            f"error: another run is writing {output}; wait for it, or give another --output\n"
+        )
+        assert journal.read_bytes() == before
+        first.stdin.close()
+        first.stdout.read()
+    assert first.returncode == 0 and output.read_bytes() == whole.read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_run_that_waited_for_its_model_does_not_replace_an_output(bag, tmp_path, monkeypatch):
+    """The other run ended while this one was loading."""
+    output = tmp_path / "out.jsonl"
+    load = caption_bag.load_captioner
+
+    def slow(parsed):
+        output.write_text("of the other run")
+        return load(parsed)
+
+    monkeypatch.setattr(caption_bag, "load_captioner", slow)
+    assert main([str(bag), "--format", "jsonl", "--output", str(output)]) == 2
+    assert output.read_text() == "of the other run"
+
+
+def test_a_run_killed_before_its_journal_goes_on(bag, tmp_path):
+    left = tmp_path / ".drive.jsonl.partial"
+    left.mkdir()
+    (left / LOCK).touch()
+    assert main([str(bag), "--format", "jsonl"]) == 0
+    assert len(rows(tmp_path / "drive.jsonl")) == 6 and not list(tmp_path.glob(".*"))
 
 
 def test_another_run_does_not_take_over_what_was_left(bag, tmp_path, capsys):

@@ -21,7 +21,10 @@ from torch.amp.grad_scaler import GradScaler
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.files import read_image
+from ros2_captioner.output_files import LOCK
+from training import train as train_module
 from training.config.settings import ConfigError
 from training.export import export
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
@@ -244,6 +247,20 @@ def interrupted_after(epochs):
         return _epoch(stage, epoch, *others)
 
     return epoch_or_interrupt
+
+
+def test_two_runs_never_train_in_one_folder(tiny_config, tmp_path, monkeypatch):
+    config = tiny_config(finetune={"epochs": 0})
+    folder, epoch = tmp_path / "run", train_module._epoch
+
+    def doubled(*given):
+        with pytest.raises(OptionsError, match="another run is writing .*run; wait"):
+            train(config, folder)
+        return epoch(*given)
+
+    monkeypatch.setattr(train_module, "_epoch", doubled)
+    assert len(train(config, folder).history) == 1
+    assert not (folder / LOCK).exists()
 
 
 def test_seed_reproduces_and_another_seed_differs(tiny_config, tmp_path):

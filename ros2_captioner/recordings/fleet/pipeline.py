@@ -25,7 +25,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import make_options
-from ros2_captioner.output_files import replace_file
+from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
@@ -120,7 +120,8 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
         load: loads it on a worker.
 
     Raises:
-        OptionsError: a source or the cluster is missing, or the output is of another run.
+        OptionsError: a source or the cluster is missing, or the output is of another run, or one is
+            writing it.
     """
     try:
         fleet.output.mkdir(parents=True, exist_ok=True)
@@ -129,6 +130,11 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
             f"cannot make the folder {fleet.output}: {error.strerror}; expected an --output that "
             "is a folder or nothing yet"
         ) from error
+    with only_writer(fleet.output, fleet.output):
+        return _caption_rest(fleet, bundle, load)
+
+
+def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -> Outcome:
     claim(fleet.output, _run_of(fleet, bundle))
     if left := jobs(fleet.sources, _done(fleet.output)):
         _forget_errors(fleet.output, {source for job in left for source in job.sources})

@@ -23,6 +23,7 @@ from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.files import read_image
+from ros2_captioner.output_files import LOCK, only_writer
 from ros2_captioner.recordings.fleet import pipeline
 from ros2_captioner.recordings.fleet.pipeline import Fleet, Outcome, caption_fleet
 from ros2_captioner.recordings.sampling import Sampling
@@ -166,6 +167,13 @@ def test_a_run_of_another_variant_is_refused(tmp_path, other):
     (tmp_path / "a.parquet").touch()
     with pytest.raises(OptionsError, match="another --output"):
         caption_fleet(fleet._replace(**other), load_bundle(), LOAD)
+
+
+def test_two_runs_never_write_one_folder(archive, tmp_path):
+    with only_writer(tmp_path, tmp_path):
+        with pytest.raises(OptionsError, match="another run is writing"):
+            caption_fleet(Fleet([archive], tmp_path, Sampling(1.0)), load_bundle(), LOAD)
+        assert os.listdir(tmp_path) == [LOCK]
 
 
 def test_the_command_asks_for_what_was_typed(tmp_path, monkeypatch, capsys):
