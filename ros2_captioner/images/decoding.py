@@ -36,6 +36,9 @@ _WHOLE = {"PNG": png_is_whole, "BMP": bmp_is_whole, "TIFF": tiff_is_whole}
 _JPEG_SPACES = {"Gray": "GRAY", "RGB": "BGR", "YCbCr": "BGR", "CMYK": "CMYK", "YCCK": "CMYK"}
 # What libjpeg says of a JPEG whose picture is whole all the same.
 _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters")
+# What it says of a kind that it lacks. It says "Unsupported" of markers among the pixels too, which
+# only damage puts there.
+_LACKING = ("data precision", "color conversion", "not implemented")
 # EXIF orientation: whether rows and columns are exchanged, then which of them are reversed.
 _TURNS = {
     2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)), 5: (True, ()), 6: (True, (1,)),
@@ -135,7 +138,7 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
     try:
         found = simplejpeg.decode_jpeg(data, space, strict=True)
     except ValueError as error:
-        if "Unsupported" in str(error):
+        if any(words in str(error) for words in _LACKING):
             raise FrameError(
                 "undecodable",
                 f"found a JPEG of a kind that libjpeg does not decode ({error}); expected 8 bits a "

@@ -56,10 +56,25 @@ def test_a_jpeg_of_inks_that_ends_early_is_refused_and_a_whole_one_read(photogra
 
 
 @pytest.mark.skipif(decoding.simplejpeg is None, reason="simplejpeg is not installed")
-def test_a_jpeg_of_12_bits_is_not_said_to_be_damaged(photograph):
+@pytest.mark.parametrize(
+    "head", [b"\xff\xc0\0\x11\x0c", b"\xff\xc3\0\x11\x08"], ids=["12 bits", "lossless"]
+)
+def test_a_jpeg_of_a_rare_kind_is_not_said_to_be_damaged(photograph, head):
     data = cv2.imencode(".jpg", photograph)[1].tobytes()
-    of_12_bits = data.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c", 1)
-    assert refusal(of_12_bits) == "undecodable"
+    rare = data.replace(b"\xff\xc0\0\x11\x08", head, 1)
+    with pytest.raises(FrameError, match="a kind that libjpeg does not decode") as caught:
+        decode(rare, "the data", MAX_PIXELS)
+    assert caught.value.reason == "undecodable"
+
+
+@pytest.mark.skipif(decoding.simplejpeg is None, reason="simplejpeg is not installed")
+@pytest.mark.parametrize("marker", [0x02, 0x5A, 0xC0, 0xC5, 0xF0])
+def test_a_marker_among_the_pixels_of_a_jpeg_is_damage(jpeg, marker):
+    place = jpeg.index(b"\xff\xda") + 60
+    damaged = jpeg[:place] + bytes([0xFF, marker]) + jpeg[place + 2 :]
+    with pytest.raises(FrameError, match="a JPEG of .* that is cut or damaged") as caught:
+        decode(damaged, "the data", MAX_PIXELS)
+    assert caught.value.reason == "truncated"
 
 
 @pytest.mark.parametrize("count", [1, 62, 63, 64, 100, 5000])
