@@ -19,10 +19,12 @@ class Progress:
         if sys.stderr.isatty():
             self._shown = True
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r{in_line(text)[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+            # Blanks, as a dumb terminal shows an escape sequence as text.
+            print(f"\r{in_line(text)[:width]:{width}}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self.show("")
+            print("\r", end="", file=sys.stderr, flush=True)
             self._shown = False

@@ -28,4 +28,18 @@ def test_progress_is_overwritten_in_place_and_silent_without_a_terminal(monkeypa
     progress.clear()
     shown = screen.getvalue()
     assert "\n" not in shown and bool(shown) is terminal
-    assert all(len(text.removesuffix("\x1b[K")) < 10 for text in shown.split("\r"))
+    texts = shown.split("\r")
+    assert all(len(text) < 10 for text in texts)
+    if terminal:
+        assert texts[1:] == ["0 of many", *texts[2:-2], " " * 9, ""]
+
+
+def test_a_shorter_text_covers_a_longer_one_without_escape_sequences(monkeypatch):
+    """Which a dumb terminal, as that of an editor, would show as they are."""
+    screen = Screen(terminal=True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "10")
+    progress = Progress()
+    for text in ("12345678901", "123", ""):
+        progress.show(text)
+    assert screen.getvalue() == "\r123456789\r123      \r         "

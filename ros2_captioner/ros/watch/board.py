@@ -46,7 +46,7 @@ class Board:
         self._seen.append((camera, stamp, caption))
         return printable(f"{camera}: {caption}")
 
-    def view(self, width: int, height: int, now_s: float, *, colour: bool = True) -> str:
+    def view(self, width: int, height: int, now_s: float, *, colour: bool) -> str:
         """The view at a time, see `render`; what is not heard of any more turns STALE."""
         self._statuses = {
             name: kept for name, kept in self._statuses.items() if now_s - kept[1] <= _GONE_S

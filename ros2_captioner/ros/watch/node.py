@@ -13,6 +13,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from ros2_captioner.command_line.terminal import moves_its_cursor, shows_colours
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.ros.process.parameters import warn_of_unknown_names
 from ros2_captioner.ros.watch.board import Board
@@ -25,13 +26,13 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class Watch(Node):
-    """Redraws the terminal twice a second; into a pipe it prints a line for each caption."""
+    """Redraws the terminal twice a second; elsewhere it prints a line for each caption."""
 
     def __init__(self) -> None:
         super().__init__("captioner_watch")
         warn_of_unknown_names(self, ())
         self._board = Board()
-        self._terminal = sys.stdout.isatty()
+        self._terminal = moves_its_cursor(sys.stdout)
         self._topics: set[str] = set()
         self._patient_until_s = time.monotonic() + _PATIENCE_S
         self.create_subscription(DiagnosticArray, "/diagnostics", self._keep_statuses, 10)
@@ -60,7 +61,7 @@ class Watch(Node):
             self._say_what_it_waits_for()
             return
         width, height = shutil.get_terminal_size()
-        view = self._board.view(width, height, time.monotonic())
+        view = self._board.view(width, height, time.monotonic(), colour=shows_colours())
         lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in view.splitlines())
         self._print(f"{_HOME}{lines}{_REST_OF_SCREEN}")
 

@@ -2,17 +2,24 @@
 
 import functools
 import itertools
+import os
+import pty
 import select
 import signal
 import subprocess
 import sys
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from ros_harness import SCRIPTS, START_TIMEOUT_S, Client, Process
 from std_msgs.msg import String
 
 RAW = "/camera/image_raw"
+MODEL = DiagnosticStatus(
+    name="captioner: model",
+    message="mended",
+    values=[KeyValue(key="peak memory (MiB)", value="150")],
+)
 
 
 def test_into_a_pipe_it_prints_a_line_for_each_caption(tmp_path, photograph):
@@ -31,6 +38,49 @@ def test_into_a_pipe_it_prints_a_line_for_each_caption(tmp_path, photograph):
         watch.stop()
         assert node.stop() == 0
         client.close()
+
+
+@pytest.fixture
+def on_terminal(monkeypatch, client):
+    """What it writes to a terminal, with this environment, until it has written a text."""
+
+    def run(until, **environment):
+        for name, value in {"NO_COLOR": "", **environment}.items():
+            monkeypatch.setenv(name, value)
+        master, slave = pty.openpty()
+        watch = subprocess.Popen([sys.executable, str(SCRIPTS / "captioner_watch")], stdout=slave)
+        os.close(slave)
+        details = map('{{"camera": "/c", "caption": "a dog {}"}}'.format, itertools.count())
+        written = bytearray()
+
+        def shown():
+            client.publish("/scene_caption/detail", String(data=next(details)))
+            client.publish("/diagnostics", DiagnosticArray(status=[MODEL]))
+            while select.select([master], [], [], 0)[0]:
+                written.extend(os.read(master, 4096))
+            return until in written
+
+        try:
+            assert client.spin_until(shown, 2 * START_TIMEOUT_S), written
+        finally:
+            watch.kill()
+            watch.wait()
+            os.close(master)
+        return bytes(written)
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["dumb", ""])
+def test_a_dumb_terminal_gets_the_lines_of_a_pipe(on_terminal, name):
+    assert b"\x1b" not in on_terminal(b"/c: a dog", TERM=name)
+
+
+def test_a_terminal_is_redrawn_and_in_colour_unless_that_is_unwanted(on_terminal):
+    drawn = b"mended\x1b[K\r\n"
+    assert b"\x1b[H\x1b[32mOK" in on_terminal(drawn, TERM="xterm")
+    plain = on_terminal(drawn, TERM="xterm", NO_COLOR="1")
+    assert b"\x1b[HOK    model" in plain and b"\x1b[1m" not in plain
 
 
 def test_parameters_that_do_nothing_are_named(tmp_path):

@@ -60,7 +60,7 @@ def test_what_others_say_takes_neither_memory_nor_time(statuses):
         board.keep_detail(f'{{"camera": "/{camera}", "caption": "{"x" * 10_000}"}}', 0.0)
     board.keep_detail(f'{{"camera": "{RAW}", "caption": "{"x" * 10_000}"}}', 0.0)
     assert len(board.view(80, 1000, 1.0, colour=False)) < 2000
-    board.view(80, 24, 100.0)
+    board.view(80, 24, 100.0, colour=False)
     board.keep_statuses(statuses, 101.0)
     assert "xxx" not in board.view(80, 1000, 101.0, colour=False)
 

@@ -1,0 +1,16 @@
+"""What a terminal understands."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+
+def moves_its_cursor(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that obeys escape sequences; one without a name may not."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def shows_colours() -> bool:
+    """Whether nobody asked for none, see https://no-color.org."""
+    return not os.environ.get("NO_COLOR")
