@@ -17,9 +17,10 @@ from ros2_captioner.ros.process.parameters import (
     value_at_start,
 )
 
+_MOST_DEPTH = 2**31 - 1  # rclpy passes it on as a C int
 _POLICIES = {
     "history": "keep_last or keep_all",
-    "depth": "an integer, 0 or more",
+    "depth": f"an integer, 1 to {_MOST_DEPTH}, or 0 where history is keep_all",
     "reliability": "reliable or best_effort",
     "durability": "volatile or transient_local",
     "deadline": "nanoseconds, 0 or more",
@@ -55,12 +56,18 @@ def qos_overrides(node: Node, topic: str, entity: str) -> Iterator[QoSOverriding
         raise OptionsError(f"qos_overrides of {topic}: {error}; expected {takes}") from error
 
 
-def warn_of_unused_overrides(node: Node) -> None:
+def warn_of_unused_overrides(node: Node, awaited: str | None = None) -> None:
     """Name the ``qos_overrides`` of topics that the node does not have, or not that way.
 
     Best called once all entities are made.
+
+    Args:
+        node: has the overrides.
+        awaited: what is in the names of those whose entities may still be made.
     """
     for name in given_at_start(node):
+        if awaited is not None and awaited in name:
+            continue
         if name.startswith(QOS_OVERRIDES) and not node.has_parameter(name):
             text = f"{name} is of no topic of this node; see ros2 node info"
             node.get_logger().warning(in_line(text))
@@ -78,8 +85,17 @@ def _given(node: Node, prefix: str, entity: str) -> QoSOverridingOptions | None:
     for name in given:
         if name not in known:
             raise OptionsError(f"found {prefix}{name}; expected one of the policies {known}")
-        value = value_at_start(node, f"{prefix}{name}")
-        if isinstance(value, int) and value < 0:  # DDS would take it for a large number
+    values = {n: value_at_start(node, f"{prefix}{n}") for n in known if n in given}
+    for name, value in values.items():
+        if isinstance(value, int) and not _takes(name, value, values.get("history")):
             raise OptionsError(f"{prefix}{name} is {value}; expected {_POLICIES[name]}")
-    kinds = [QoSPolicyKind[name.upper()] for name in given]
+    # The history first: rclpy warns of a depth of 0 before it is told of keep_all.
+    kinds = [QoSPolicyKind[name.upper()] for name in values]
     return QoSOverridingOptions(kinds) if kinds else None
+
+
+def _takes(policy: str, value: int, history: object) -> bool:
+    """Whether a number is one of a policy; DDS would take a negative one for a large one."""
+    if policy == "depth":
+        return (0 if history == "keep_all" else 1) <= value <= _MOST_DEPTH
+    return value >= 0

@@ -6,6 +6,8 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -16,17 +18,23 @@ from std_msgs.msg import String
 from ros2_captioner.command_line.terminal import moves_its_cursor, shows_colours
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.ros.process.parameters import warn_of_unknown_names
+from ros2_captioner.ros.process.qos_overrides import qos_overrides, warn_of_unused_overrides
 from ros2_captioner.ros.watch.board import Board
 from ros2_captioner.standard_streams import abandon_output
 
 _PERIOD_S = 0.5
+_DEPTH = 10
 _PATIENCE_S = 10.0  # for discovery, also on a busy machine
 _DETAIL, _STRING = "/scene_caption/detail", "std_msgs/msg/String"
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class Watch(Node):
-    """Redraws the terminal twice a second; elsewhere it prints a line for each caption."""
+    """Redraws the terminal twice a second; elsewhere it prints a line for each caption.
+
+    Raises:
+        OptionsError: ``qos_overrides`` of a topic make no sense.
+    """
 
     def __init__(self) -> None:
         super().__init__("captioner_watch")
@@ -35,8 +43,9 @@ class Watch(Node):
         self._terminal = moves_its_cursor(sys.stdout)
         self._topics: set[str] = set()
         self._patient_until_s = time.monotonic() + _PATIENCE_S
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._keep_statuses, 10)
+        self._listen(DiagnosticArray, "/diagnostics", self._keep_statuses)
         self._find_captions()
+        warn_of_unused_overrides(self, awaited=f"{_DETAIL}.subscription.")
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on where simulated time stands
         self.create_timer(_PERIOD_S, self._turn, clock=steady)
 
@@ -45,7 +54,11 @@ class Watch(Node):
         for topic, kinds in self.get_topic_names_and_types():
             if topic.endswith(_DETAIL) and _STRING in kinds and topic not in self._topics:
                 self._topics.add(topic)
-                self.create_subscription(String, topic, self._keep_detail, 10)
+                self._listen(String, topic, self._keep_detail)
+
+    def _listen(self, kind: type, topic: str, keep: Callable[[Any], None]) -> None:
+        with qos_overrides(self, self.resolve_topic_name(topic), "subscription") as options:
+            self.create_subscription(kind, topic, keep, _DEPTH, qos_overriding_options=options)
 
     def _keep_statuses(self, message: DiagnosticArray) -> None:
         self._board.keep_statuses(message.status, time.monotonic())

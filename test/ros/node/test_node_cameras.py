@@ -141,11 +141,33 @@ def test_a_misspelt_qos_policy_is_named(start, client):
     assert client.state() == "inactive"
 
 
-@pytest.mark.parametrize("name", [f"{RAW}.subscription.depth", "/scene_caption.publisher.lifespan"])
-def test_a_negative_qos_policy_is_told_what_it_may_be(name, start, client):
-    node = start(**{f"qos_overrides.{name}": -3})
-    node.wait_for_log(f"qos_overrides.{name} is -3; expected ")
-    assert "0 or more" in node.log
+@pytest.mark.parametrize("value", [-3, 0, 2**31, 2**63 - 1])
+@pytest.mark.parametrize("name", [f"{RAW}.subscription.depth", "/scene_caption.publisher.depth"])
+def test_a_depth_out_of_range_is_told_what_it_may_be(name, value, start):
+    node = start(**{f"qos_overrides.{name}": value})
+    node.wait_for_log(f"qos_overrides.{name} is {value}; expected an integer, 1 to 2147483647, or")
+    assert "Warning" not in node.log and "pybind" not in node.log
+
+
+def test_a_negative_duration_is_told_what_it_may_be(start):
+    name = "qos_overrides./scene_caption.publisher.lifespan"
+    start(**{name: -3}).wait_for_log(f"{name} is -3; expected nanoseconds, 0 or more")
+
+
+def test_the_ends_of_the_ranges_of_qos_policies_are_taken(start, client):
+    prefix = f"qos_overrides.{RAW}.subscription"
+    own = "qos_overrides./scene_caption.publisher"
+    node = start(
+        **{
+            f"{prefix}.depth": 0,  # which keep_all ignores
+            f"{prefix}.history": "keep_all",
+            f"{prefix}.deadline": 2**63 - 1,
+            f"{own}.depth": 2**31 - 1,
+            f"{own}.lifespan": 0,
+        }
+    )
+    node.wait_for_log("captioning")
+    assert "Warning" not in node.log
 
 
 def test_an_override_of_no_topic_of_the_node_is_told(start, client):

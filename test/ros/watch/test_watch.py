@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.qos import ReliabilityPolicy
 from ros_harness import SCRIPTS, START_TIMEOUT_S, Client, Process
 from std_msgs.msg import String
 
@@ -87,6 +88,35 @@ def test_parameters_that_do_nothing_are_named(tmp_path):
     watch = Process("captioner_watch", tmp_path / "watch.log", camera="/x")
     watch.wait_for_log("there is no parameter camera; this node has none")
     assert watch.stop() == 0
+
+
+def test_overrides_of_what_it_hears_win_and_others_are_named(tmp_path, client):
+    detail = "/robot/scene_caption/detail"
+    policy = "subscription.reliability"
+    unused = "qos_overrides./scene_caption/detail.publisher.depth"
+    watch = Process(
+        "captioner_watch",
+        tmp_path / "watch.log",
+        **{
+            f"qos_overrides.{detail}.{policy}": "best_effort",
+            f"qos_overrides./diagnostics.{policy}": "best_effort",
+            unused: 3,
+        },
+    )
+    watch.wait_for_log(f"{unused} is of no topic of this node")
+    client.publish(detail, String(data="no JSON"))  # once it listens
+    for topic in (detail, "/diagnostics"):
+        (found,) = client.node.get_subscriptions_info_by_topic(topic)
+        assert found.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert watch.stop() == 0 and watch.log.count("of no topic") == 1
+
+
+def test_a_senseless_override_ends_it_in_a_line(tmp_path):
+    name = "qos_overrides./diagnostics.subscription.depth"
+    watch = Process("captioner_watch", tmp_path / "watch.log", **{name: 0})
+    assert watch.exit_status() == 1
+    assert watch.log.startswith(f"error: {name} is 0; expected an integer, 1 to ")
+    assert watch.log.count("\n") == 1
 
 
 def test_into_a_pipe_it_says_beside_it_what_it_waits_for():
