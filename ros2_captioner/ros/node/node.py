@@ -27,7 +27,7 @@ from ros2_captioner.ros.node.diagnostics import (
     model_values,
 )
 from ros2_captioner.ros.node.faults import Faults
-from ros2_captioner.ros.node.names import resolved_topics
+from ros2_captioner.ros.node.names import DIAGNOSTICS, check_apart, resolved_topics
 from ros2_captioner.ros.node.outputs import Outputs
 from ros2_captioner.ros.node.parameters import (
     changed_settings,
@@ -56,7 +56,7 @@ class CaptionerNode(LifecycleNode):
 
     Raises:
         OptionsError: a parameter given at start is of the wrong type or value, overrides of
-            /diagnostics among them.
+            /diagnostics among them, or a remapping puts that on another topic of every node.
     """
 
     def __init__(self) -> None:
@@ -80,10 +80,11 @@ class CaptionerNode(LifecycleNode):
         diagnose = self._faults.surviving("publishing /diagnostics", self._diagnose)
         self.create_timer(_WATCH_PERIOD_S, watch, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, diagnose, clock=steady)
-        topic = self.resolve_topic_name("/diagnostics")
+        check_apart(self, (), ())
+        topic = self.resolve_topic_name(DIAGNOSTICS)
         with qos_overrides(self, topic, "publisher") as options:
             self._diagnostics = self.create_publisher(
-                DiagnosticArray, "/diagnostics", 10, qos_overriding_options=options
+                DiagnosticArray, DIAGNOSTICS, 10, qos_overriding_options=options
             )
         self._caption_services = CaptionServices(
             self, lambda: self._worker, self._remedy, self._rests

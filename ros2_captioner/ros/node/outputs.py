@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import FrameError, OptionsError, described
+from ros2_captioner.errors import FrameError, described
+from ros2_captioner.ros.node.names import check_apart
 from ros2_captioner.ros.node.output import Output
 from ros2_captioner.ros.node.rendering import Rendering
 from ros2_captioner.stream.frames import CaptionedFrame
@@ -41,17 +41,14 @@ class Outputs:
     def __init__(self, node: LifecycleNode, cameras: Sequence[str], captioner: Captioner) -> None:
         self.cameras = cameras
         self._captioner, self._node = captioner, node.get_fully_qualified_name()
+        common, own = _Names.of(_CAPTIONS, "~/overlay"), _own_names(node, cameras)
+        # First: two types on one topic are an error without words.
+        check_apart(node, cameras, chain(common, *own.values()))
         with ExitStack() as made:
-            common = _Topics(node, _CAPTIONS, "~/overlay", made)
-            self._topics = {camera: [common] for camera in cameras}
-            if len(cameras) > 1:
-                # Also where the common topic would be without a remapping, which applies to all.
-                taken = {node.get_namespace(), common.sentence.topic.removesuffix(f"/{_CAPTIONS}")}
-                for camera, own in own_namespaces(cameras, taken).items():
-                    captions = f"{own}/{_CAPTIONS}"
-                    topics = _Topics(node, captions, f"{captions}/overlay", made)
-                    self._topics[camera].append(topics)
-            _check_apart(cameras, [output.topic for output in self._outputs()])
+            shared = _Topics(node, common, made)
+            self._topics = {camera: [shared] for camera in cameras}
+            for camera, names in own.items():
+                self._topics[camera].append(_Topics(node, names, made))
             self._made = made.pop_all()
 
     def listened(self) -> bool:
@@ -84,31 +81,41 @@ class Outputs:
         self._made.close()
 
 
-def _check_apart(cameras: Sequence[str], outputs: Sequence[str]) -> None:
-    for topic in set(cameras).intersection(outputs):
-        raise OptionsError(
-            f"{topic} is an image topic and an output of this node; expected two topics: fix "
-            "image_topics or the remapping"
-        )
-    for topic, count in Counter(outputs).items():
-        if count > 1:
-            raise OptionsError(
-                f"{count} outputs of this node are published on {topic}; expected a topic for "
-                "each: fix the remapping or the namespace"
-            )
+class _Names(NamedTuple):
+    """Topics of one camera, or of all, before remapping."""
+
+    sentence: str
+    detail: str
+    overlay: str
+    compressed_overlay: str
+
+    @classmethod
+    def of(cls, captions: str, overlay: str) -> _Names:
+        return cls(captions, f"{captions}/detail", overlay, f"{overlay}/compressed")
+
+
+def _own_names(node: LifecycleNode, cameras: Sequence[str]) -> dict[str, _Names]:
+    """The topics that each camera has for itself; none where it is the only one."""
+    if len(cameras) == 1:
+        return {}
+    # Also where the common topic would be without a remapping, which applies to all.
+    common = node.resolve_topic_name(_CAPTIONS).removesuffix(f"/{_CAPTIONS}")
+    found = own_namespaces(cameras, {node.get_namespace(), common})
+    captions = {camera: f"{own}/{_CAPTIONS}" for camera, own in found.items()}
+    return {camera: _Names.of(name, f"{name}/overlay") for camera, name in captions.items()}
 
 
 class _Topics:
     """The topics of one camera, or of all."""
 
-    def __init__(self, node: LifecycleNode, captions: str, overlay: str, made: ExitStack) -> None:
+    def __init__(self, node: LifecycleNode, names: _Names, made: ExitStack) -> None:
         def output(kind: type, topic: str) -> Output:
             return made.enter_context(closing(Output(node, kind, topic)))
 
-        self.sentence = output(String, captions)
-        self._detail = output(String, f"{captions}/detail")
-        self._overlay = output(Image, overlay)
-        self._compressed_overlay = output(CompressedImage, f"{overlay}/compressed")
+        self.sentence = output(String, names.sentence)
+        self._detail = output(String, names.detail)
+        self._overlay = output(Image, names.overlay)
+        self._compressed_overlay = output(CompressedImage, names.compressed_overlay)
         self.all = (self.sentence, self._detail, self._overlay, self._compressed_overlay)
 
     def wanted(

@@ -74,7 +74,11 @@ def test_a_failed_start_is_an_error_with_the_next_command_and_the_own_name(start
 
 @pytest.mark.parametrize(
     ("remaps", "topic"),
-    [(["scene_caption:=/camera/image_raw"], "/camera/image_raw"), ([], "/captioner/overlay")],
+    [
+        (["scene_caption:=/camera/image_raw"], "/camera/image_raw"),
+        (["/diagnostics:=/camera/image_raw"], "/camera/image_raw"),
+        ([], "/captioner/overlay"),
+    ],
 )
 def test_what_the_node_publishes_is_no_camera_of_it(remaps, topic, start, client):
     node = start(remaps, image_topics=["/front/image_raw", topic])
@@ -101,3 +105,26 @@ def test_outputs_that_a_remapping_puts_on_one_topic_are_named(start, client):
         "cannot configure: 2 outputs of this node are published on /rear/scene_caption"
     )
     assert client.state() == "unconfigured"
+
+
+@pytest.mark.parametrize(
+    ("rule", "topic"),
+    [
+        ("/diagnostics:=/scene_caption", "/scene_caption"),
+        ("/diagnostics:=/captioner/overlay", "/captioner/overlay"),
+        ("scene_caption:=/captioner/overlay", "/captioner/overlay"),  # of another type
+        ("scene_caption:=/rosout", "/rosout"),
+        ("scene_caption/detail:=/captioner/transition_event", "/captioner/transition_event"),
+    ],
+)
+def test_what_every_node_publishes_shares_no_topic_either(rule, topic, start, client):
+    node = start([rule])
+    node.wait_for_log(f"cannot configure: 2 outputs of this node are published on {topic}; exp")
+    assert client.state() == "unconfigured"
+
+
+def test_diagnostics_on_a_topic_of_every_node_are_refused_at_once(tmp_path):
+    node = Process("captioner_node", tmp_path / "node.log", ["/diagnostics:=/parameter_events"])
+    assert node.exit_status() == 1
+    assert node.log.startswith("error: 2 outputs of this node are published on /parameter_events")
+    assert node.log.count("\n") == 1
