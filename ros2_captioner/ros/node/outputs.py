@@ -112,11 +112,11 @@ class _Topics:
         def output(kind: type, topic: str) -> Output:
             return made.enter_context(closing(Output(node, kind, topic)))
 
-        self.sentence = output(String, names.sentence)
+        self._sentence = output(String, names.sentence)
         self._detail = output(String, names.detail)
         self._overlay = output(Image, names.overlay)
         self._compressed_overlay = output(CompressedImage, names.compressed_overlay)
-        self.all = (self.sentence, self._detail, self._overlay, self._compressed_overlay)
+        self.all = (self._sentence, self._detail, self._overlay, self._compressed_overlay)
 
     def wanted(
         self, rendering: Rendering, frame: CaptionedFrame
@@ -124,7 +124,7 @@ class _Topics:
         """What to publish where, and the message when it is called."""
         overlay = frame.settings.publish_overlay
         if not frame.unsure:
-            yield self.sentence, lambda: rendering.sentence
+            yield self._sentence, lambda: rendering.sentence
         yield self._detail, lambda: rendering.detail
         if overlay and self._overlay.listened:
             yield self._overlay, lambda: rendering.overlay
