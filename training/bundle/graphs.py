@@ -120,6 +120,7 @@ def _export(
             verbose=False,
         )
     strip_metadata(file)
+    _bring_back_biases(file, graph.state_dict())
     _name_folded_weights(file, graph.state_dict())
 
 
@@ -133,6 +134,21 @@ def strip_metadata(file: Path) -> None:
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
+    onnx.save(model, file)
+
+
+def _bring_back_biases(file: Path, weights: dict[str, Tensor]) -> None:
+    """Give convolutions the biases that the exporter drops where all are zero, in place.
+
+    So they are before an encoder has been trained whose start weights are random; quantising
+    corrects them, and `training.restore` looks for them.
+    """
+    model = onnx.load(file)
+    for node in model.graph.node:
+        if node.op_type == "Conv" and len(node.input) == 2:
+            name = f"{node.input[1].removesuffix('weight')}bias"
+            node.input.append(name)
+            model.graph.initializer.append(numpy_helper.from_array(weights[name].numpy(), name))
     onnx.save(model, file)
 
 
