@@ -10,12 +10,14 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
@@ -278,8 +280,8 @@ def _refuse_another_run(output: Path, config: TrainConfig) -> None:
         raise ConfigError(f"--output {output} is a file; expected a folder")
     file = output / CONFIG
     if not file.is_file():
-        left = next(output.glob("*.safetensors"), None)
-        if left:  # it would be gone on from, or written over
+        left = next(chain(output.glob("*.safetensors"), output.glob(MANIFEST)), None)
+        if left:  # it would be gone on from, or written over, as a bundle's vocabulary
             raise ConfigError(
                 f"{output} holds {left.name} without {CONFIG}; expected a run or none: choose "
                 "another --output"

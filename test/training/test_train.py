@@ -313,6 +313,13 @@ def test_what_is_no_run_is_not_gone_on_from(tiny_config, tmp_path):
         train(config, tmp_path / "run")
 
 
+def test_a_bundle_is_not_trained_over(tiny_config, tmp_path):
+    (tmp_path / "manifest.json").touch()
+    with pytest.raises(ConfigError, match=r"holds manifest.json without config.json"):
+        train(tiny_config(), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["manifest.json"]
+
+
 def test_a_config_without_epochs_is_refused(tiny_config, tmp_path):
     none = {"epochs": 0}
     with pytest.raises(ConfigError, match="found no epochs in frozen, finetune, self_critical"):
