@@ -35,8 +35,9 @@ class SourceConfig(Settings):
         captions: COCO captions JSON, or a Karpathy split JSON.
         objects: JSON ``{file name: {object: share of the image}}``: what is there, and by its
             absence from an image's list what is not. Teaches evidence for words.
-        names: JSON list of file names without labels; without any of the four files, all of the
-            folder. Keeps the encoder near its start weights (`OptimConfig.distillation`).
+        names: JSON list of file names without labels; without any of the four files, all
+            images of the folder. Keeps the encoder near its start weights
+            (`OptimConfig.distillation`).
         sentences: JSON ``{image id: [sentence, ...]}`` of images that are not there. Teaches
             language (`OptimConfig.sentence_weight`).
         licence: of the data, kept in the model card.

@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ros2_captioner.errors import FrameError
+from ros2_captioner.images.files import images_in
 from ros2_captioner.vocabulary import tokenize
 from training.config.settings import ConfigError, DataConfig, SourceConfig
 from training.data.captions import CaptionedImage, captioned
@@ -120,7 +122,7 @@ def _images(source: SourceConfig, split: str) -> list[CaptionedImage]:
             if _belongs(image.path.name, source.part)
         ]
         _check(images, source)
-    except (ConfigError, OSError) as error:
+    except (ConfigError, FrameError, OSError) as error:
         raise ConfigError(f"source {source.name!r}: {error}") from error
     return images
 
@@ -147,7 +149,7 @@ def _listed(source: SourceConfig, split: str) -> list[CaptionedImage]:
         return _with_objects(Path(source.objects), folder)
     if source.names:
         return [CaptionedImage(folder / name) for name in _names(Path(source.names))]
-    return [CaptionedImage(path) for path in sorted(folder.iterdir()) if path.is_file()]
+    return [CaptionedImage(path) for path in sorted(images_in(folder)) if path.is_file()]
 
 
 def _with_objects(file: Path, folder: Path) -> list[CaptionedImage]:

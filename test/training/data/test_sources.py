@@ -66,6 +66,20 @@ def test_every_kind_of_source_gives_what_is_known_of_its_images(source):
     assert found.captions == [("Image a.",), ("Image b.",), ("One.", "Two."), ("3",)]
 
 
+def test_of_a_folder_only_the_images_are_taken(source, tmp_path):
+    for name in (".a.jpg", ".DS_Store", "notes.txt", "e.PNG"):
+        (tmp_path / "images" / name).touch()
+    (tmp_path / "images/folder.jpg").mkdir()
+    found = read_training(DataConfig((source("captions", coco("a")), source("folder")), ()))
+    names = [image.path.name for image in found.images if image.source == "folder"]
+    assert names == ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.PNG"]
+    for file in (tmp_path / "images").glob("*.*[gG]"):
+        if file.is_file():
+            file.unlink()
+    with pytest.raises(ConfigError, match="source 'folder': found no image"):
+        read_training(DataConfig((source("folder"),), ()))
+
+
 def test_parts_hang_on_names_alone_and_share_no_image(source, tmp_path):
     names = [f"{number}.jpg" for number in range(500)]
     for name in names:
