@@ -72,7 +72,9 @@ def video_moments(
         capture.release()
     if time_ns < 0:
         raise FrameError(
-            "no_source", f"cannot read a frame from {source}; expected a video that OpenCV decodes"
+            "no_source",
+            f"cannot read a frame from {source}{_why(source)}; expected a video that OpenCV "
+            "decodes",
         )
 
 
@@ -121,8 +123,8 @@ def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
         if frames == 0:
             raise FrameError(
                 "no_source",
-                f"cannot read a frame from {source}; expected a video that OpenCV decodes, or a "
-                "webcam that no other program holds",
+                f"cannot read a frame from {source}{_why(source)}; expected a video that OpenCV "
+                "decodes, or a webcam that no other program holds",
             )
         if not loop:
             return
@@ -133,6 +135,16 @@ def _webcam(source: str) -> Iterator[NDArray[np.uint8]]:
     raise FrameError(
         "no_source", f"{source} gives no more frames; expected a webcam that stays plugged in"
     )
+
+
+def _why(source: str) -> str:
+    """What the system says of a file or a webcam that OpenCV opens in silence; often nothing."""
+    device = f"/dev/video{source}" if source.isdecimal() else source
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_NONBLOCK))  # a pipe may have no writer
+    except OSError as error:
+        return f" ({'' if device == source else f'{device}: '}{error.strerror})"
+    return ""
 
 
 def _opened(source: str) -> cv2.VideoCapture:

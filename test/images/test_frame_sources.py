@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError
-from ros2_captioner.images.sources import frames_from, shrink
+from ros2_captioner.images.sources import frames_from, shrink, video_moments
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)  # OpenCV's order
 
@@ -53,6 +53,13 @@ def test_every_format_that_is_read_may_be_played(tmp_path, suffix):
 def test_what_opencv_cannot_open_is_named(source):
     with pytest.raises(FrameError, match="expected a (video|webcam)"):
         next(frames_from(source, loop=True))
+
+
+def test_what_is_not_there_is_not_blamed_on_its_codec():
+    with pytest.raises(FrameError, match=r"from no\.mp4 \(No such file or directory\); expected"):
+        next(video_moments("no.mp4", lambda time_ns: True))
+    with pytest.raises(FrameError, match=r"from 99 \(/dev/video99: No such file or directory\)"):
+        next(frames_from("99", loop=False))
 
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, photograph):
