@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from typing import Any, TypeVar
 
@@ -53,8 +54,15 @@ def value_at_start(node: Node, name: str) -> Any:
 
 
 def warn_of_unknown_names(node: Node, known: Collection[str]) -> None:
-    """rclpy keeps parameters of other names to itself, and they do nothing."""
-    for name in given_at_start(node):
+    """rclpy is silent about parameters of other names and other nodes, which do nothing."""
+    given = given_at_start(node)
+    if not given and "--params-file" in sys.argv:
+        own = node.get_fully_qualified_name()
+        node.get_logger().warning(
+            f"the parameter file sets nothing of {own}; expected a section '{own}:' or '/**:', and "
+            "in it 'ros__parameters:'"
+        )
+    for name in given:
         if node.has_parameter(name) or name.startswith(QOS_OVERRIDES):
             continue
         meant = did_you_mean(name, known)

@@ -189,6 +189,19 @@ def test_misspelt_names_are_told_with_what_was_meant(node_with_file, tmp_path, c
     assert told.count("there is no parameter") == 2
 
 
+@pytest.mark.parametrize(("section", "told"), [("/captoner", True), ("/**", False)])
+def test_a_file_for_another_node_is_told(
+    node_with_file, tmp_path, capfd, monkeypatch, section, told
+):
+    file = tmp_path / "parameters.yaml"
+    file.write_text(f"{section}:\n  ros__parameters:\n    beam_width: 5\n")
+    monkeypatch.setattr("sys.argv", ["node", "--ros-args", "--params-file", str(file)])
+    node = node_with_file(file)
+    assert initial_settings(node).beam_width == (3 if told else 5)
+    own = node.get_fully_qualified_name()
+    assert (f"sets nothing of {own}; expected a section '{own}:'" in capfd.readouterr().err) == told
+
+
 @pytest.mark.parametrize("words", ["[]", "[dog, cat]"])
 def test_lists_of_a_parameter_file_arrive_and_keep_their_type(node_with_file, tmp_path, words):
     file = tmp_path / "parameters.yaml"
