@@ -27,6 +27,7 @@ from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.output_files import replace_file, writing
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD
@@ -152,13 +153,14 @@ def _write_bundle(
     run: Run, work: Path, precisions: Sequence[str], calibration: int, proof: int
 ) -> None:
     """Write and prove a bundle in an empty folder."""
-    (work / VOCABULARY).write_text(run.vocabulary.to_json(), encoding="utf-8")
+    replace_file(work / VOCABULARY, run.vocabulary.to_json().encode())
     decoding = run.config.validation.decoding
     # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
     variants = {name: _file_names(name) for name in ("float32", *precisions)}
     for name in variants:
         print(f"exporting {name}")
-        _write_variant(run, work, name, variants, calibration)
+        with writing(work):  # what fails beneath names no file
+            _write_variant(run, work, name, variants, calibration)
     manifest = build_manifest(run, work, variants, decoding)
     write_manifest(work, manifest)
     _prove(run, work, decoding, list(variants), proof)

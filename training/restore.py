@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.output_files import replace_file
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
@@ -76,8 +77,8 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     output.mkdir(parents=True)
     training = bundle.manifest["training"]
     write_config(output / CONFIG, _as_bundled(config, bundle.manifest))
-    (output / VOCABULARY).write_text(bundle.vocabulary.to_json(), encoding="utf-8")
-    (output / COMMIT).write_text(training["commit"], encoding="utf-8")
+    replace_file(output / VOCABULARY, bundle.vocabulary.to_json().encode())
+    replace_file(output / COMMIT, training["commit"].encode())
     save_checkpoint(output / BEST, model, Progress.after(training["history"]))
 
 

@@ -21,7 +21,7 @@ from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.output_files import only_writer
+from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
@@ -315,8 +315,8 @@ def _claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
     """Make the folder this run's, unless it is already."""
     if (output / CONFIG).is_file():
         return
-    (output / COMMIT).write_text(current_commit(), encoding="utf-8")
-    (output / VOCABULARY).write_text(vocabulary.to_json(), encoding="utf-8")
+    replace_file(output / COMMIT, current_commit().encode())
+    replace_file(output / VOCABULARY, vocabulary.to_json().encode())
     write_config(output / CONFIG, config)
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ros2_captioner.output_files import writing
 from training.data.frames import read_frames
 from training.model.encoder import GridEncoder
 
@@ -81,9 +82,13 @@ def _save(file: Path, stored: NDArray[np.float16]) -> None:
     Not by `replace_file`: another process may write the same file at the same time.
     """
     partial = file.with_suffix(f".{os.getpid()}.partial")
-    with open(partial, "wb") as opened:
-        np.save(opened, stored)
-    os.replace(partial, file)
+    with writing(file):
+        try:
+            with open(partial, "wb") as opened:
+                np.save(opened, stored)
+            os.replace(partial, file)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.dtype | None) -> str:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
+from ros2_captioner.output_files import writing
 from training.config.settings import ConfigError
 
 _OPTIMISER, _AVERAGE = "optimiser.", "average."
@@ -66,7 +67,11 @@ def save_checkpoint(
     progress: Progress,
     state: TrainingState | None = None,
 ) -> None:
-    """Write the model, and what resuming needs; the old file stays until this one is whole."""
+    """Write the model, and what resuming needs; the old file stays until this one is whole.
+
+    Raises:
+        OSError: names the file.
+    """
     tensors = dict(model.state_dict())
     header = {"progress": json.dumps(asdict(progress))}
     if state is not None:
@@ -75,13 +80,16 @@ def save_checkpoint(
         tensors |= {_AVERAGE + key: value for key, value in state.average.state_dict().items()}
         header["scaler"] = json.dumps(state.scaler.state_dict())
     partial = path.with_suffix(".partial")
-    # Not by `replace_file`: all bytes at once would take as much memory again.
-    save_file(
-        {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=header
-    )
-    with open(partial, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with writing(path):
+        # Not by `replace_file`: all bytes at once would take as much memory again.
+        try:
+            save_file(whole, partial, metadata=header)
+        except SafetensorError as error:  # of a full disk too
+            raise OSError(str(error)) from error
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
 
 
 def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = False) -> Progress:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tiny import no_room
 
 from training.config.settings import ModelConfig
 from training.data.frames import read_frames, read_map
@@ -50,6 +51,14 @@ def test_a_map_is_what_the_encoder_gives(encoder, tmp_path):
     path = write(tmp_path / "a.png", 90)
     (file,) = cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
     np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+
+
+def test_a_full_disk_is_told_with_the_cache(encoder, tmp_path):
+    path = write(tmp_path / "a.png", 90)
+    said = r"cannot write .*cache/maps_\w+/\w+.npy: .*expected .* room for it"
+    with no_room(), pytest.raises(OSError, match=said):
+        cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
+    assert not [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
 
 
 def test_only_new_and_replaced_images_are_computed(encoder, computed, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny import no_room
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
@@ -36,6 +37,16 @@ def test_a_checkpoint_of_a_model_alone_is_refused(tmp_path):
     save_checkpoint(file, model, Progress())
     with pytest.raises(ConfigError, match="holds no gradient scale; expected"):
         load_training_state(file, state_of(model))
+
+
+def test_a_full_disk_is_told_and_the_old_checkpoint_stays(tmp_path):
+    file = tmp_path / "best.safetensors"
+    save_checkpoint(file, torch.nn.Linear(2, 1), Progress(epochs_done=3))
+    said = r"cannot write .*best.safetensors: .*too large.*; expected .* room for it"
+    with no_room(), pytest.raises(OSError, match=said):
+        save_checkpoint(file, torch.nn.Linear(100, 100), Progress(epochs_done=4))
+    assert read_progress(file).epochs_done == 3
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
 
 
 @pytest.mark.parametrize("progress", ['{"steps": 3}', "[]", "{"])
