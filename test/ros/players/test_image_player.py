@@ -66,7 +66,10 @@ def test_bad_arguments_end_with_one_clear_line(tmp_path, folder, parameters):
 @pytest.mark.parametrize(
     ("parameters", "match"),
     [
-        ({"source": 0}, "cannot read a frame from 0"),
+        (
+            {"source": 0},
+            "cannot read a frame from 0 (/dev/video0: No such file or directory); expected a video",
+        ),
         ({"source": ""}, "found nothing at ''; expected a folder"),
         ({"max_side": -5}, "max_side"),
         ({"rate_hz": "fast"}, "rate_hz is 'fast'; expected double"),
