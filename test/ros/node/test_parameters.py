@@ -116,14 +116,18 @@ def test_every_parameter_is_explained_with_an_example(declaration):
     assert re.search(rf"    ros2 .*\b{declaration.name}(:=| )", section)
 
 
+def arguments(*files):
+    return ["--ros-args", *(word for file in files for word in ("--params-file", str(file)))]
+
+
 @pytest.fixture
 def node_with_file():
     """Makes a node that was started with a parameter file."""
     contexts = []
 
-    def make(file):
+    def make(*files):
         context = rclpy.Context()
-        rclpy.init(args=["--ros-args", "--params-file", str(file)], context=context)
+        rclpy.init(args=arguments(*files), context=context)
         contexts.append(context)
         return rclpy.create_node("captioner", context=context)
 
@@ -189,17 +193,30 @@ def test_misspelt_names_are_told_with_what_was_meant(node_with_file, tmp_path, c
     assert told.count("there is no parameter") == 2
 
 
-@pytest.mark.parametrize(("section", "told"), [("/captoner", True), ("/**", False)])
+@pytest.mark.parametrize("section", ["/captoner", "/robot/**", "/*/*", "/**/settings", "robot"])
+@pytest.mark.parametrize("others", ["", "/**:\n  ros__parameters:\n    beam_width: 5\n"])
 def test_a_file_for_another_node_is_told(
-    node_with_file, tmp_path, capfd, monkeypatch, section, told
+    node_with_file, tmp_path, capfd, monkeypatch, section, others
 ):
+    used, unused = tmp_path / "used.yaml", tmp_path / "unused.yaml"
+    used.write_text(others)
+    unused.write_text(f"'{section}':\n  ros__parameters:\n    beam_width: 4\n")
+    files = [used, unused] if others else [unused]
+    monkeypatch.setattr("sys.argv", arguments(*files))
+    node = node_with_file(*files)
+    assert initial_settings(node).beam_width == (5 if others else 3)
+    own, told = node.get_fully_qualified_name(), capfd.readouterr().err
+    assert f"{unused} sets nothing of {own}; expected a section '{own}:'" in told
+    assert told.count("sets nothing") == 1
+
+
+@pytest.mark.parametrize("section", ["/**", "**", "/*", "captioner", "/captioner", "/**/captioner"])
+def test_a_file_for_this_node_is_used(node_with_file, tmp_path, capfd, monkeypatch, section):
     file = tmp_path / "parameters.yaml"
-    file.write_text(f"{section}:\n  ros__parameters:\n    beam_width: 5\n")
-    monkeypatch.setattr("sys.argv", ["node", "--ros-args", "--params-file", str(file)])
-    node = node_with_file(file)
-    assert initial_settings(node).beam_width == (3 if told else 5)
-    own = node.get_fully_qualified_name()
-    assert (f"sets nothing of {own}; expected a section '{own}:'" in capfd.readouterr().err) == told
+    file.write_text(f"'{section}':\n  ros__parameters:\n    beam_width: 5\n")
+    monkeypatch.setattr("sys.argv", arguments(file))
+    assert initial_settings(node_with_file(file)).beam_width == 5
+    assert "sets nothing" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("words", ["[]", "[dog, cat]"])
