@@ -119,14 +119,15 @@ def _export(
             external_data=False,
             verbose=False,
         )
-    strip_metadata(file)
-    _bring_back_biases(file, graph.state_dict())
-    _name_folded_weights(file, graph.state_dict())
-
-
-def strip_metadata(file: Path) -> None:
-    """Remove the exporter's notes, in place: they hold stack traces with this machine's paths."""
     model = onnx.load(file)
+    _strip_metadata(model)
+    _bring_back_biases(model.graph, graph.state_dict())
+    _name_folded_weights(model.graph, graph.state_dict())
+    onnx.save(model, file)
+
+
+def _strip_metadata(model: onnx.ModelProto) -> None:
+    """Remove the exporter's notes, in place: they hold stack traces with this machine's paths."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
         part.ClearField("metadata_props")
@@ -134,32 +135,28 @@ def strip_metadata(file: Path) -> None:
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
-    onnx.save(model, file)
 
 
-def _bring_back_biases(file: Path, weights: dict[str, Tensor]) -> None:
+def _bring_back_biases(graph: onnx.GraphProto, weights: dict[str, Tensor]) -> None:
     """Give convolutions the biases that the exporter drops where all are zero, in place.
 
     So they are before an encoder has been trained whose start weights are random; quantising
     corrects them, and `training.restore` looks for them.
     """
-    model = onnx.load(file)
-    for node in model.graph.node:
+    for node in graph.node:
         if node.op_type == "Conv" and len(node.input) == 2:
             name = f"{node.input[1].removesuffix('weight')}bias"
             node.input.append(name)
-            model.graph.initializer.append(numpy_helper.from_array(weights[name].numpy(), name))
-    onnx.save(model, file)
+            graph.initializer.append(numpy_helper.from_array(weights[name].numpy(), name))
 
 
-def _name_folded_weights(file: Path, weights: dict[str, Tensor]) -> None:
+def _name_folded_weights(graph: onnx.GraphProto, weights: dict[str, Tensor]) -> None:
     """Give back their names to what the exporter stored under another, in place.
 
     It does so with matrices that it transposes, and with indices. ``decoder.query.weight`` then
     stands in the graph as itself or as ``decoder.query.weight.T``, which is how `training.restore`
     finds it.
     """
-    model = onnx.load(file)
     by_content = {
         weight.T.contiguous().numpy().tobytes(): f"{name}.T"
         for name, weight in weights.items()
@@ -169,14 +166,13 @@ def _name_folded_weights(file: Path, weights: dict[str, Tensor]) -> None:
         for name, weight in weights.items()
         if not weight.is_floating_point()
     }
-    for tensor in model.graph.initializer:
+    for tensor in graph.initializer:
         name = by_content.get(numpy_helper.to_array(tensor).tobytes())
         if name is None:
             continue
-        for node in model.graph.node:
+        for node in graph.node:
             node.input[:] = [name if used == tensor.name else used for used in node.input]
         tensor.name = name
-    onnx.save(model, file)
 
 
 def describe(file: Path) -> dict[str, dict[str, Any]]:
