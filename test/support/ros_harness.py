@@ -252,6 +252,11 @@ class Client:
         return response.current_state.label
 
 
+def ros_arguments(*files):
+    """The arguments that give a node parameter files."""
+    return ["--ros-args", *(word for file in files for word in ("--params-file", str(file)))]
+
+
 def accounted_for(status):
     """Every frame was captioned or dropped for a reason that is counted."""
     counts = {value.key: value.value for value in status.values}

@@ -37,7 +37,7 @@ from ros2_captioner.ros.node.parameters import (
 )
 from ros2_captioner.ros.node.services import CaptionServices
 from ros2_captioner.ros.node.worker import CaptionWorker
-from ros2_captioner.ros.process.parameters import given_at_start
+from ros2_captioner.ros.process.overrides import given_at_start
 from ros2_captioner.ros.process.qos_overrides import (
     qos_overrides,
     warn_of_unused_overrides,

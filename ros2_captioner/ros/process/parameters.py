@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Collection
-from itertools import pairwise
-from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.options import Declaration, declarations, did_you_mean, make_options
+from ros2_captioner.options import Declaration, declarations, make_options
+from ros2_captioner.ros.process.overrides import warn_of_unknown_names
 
 Settings = TypeVar("Settings")
-QOS_OVERRIDES = "qos_overrides."  # of these rclpy declares what it uses, with the topic
 
 
 def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
@@ -45,59 +38,6 @@ def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
     warn_of_unknown_names(node, [each.name for each in declared])
     given = {each.name: each.typed(node.get_parameter(each.name).value) for each in declared}
     return make_options(kind, given)
-
-
-def given_at_start(node: Node) -> tuple[str, ...]:
-    """Names of the parameters that files and the command line set, declared or not."""
-    return tuple(node._parameter_overrides)  # rclpy has no other way to them
-
-
-def value_at_start(node: Node, name: str) -> Any:
-    """What files and the command line set a parameter to, declared or not."""
-    return node._parameter_overrides[name].value
-
-
-def warn_of_unknown_names(node: Node, known: Collection[str]) -> None:
-    """rclpy is silent about parameters of other names and other nodes, which do nothing."""
-    own = node.get_fully_qualified_name()
-    for file in (file for option, file in pairwise(sys.argv) if option == "--params-file"):
-        content = _content(Path(file))
-        if content and not any(re.fullmatch(section, own) for section in _sections(content)):
-            node.get_logger().warning(
-                f"the parameter file {in_line(file)} sets nothing of {own}; expected a section "
-                f"'{own}:' or '/**:', and in it 'ros__parameters:'"
-            )
-    for name in given_at_start(node):
-        if node.has_parameter(name) or name.startswith(QOS_OVERRIDES):
-            continue
-        meant = did_you_mean(name, known)
-        others = f"expected one of {', '.join(known)}" if known else "this node has none"
-        advice = f"did you mean {meant}?" if meant else others
-        node.get_logger().warning(in_line(f"there is no parameter {name}; {advice}"))
-
-
-def _content(file: Path) -> Any:
-    """What rcl has read already; nothing where it cannot be read again, as from a pipe."""
-    try:
-        return yaml.load(file.read_bytes(), yaml.BaseLoader) if file.is_file() else None
-    except (OSError, yaml.YAMLError, RecursionError):
-        return None
-
-
-def _sections(content: Any, above: str = "") -> list[str]:
-    """Patterns of the full names of the nodes for which a parameter file has a section.
-
-    As rcl reads it: ``**`` is any names, none too, ``*`` is one, and a namespace may be a level.
-    """
-    found = []
-    for key, below in content.items() if isinstance(content, dict) else ():
-        if key == "ros__parameters":
-            found.append(above)
-        else:
-            name = re.escape("/" + key.strip("/"))
-            pattern = name.replace(r"/\*\*", r"(/\w+)*").replace(r"/\*", r"/\w+")
-            found += _sections(below, above + pattern)
-    return found
 
 
 def message_value(value: Any) -> Any:

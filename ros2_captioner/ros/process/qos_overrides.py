@@ -11,11 +11,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.ros.process.parameters import (
-    QOS_OVERRIDES,
-    given_at_start,
-    value_at_start,
-)
+from ros2_captioner.ros.process.overrides import QOS_OVERRIDES, given_at_start, value_at_start
 
 _MOST_DEPTH = 2**31 - 1  # rclpy passes it on as a C int
 _POLICIES = {

@@ -17,7 +17,7 @@ from std_msgs.msg import String
 
 from ros2_captioner.command_line.terminal import moves_its_cursor, shows_colours
 from ros2_captioner.errors import CaptionerError
-from ros2_captioner.ros.process.parameters import warn_of_unknown_names
+from ros2_captioner.ros.process.overrides import warn_of_unknown_names
 from ros2_captioner.ros.process.qos_overrides import qos_overrides, warn_of_unused_overrides
 from ros2_captioner.ros.watch.board import Board
 from ros2_captioner.standard_streams import abandon_output

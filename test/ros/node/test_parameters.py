@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 
@@ -116,26 +115,6 @@ def test_every_parameter_is_explained_with_an_example(declaration):
     assert re.search(rf"    ros2 .*\b{declaration.name}(:=| )", section)
 
 
-def arguments(*files):
-    return ["--ros-args", *(word for file in files for word in ("--params-file", str(file)))]
-
-
-@pytest.fixture
-def node_with_file():
-    """Makes a node that was started with a parameter file."""
-    contexts = []
-
-    def make(*files):
-        context = rclpy.Context()
-        rclpy.init(args=arguments(*files), context=context)
-        contexts.append(context)
-        return rclpy.create_node("captioner", context=context)
-
-    yield make
-    for context in contexts:
-        rclpy.shutdown(context=context)
-
-
 @pytest.fixture
 def node(node_with_file, tmp_path):
     file = tmp_path / "parameters.yaml"
@@ -178,45 +157,6 @@ def test_the_search_of_a_bundle_as_parameters_keeps_the_types(node):
     assert node.get_parameter("beam_width").value == 5
     assert node.get_parameter("length_penalty").value == 0.5
     assert node.get_parameter("banned_words").type_ == Parameter.Type.STRING_ARRAY
-
-
-def test_misspelt_names_are_told_with_what_was_meant(node_with_file, tmp_path, capfd):
-    file = tmp_path / "parameters.yaml"
-    file.write_text(
-        "/**:\n  ros__parameters:\n    beam_with: 5\n    colour: red\n    use_sim_time: false\n"
-        "    qos_overrides:\n      /scene_caption:\n        publisher: {depth: 3}\n"
-    )
-    initial_settings(node_with_file(file))
-    told = capfd.readouterr().err
-    assert "there is no parameter beam_with; did you mean beam_width?" in told
-    assert "there is no parameter colour; expected one of beam_width, " in told
-    assert told.count("there is no parameter") == 2
-
-
-@pytest.mark.parametrize("section", ["/captoner", "/robot/**", "/*/*", "/**/settings", "robot"])
-@pytest.mark.parametrize("others", ["", "/**:\n  ros__parameters:\n    beam_width: 5\n"])
-def test_a_file_for_another_node_is_told(
-    node_with_file, tmp_path, capfd, monkeypatch, section, others
-):
-    used, unused = tmp_path / "used.yaml", tmp_path / "unused.yaml"
-    used.write_text(others)
-    unused.write_text(f"'{section}':\n  ros__parameters:\n    beam_width: 4\n")
-    files = [used, unused] if others else [unused]
-    monkeypatch.setattr("sys.argv", arguments(*files))
-    node = node_with_file(*files)
-    assert initial_settings(node).beam_width == (5 if others else 3)
-    own, told = node.get_fully_qualified_name(), capfd.readouterr().err
-    assert f"{unused} sets nothing of {own}; expected a section '{own}:'" in told
-    assert told.count("sets nothing") == 1
-
-
-@pytest.mark.parametrize("section", ["/**", "**", "/*", "captioner", "/captioner", "/**/captioner"])
-def test_a_file_for_this_node_is_used(node_with_file, tmp_path, capfd, monkeypatch, section):
-    file = tmp_path / "parameters.yaml"
-    file.write_text(f"'{section}':\n  ros__parameters:\n    beam_width: 5\n")
-    monkeypatch.setattr("sys.argv", arguments(file))
-    assert initial_settings(node_with_file(file)).beam_width == 5
-    assert "sets nothing" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("words", ["[]", "[dog, cat]"])
