@@ -24,6 +24,7 @@ from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.arguments import add_config
@@ -40,6 +41,7 @@ from training.scoring.metrics import (
     caption_statistics,
     cider_each,
     cider_error,
+    one_line,
     ptb_tokens,
     score_captions,
     signature,
@@ -316,14 +318,17 @@ def _torch_captions(
 def worst(
     images: Sequence[CaptionedImage], texts: Sequence[str], count: int = _FAILURES
 ) -> list[dict[str, str]]:
-    """The captions that invent most, then those lowest in CIDEr, each with a reference."""
+    """The captions that invent most, then those lowest in CIDEr, each with a reference.
+
+    All of them text: no manifest may hold half a surrogate pair.
+    """
     references = [image.captions for image in images]
     order = worst_first(texts, references, cider_each(texts, references))
     return [
         {
-            "picture": images[place].path.name,
+            "picture": in_line(images[place].path.name),
             "caption": texts[place],
-            "reference": images[place].captions[0],
+            "reference": one_line(images[place].captions[0]),
         }
         for place in order[:count]
     ]

@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     images = [image for source in captioned for image in source[: parsed.limit]]
     captioner = Captioner.load(parsed.bundle, precision=parsed.precision)
     page = report(captioner, images, parsed.count, f"{config.name} {parsed.split}")
-    replace_file(parsed.output, page.encode())
+    # An image's name may not be UTF-8.
+    replace_file(parsed.output, page.encode(errors="backslashreplace"))
     print(f"wrote {parsed.output}")
     return 0
 

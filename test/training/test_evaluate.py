@@ -10,6 +10,7 @@ import yaml
 from tiny import images_of
 
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.command_line.text import in_line
 from training.bundle.model_card import METRICS
 from training.evaluate import _show_spread, worst
 from training.evaluate import main as evaluate
@@ -187,7 +188,7 @@ def test_nothing_that_is_read_is_written_over(tiny_config, tmp_path, capsys):
         assert file.read_text() == "precious"
 
 
-def test_an_image_listed_twice_and_a_name_that_is_no_text_are_recorded(
+def test_an_image_listed_twice_and_texts_that_are_none_are_recorded_and_shown(
     bundle, tmp_path, monkeypatch
 ):
     folder, config = bundle
@@ -197,9 +198,10 @@ def test_an_image_listed_twice_and_a_name_that_is_no_text_are_recorded(
     shutil.copytree(source.images, images)
     (images / "red.png").rename(images / "\udc80.png")
     names = ["\udc80.png", "green.png", "\udc80.png"]
+    caption = "a square | on \ud83d\na table"
     tree = {
         "images": [{"id": place, "file_name": name} for place, name in enumerate(names)],
-        "annotations": [{"image_id": place, "caption": "a square"} for place in range(3)],
+        "annotations": [{"image_id": place, "caption": caption} for place in range(3)],
     }
     (tmp_path / "captions.json").write_text(json.dumps(tree))
     own = {"images": str(images), "captions": str(tmp_path / "captions.json")}
@@ -216,9 +218,15 @@ def test_an_image_listed_twice_and_a_name_that_is_no_text_are_recorded(
     monkeypatch.setattr("sys.argv", ["evaluate", *common, "--captions", str(written)])
     assert evaluate() == 0
     failures = json.loads((folder / "manifest.json").read_text())["failures"]
-    assert sorted(one["picture"] for one in failures) == sorted(names)
+    assert sorted(one["picture"] for one in failures) == sorted(map(in_line, names))
+    assert {one["reference"] for one in failures} == {"a square | on ? a table"}
+    assert "| a square \\| on ? a table |" in (folder / "README.md").read_text()
+    load_bundle(folder)
     (one,) = json.loads(written.read_text())
     assert set(one["captions"]) == {str(images / name) for name in names}
+    page = tmp_path / "page.html"
+    assert report_main([*common[:-1], "--output", str(page)]) == 0
+    assert r"\udc80.png<ul><li>a square | on \ud83d" in page.read_text()
 
 
 def test_the_test_split_is_only_of_sources_that_have_one(tiny_config, tmp_path, capsys):

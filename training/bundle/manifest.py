@@ -73,9 +73,8 @@ def build_manifest(
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Replace the manifest, and the model card that follows from it, each whole or not at all."""
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    # An image's name that is not UTF-8 is left as JSON's escape of it.
-    replace_file(folder / MANIFEST, text.encode(errors="backslashreplace"))
-    replace_file(folder / CARD, model_card(manifest).encode(errors="backslashreplace"))
+    replace_file(folder / MANIFEST, text.encode())
+    replace_file(folder / CARD, model_card(manifest).encode())
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -109,9 +109,7 @@ def _failures(failures: Sequence[Mapping[str, str]]) -> str:
     """A Markdown section with a row for each, or nothing."""
     if not failures:
         return ""
-    rows = [
-        f"| {entry['picture']} | {entry['caption']} | {entry['reference']} |" for entry in failures
-    ]
+    rows = [_row([entry[key] for key in ("picture", "caption", "reference")]) for entry in failures]
     header = "| picture | the model says | a person says |\n|---|---|---|"
     return "\n".join(["\n## Where it fails worst", header, *rows, ""])
 
@@ -123,13 +121,19 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str
             "Not measured yet; type: python -m training.evaluate --bundle ... --config ... --record"
         )
     rows = [
-        f"| {source} | {variant} | {' | '.join(map(_share, _values(scores)))} |"
+        _row([source, variant, *map(_share, _values(scores))])
         for variant, sources in sorted(metrics.items())
         for source, scores in sources.items()
     ]
     signatures = {s["signature"] for sources in metrics.values() for s in sources.values()}
     header = f"| data | variant | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}"
     return "\n".join([header, *sorted(rows), "", *(f"Signature: {t}." for t in sorted(signatures))])
+
+
+def _row(cells: Iterable[str]) -> str:
+    """Of a Markdown table, whose columns a bar in a cell would shift."""
+    escaped = [cell.replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 def _values(scores: Mapping[str, Any]) -> list[float | None]:

@@ -12,6 +12,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from ros2_captioner.captions import Caption
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.files import read_image
 from training.data.captions import CaptionedImage
@@ -38,5 +39,6 @@ class Logbook:
                     writer.add_scalar(name, value, epoch)
             for image, caption in zip(self._images, captions, strict=True):
                 figure = attention_figure(read_image(str(image.path)), caption)
-                writer.add_image(image.path.name, figure, epoch, dataformats="HWC")
-                writer.add_text(image.path.name, caption.text, epoch)
+                name = in_line(image.path.name)  # which may not be UTF-8
+                writer.add_image(name, figure, epoch, dataformats="HWC")
+                writer.add_text(name, caption.text, epoch)
