@@ -6,6 +6,7 @@ import heapq
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class CaptionedBag:
         self._topics = caption_topics(cameras)
         with self._reader as reader:
             there = {connection.topic for connection in reader.connections}
+            self._extent = _extent(reader)
         if taken := sorted(there & {topic for pair in self._topics.values() for topic in pair}):
             raise OptionsError(
                 f"{source} already has captions on {taken}; caption the recording that it was "
@@ -61,12 +63,12 @@ class CaptionedBag:
             moments: in the order of their times.
 
         Raises:
-            OptionsError: the recording cannot be read to its end.
+            OptionsError: the recording cannot be read to its end, or is another one by now.
             OSError: the new bag cannot be written.
         """
         from rosbags.rosbag2 import CompressionFormat, Writer
 
-        with self._reader as reader:
+        with self._opened_again() as reader:
             storage, compression = _kept_format(reader)
             writer = Writer(target, version=9, storage_plugin=storage)
             writer.set_compression(compression, CompressionFormat.ZSTD)
@@ -78,6 +80,24 @@ class CaptionedBag:
                         writer.write(connection, time_ns, cdr)
             except sqlite3.Error as error:  # such as a full disk
                 raise OSError(str(error)) from error
+
+    @contextmanager
+    def _opened_again(self) -> Iterator[Any]:
+        """The recording, which may have been moved, cut or replaced while it was captioned."""
+        try:
+            self._reader.open()
+        except Exception as error:  # of any kind, for a file that is cut
+            raise OptionsError(
+                f"{self._reader.path} cannot be read any more: {error}; expected the recording "
+                "that was captioned. Put it back and repeat the command"
+            ) from error
+        with closing(self._reader) as reader:
+            if _extent(reader) != self._extent:
+                raise OptionsError(
+                    f"{reader.path} was replaced while it was captioned; expected a recording that "
+                    "stays as it is. Repeat the command"
+                )
+            yield reader
 
     def _originals(self, reader: Any, writer: Any) -> Iterator[_Message]:
         copies: dict[str, Any] = {}
@@ -127,6 +147,11 @@ class CaptionedBag:
 
 def _time(message: _Message) -> int:
     return message[0]
+
+
+def _extent(reader: Any) -> tuple[int, int, int]:
+    """What tells an open recording from another."""
+    return reader.start_time, reader.end_time, reader.message_count
 
 
 def _key(connection: Any) -> str:

@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 copy.write(partial, journal.moments())
             else:
                 _write_table(parsed.format, partial, bag, journal)
+            _check_new(output)  # hours may have passed
             os.replace(partial, output)
         count = sum(1 for _ in journal.moments())
         shutil.rmtree(work)

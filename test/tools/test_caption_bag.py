@@ -358,6 +358,49 @@ def test_a_system_error_while_reading_is_not_told_as_one_of_writing(bag, monkeyp
     assert "Input/output error" in said and "cannot write" not in said
 
 
+def _meanwhile(monkeypatch, change):
+    """Do something once all frames have their captions and nothing is written yet."""
+    write = BagCaptions.write
+
+    def and_change(self, journal):
+        write(self, journal)
+        change()
+
+    monkeypatch.setattr(BagCaptions, "write", and_change)
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite3", "sqlite3-zstd-file"])
+@pytest.mark.parametrize("change", ["gone", "cut", "replaced"])
+def test_a_recording_that_changes_while_it_is_captioned_is_not_copied(
+    change, form, tmp_path, messages, monkeypatch, capsys
+):
+    source = write_bag(tmp_path / "drive", messages, form)
+
+    def changed():
+        for file in source.iterdir():
+            if change == "cut" and file.suffix != ".yaml":
+                os.truncate(file, file.stat().st_size // 2)
+            elif change != "cut":
+                file.unlink()
+        if change == "replaced":
+            source.rmdir()
+            write_bag(source, messages[:-1], form)
+
+    _meanwhile(monkeypatch, changed)
+    assert main([str(source)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {source} ") and said.count("\n") == 1
+    assert ("was replaced" if change == "replaced" else "cannot be read any more") in said
+    assert not (tmp_path / "drive_captioned").exists()
+
+
+def test_what_appears_where_the_output_belongs_is_not_replaced(bag, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "out.jsonl"
+    _meanwhile(monkeypatch, lambda: output.write_text("mine"))
+    assert main([str(bag), "--format", "jsonl", "--output", str(output)]) == 2
+    assert "already there" in capsys.readouterr().err and output.read_text() == "mine"
+
+
 @pytest.mark.parametrize("form", ["mcap", "sqlite3"])
 def test_a_full_disk_is_named_with_the_output(form, tmp_path, messages):
     source = write_bag(tmp_path / "drive", messages, form)
