@@ -32,7 +32,7 @@ from training.config.file import load_config
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedImage
 from training.data.corruptions import CORRUPTIONS
-from training.data.sources import SCORED, read_scored, source_files
+from training.data.sources import SCORED, image_files, read_scored, source_files
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_images
 from training.scoring.decode import prepared_images, search_batches
@@ -113,10 +113,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # Said now, not after all images have been captioned.
     _check_alone(arguments)
     _check_captions(arguments, config.data)
-    sources = {
-        name: images[: arguments.limit]
-        for name, images in read_scored(config.data, arguments.split).items()
-    }
+    sources = read_scored(config.data, arguments.split)
+    if arguments.captions:
+        check_output("--captions", arguments.captions, image_files(sources))
+    sources = {name: images[: arguments.limit] for name, images in sources.items()}
     _check_java(arguments)
     searched: list[_Searched] = []
     for folder in arguments.run or [None]:

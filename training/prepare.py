@@ -7,9 +7,12 @@ python -m training.prepare --images data/coco --train data/coco/dataset_coco.jso
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import lzma
+import os
+import shutil
 import struct
 import sys
 import zipfile
@@ -23,7 +26,7 @@ import numpy as np
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one
 from ros2_captioner.command_line.text import in_line
-from ros2_captioner.output_files import check_output, replace_file
+from ros2_captioner.output_files import check_output, replace_file, unfinished
 from training.config.settings import ConfigError, DataConfig
 from training.data.captions import CaptionedImage, frequent_words, listed, without_words
 from training.data.image_check import Inspected, inspect, same_images
@@ -96,11 +99,15 @@ def _prepare(parsed: argparse.Namespace) -> int:
     for archive in parsed.unzip:
         _unpack(archive, parsed.images)
     folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}
+    files = {"train": parsed.train, "val": parsed.val}
+    listings = {split: listed(file, folders[split], split) for split, file in files.items()}
+    if parsed.skip_to:
+        every = [image.path for images, _ in listings.values() for image in images]
+        check_output("--skip-to", parsed.skip_to, every)
     findings, splits = Findings(), {}
-    for split, file in (("train", parsed.train), ("val", parsed.val)):
-        images, orphans = listed(file, folders[split], split)
+    for split, (images, orphans) in listings.items():
         for caption in orphans:
-            findings.add("caption without an image", f"{caption!r} in {file.name}")
+            findings.add("caption without an image", f"{caption!r} in {files[split].name}")
         splits[split] = _inspected(
             split, _joined(split, images, findings), parsed.min_side, findings
         )
@@ -137,11 +144,23 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
     if name.is_absolute() or ".." in name.parts:
         raise ConfigError(f"{where}: expected a path below the folder of images")
     target = folder / name
-    # A whole file of the same size is there already when an unpacking is repeated.
-    if target.is_file() and target.stat().st_size == member.file_size:
+    if member.is_dir():
         return
+    if target.is_file():
+        # A file of the same size is there already when an unpacking is repeated.
+        if target.stat().st_size != member.file_size:
+            raise ConfigError(
+                f"{where}: {target} is there and is another file, which would be lost; expected "
+                "none: leave --unzip out, or move it away"
+            )
+        return
+    partial = unfinished(target)
     try:
-        archive.extract(member, folder)
+        with contextlib.suppress(FileExistsError):
+            target.parent.mkdir(parents=True)
+        with archive.open(member) as content, open(partial, "wb") as file:
+            shutil.copyfileobj(content, file)
+        os.replace(partial, target)
     except NotImplementedError as error:
         raise ConfigError(f"{where}: {error}; unpack it with another program") from error
     except RuntimeError as error:
@@ -152,6 +171,9 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
         raise ConfigError(f"{where}: {error.strerror or error}") from error
     except (zlib.error, lzma.LZMAError, struct.error, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{where}: {error or 'cut short'}; download it again") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _joined(

@@ -24,7 +24,7 @@ from ros2_captioner.output_files import check_output, replace_file
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.data.captions import CaptionedImage
-from training.data.sources import SCORED, read_scored, source_files
+from training.data.sources import SCORED, image_files, read_scored, source_files
 from training.scoring.bundle_captions import caption_images
 from training.scoring.calibration import calibration_error
 from training.scoring.metrics import cider_each
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = [parsed.config, *source_files(config.data), *parsed.bundle.glob("*")]
     check_output("--output", parsed.output, read)
     sources = read_scored(config.data, parsed.split)
+    check_output("--output", parsed.output, image_files(sources))
     captioned = [source for source in sources.values() if source[0].captions]
     images = [image for source in captioned for image in source[: parsed.limit]]
     captioner = Captioner.load(parsed.bundle, precision=parsed.precision)

@@ -188,6 +188,19 @@ def test_nothing_that_is_read_is_written_over(tiny_config, tmp_path, capsys):
         assert file.read_text() == "precious"
 
 
+def test_no_image_is_written_over(command, bundle, tmp_path, capsys):
+    folder, config = bundle
+    image = images_of(config)[2].path
+    before = image.read_bytes()
+    assert command("--captions", image, "--limit", 1) == 2
+    assert "would be lost" in capsys.readouterr().err
+    common = ["--bundle", str(folder), "--config", str(tmp_path / "config.yaml")]
+    (tmp_path / "link.png").symlink_to(image)
+    assert report_main([*common, "--output", str(tmp_path / "link.png")]) == 2
+    assert "would be lost" in capsys.readouterr().err
+    assert image.read_bytes() == before
+
+
 def test_an_image_listed_twice_and_texts_that_are_none_are_recorded_and_shown(
     bundle, tmp_path, monkeypatch
 ):

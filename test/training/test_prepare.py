@@ -236,6 +236,36 @@ def test_what_is_read_is_never_written_over(data, tmp_path, capsys):
     archive.touch()
     assert main([*options, "--unzip", str(archive), "--skip-to", str(archive)]) == 2
     assert "is the same file as" in capsys.readouterr().err
+    image = (tmp_path / "images/c.png").read_bytes()
+    assert main([*options, "--skip-to", str(tmp_path / "images/c.png")]) == 2
+    assert "is the same file as" in capsys.readouterr().err
+    assert (tmp_path / "images/c.png").read_bytes() == image
+
+
+def test_an_archive_replaces_no_other_file(data, tmp_path, capsys):
+    options = data(["a.png"], ["c.png"])
+    resized = (tmp_path / "images/a.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("a.png", b"larger" + resized)
+    assert main([*options, "--unzip", str(tmp_path / "images.zip")]) == 2
+    assert "a.png is there and is another file, which would be lost" in capsys.readouterr().err
+    assert (tmp_path / "images/a.png").read_bytes() == resized
+
+
+def test_of_a_broken_archive_nothing_stays_that_a_whole_one_would_leave(data, tmp_path):
+    options = data(["a.png"], ["c.png"])
+    image = (tmp_path / "images/a.png").read_bytes()
+    (tmp_path / "images/a.png").unlink()
+    file = tmp_path / "images.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.png", image)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(image[60:70], b"0123456789"))
+    assert main([*options, "--unzip", str(file)]) == 2
+    file.write_bytes(whole)
+    assert main([*options, "--unzip", str(file)]) == 0
+    assert (tmp_path / "images/a.png").read_bytes() == image
+    assert not list((tmp_path / "images").glob(".*"))
 
 
 ANYTHING = st.recursive(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,11 @@ def source_files(config: DataConfig) -> list[str]:
         for file in (source.captions, source.objects, source.names, source.sentences)
         if file
     ]
+
+
+def image_files(sources: Mapping[str, Iterable[CaptionedImage]]) -> list[Path]:
+    """The files of all images, which no output may replace either."""
+    return [image.path for images in sources.values() for image in images]
 
 
 def _images(source: SourceConfig, split: str) -> list[CaptionedImage]:
