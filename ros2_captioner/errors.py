@@ -21,8 +21,11 @@ class FrameError(CaptionerError):
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(reason, message)  # both: another process makes it anew from them
         self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class OptionsError(CaptionerError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ros2_captioner.errors import CaptionerError
 from ros2_captioner.images.files import read_image
 from ros2_captioner.preprocess import preprocess
 from ros2_captioner.vocabulary import Vocabulary, tokenize
@@ -207,13 +208,44 @@ def loader(
     dataset: Dataset[Item], sampler: EpochSampler, vocabulary: Vocabulary, size: int, workers: int
 ) -> DataLoader[Batch]:
     """Batches of ``size`` items in the sampler's order, read by so many further processes."""
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]
+    return _Loader(
+        _Caught(dataset),  # type: ignore[arg-type]
         batch_size=size,
         sampler=sampler,
-        collate_fn=partial(collate, vocabulary=vocabulary),
+        collate_fn=partial(_collated, vocabulary=vocabulary),
         num_workers=workers,
     )
+
+
+class _Caught(Dataset[Item | Exception]):
+    """Items, or in its place what is wrong with one.
+
+    Raised in a process that reads, it would come as a RuntimeError with that one's traceback.
+    """
+
+    def __init__(self, dataset: Dataset[Item]) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, index: int) -> Item | Exception:
+        try:
+            return self._dataset[index]
+        except (CaptionerError, OSError) as error:
+            return error
+
+
+class _Loader(DataLoader[Batch]):
+    """Raises what was wrong with an item of a batch."""
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+
+
+def _collated(items: list[Item | Exception], vocabulary: Vocabulary) -> Batch | Exception:
+    wrong = next((item for item in items if isinstance(item, Exception)), None)
+    return wrong or collate(cast(list[Item], items), vocabulary)
 
 
 def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:

@@ -1,12 +1,14 @@
 """Batches of images and sentences, and the order in which they come."""
 
 from collections import Counter
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from ros2_captioner.errors import FrameError
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.data.batches import (
     CAPTIONS_PER_IMAGE,
@@ -82,6 +84,19 @@ def test_images_come_with_their_captions_and_known_words(image):
     assert batch.targets.tolist() == [*VOCABULARY.encode(["a", "dog"]), VOCABULARY.end]
     known = dict(zip(order, batch.known.tolist(), strict=True))
     assert known == {0: [0, 1], 1: [-1, -1], 2: [0, -1]}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("maps", "error", "match"),
+    [(None, FrameError, "cannot read .*; expected an image file$"),
+     (["gone.npy"], FileNotFoundError, "^.Errno 2. No such file or directory: 'gone.npy'$")],
+)  # fmt: skip
+def test_what_has_vanished_is_told_alike_by_every_process(workers, maps, error, match):
+    gone = [CaptionedImage(Path("gone.png"))]
+    dataset = ImageDataset(gone, VOCABULARY, CONCEPTS, max_words=2, image_size=32, maps=maps)
+    with pytest.raises(error, match=match):
+        list(loader(dataset, EpochSampler([1.0], 0), VOCABULARY, 1, workers))
 
 
 def test_of_many_captions_a_few_are_drawn():
