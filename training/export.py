@@ -120,16 +120,10 @@ def refuse_to_replace(output: Path) -> None:
     """
     if not os.path.lexists(output) or (output.is_dir() and not any(output.iterdir())):
         return
-    try:
-        manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
-        files = manifest["schema"] and manifest["variants"] and manifest["files"]
-        expected = {MANIFEST, signature_file(output / MANIFEST).name, CARD, *files}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        expected = set()
     # A bundle has no folders; what they hold is not its own.
     held = {path.name + "/" * path.is_dir() for path in output.iterdir()} if output.is_dir() else ()
     found = set(held) or {output.name}
-    others = sorted(found - expected)
+    others = sorted(found - _bundle_files(output))
     if others:
         raise ConfigError(
             f"{output} is no bundle alone: found {others[0]!r} there; expected a new folder, or a "
@@ -137,14 +131,27 @@ def refuse_to_replace(output: Path) -> None:
         )
 
 
+def _bundle_files(folder: Path) -> set[str]:
+    """Names of the files that a bundle has; of what is none, nothing."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = manifest["schema"] and manifest["variants"] and manifest["files"]
+        return {MANIFEST, signature_file(folder / MANIFEST).name, CARD, *files}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return set()
+
+
 def _replace(output: Path, work: Path) -> None:
     """Move a bundle's files to where it belongs, which may be a mounted folder.
 
-    The old manifest goes first and the new one comes last: without it, a half is no bundle.
+    The old manifest goes first and the new one comes last: without it, a half is no bundle. What
+    somebody else has put there since the export began stays.
     """
     output.mkdir(exist_ok=True)
+    old = _bundle_files(output)
     for file in sorted(output.iterdir(), key=lambda file: file.name != MANIFEST):
-        file.unlink()
+        if file.name in old:
+            file.unlink(missing_ok=True)
     for file in sorted(work.iterdir(), key=lambda file: file.name == MANIFEST):
         shutil.move(file, output / file.name)
 

@@ -173,6 +173,16 @@ def test_a_bundle_is_replaced_where_it_lies(quick, old_bundle, tmp_path, monkeyp
     assert {path.name for path in tmp_path.iterdir()} == {"old", "link", "empty", "new"}
 
 
+def test_what_came_while_it_was_exported_stays(quick, old_bundle, monkeypatch):
+    def meanwhile(folder):
+        (old_bundle / "notes.txt").write_text("mine")
+
+    monkeypatch.setattr("training.export.load_run", meanwhile)
+    quick(old_bundle)
+    assert (old_bundle / "notes.txt").read_text() == "mine"
+    assert not (old_bundle / "encoder.onnx").exists()
+
+
 def test_the_command_that_follows_is_whole(quick, tmp_path, capsys):
     quick(tmp_path / "new")
     expected = f"--bundle {tmp_path / 'new'} --config run/config.json"
