@@ -138,15 +138,18 @@ def _strip_metadata(model: onnx.ModelProto) -> None:
 
 
 def _bring_back_biases(graph: onnx.GraphProto, weights: dict[str, Tensor]) -> None:
-    """Give convolutions the biases that the exporter drops where all are zero, in place.
+    """Give each convolution a bias of its own, in place.
 
-    So they are before an encoder has been trained whose start weights are random; quantising
-    corrects them, and `training.restore` looks for them.
+    The exporter drops those that are zero and keeps one of those that are equal. So they are where
+    start weights are random, trained or not: a shortcut's bias has the gradient of that beside it.
+    Quantising corrects each by itself, and `training.restore` looks for it.
     """
     for node in graph.node:
-        if node.op_type == "Conv" and len(node.input) == 2:
-            name = f"{node.input[1].removesuffix('weight')}bias"
-            node.input.append(name)
+        if node.op_type != "Conv":
+            continue
+        name = f"{node.input[1].removesuffix('weight')}bias"
+        if list(node.input[2:]) != [name]:
+            node.input[2:] = [name]
             graph.initializer.append(numpy_helper.from_array(weights[name].numpy(), name))
 
 
