@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
@@ -280,8 +279,8 @@ def _refuse_another_run(output: Path, config: TrainConfig) -> None:
         raise ConfigError(f"--output {output} is a file; expected a folder")
     file = output / CONFIG
     if not file.is_file():
-        left = next(chain(output.glob("*.safetensors"), output.glob(MANIFEST)), None)
-        if left:  # it would be gone on from, or written over, as a bundle's vocabulary
+        left = next(chain(output.glob("*.safetensors"), output.glob(VOCABULARY)), None)
+        if left:  # it would be gone on from, or written over, as a vocabulary
             raise ConfigError(
                 f"{output} holds {left.name} without {CONFIG}; expected a run or none: choose "
                 "another --output"

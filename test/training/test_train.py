@@ -313,11 +313,11 @@ def test_what_is_no_run_is_not_gone_on_from(tiny_config, tmp_path):
         train(config, tmp_path / "run")
 
 
-def test_a_bundle_is_not_trained_over(tiny_config, tmp_path):
-    (tmp_path / "manifest.json").touch()
-    with pytest.raises(ConfigError, match=r"holds manifest.json without config.json"):
+def test_a_vocabulary_of_something_else_as_a_bundle_is_not_replaced(tiny_config, tmp_path):
+    (tmp_path / "vocabulary.json").touch()
+    with pytest.raises(ConfigError, match=r"holds vocabulary.json without config.json"):
         train(tiny_config(), tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["manifest.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["vocabulary.json"]
 
 
 def test_a_config_without_epochs_is_refused(tiny_config, tmp_path):
