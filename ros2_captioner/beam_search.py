@@ -82,6 +82,14 @@ class DecodingOptions:
         0,
         10,
     )
+    no_repeat_objects: bool = option(
+        True,
+        "No word for an object or a place occurs twice in a caption, if the model lists such words",
+    )
+    never_last: tuple[str, ...] = option(
+        ("a", "an", "the", "and", "of", "with", "in", "at", "to", "is", "are"),
+        "Words that no caption ends with, as it would break off, unless max_length cuts it",
+    )
     banned_words: tuple[str, ...] = option((), "Words and phrases that captions never contain")
     num_alternatives: int = option(
         0,
@@ -143,6 +151,8 @@ def beam_search(
     end: int,
     vetoed: Sequence[int] = (),
     phrases: Sequence[Sequence[int]] = (),
+    objects: Sequence[int] = (),
+    never_last: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
     """Search captions for a batch of images together.
 
@@ -159,6 +169,8 @@ def beam_search(
         end: id of the end token.
         vetoed: ids that are never chosen (banned words, ``<unk>``).
         phrases: ids that never follow each other so, at least two each.
+        objects: ids of words for objects and places, see `DecodingOptions.no_repeat_objects`.
+        never_last: ids that the end token never follows.
 
     Returns:
         For each image at most ``beam_width`` hypotheses, best first, at least one.
@@ -172,12 +184,16 @@ def beam_search(
     parents = np.tile(np.arange(width), (batch, 1))
     images = np.arange(batch)[:, None]
     never = np.asarray(list(vetoed), np.int32)
+    unfinished = np.asarray(list(never_last), np.int32)
+    once = np.asarray(list(objects) if options.no_repeat_objects else [], np.int32)
 
     for length in range(options.max_length):
         output = stepper.step(tokens, parents)
         veto = _vetoed(output.ids, trellis, never, end, options)
         for phrase in phrases:
             veto |= _completes(trellis.words, output.ids, phrase)
+        veto |= (output.ids == end) & _among(tokens, unfinished)[:, :, None]
+        veto |= _named_again(trellis.words, output.ids, once)
         log_probs = np.where(veto, np.float32(-np.inf), output.log_probs)
         totals = scores[:, :, None] + log_probs
         norm = (length + 1) ** options.length_penalty
@@ -213,12 +229,17 @@ def _vetoed(
     options: DecodingOptions,
 ) -> NDArray[np.bool_]:
     """Which candidates ``[B, K, k]`` may not come next."""
-    veto: NDArray[np.bool_] = (ids[..., None] == never).any(axis=-1)  # faster than np.isin
+    veto = _among(ids, never)
     if len(trellis.steps) < options.min_length:
         veto |= ids == end
     if options.no_repeat_ngram:
         veto |= _repeats(trellis.words, ids, options.no_repeat_ngram)
     return veto
+
+
+def _among(ids: NDArray[np.int32], some: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which ids are some of those; faster than np.isin for so few."""
+    return np.asarray((ids[..., None] == some).any(axis=-1))
 
 
 def _repeats(
@@ -251,6 +272,15 @@ def _completes(
         return np.zeros(candidates.shape, np.bool_)
     has_begun = (history[:, :, -len(begun) :] == begun).all(axis=2)
     return np.asarray(has_begun[:, :, None] & (candidates == last))
+
+
+def _named_again(
+    history: NDArray[np.int32], candidates: NDArray[np.int32], once: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Which candidates ``[B, K, k]`` are words of ``once`` that ``history`` holds already."""
+    again: NDArray[np.bool_] = (candidates[..., None] == history[:, :, None]).any(axis=-1)
+    again[again] = _among(candidates[again], once)  # few are left to look for
+    return again
 
 
 def _best_continuations(

@@ -171,6 +171,8 @@ class Captioner:
             end=vocabulary.end,
             vetoed=[vocabulary.start, vocabulary.unknown, *words],
             phrases=[ids for ids in banned if len(ids) > 1],
+            objects=self._visible.ids.tolist(),
+            never_last=vocabulary.known_ids(tokenize(" ".join(options.never_last))),
         )
 
     def _caption(

@@ -145,6 +145,37 @@ def test_a_phrase_never_appears_and_the_best_without_it_is_found(phrase):
         assert found[0][0].ids == exhaustive(stepper.table[0], 4, 0.0, allowed)[1]
 
 
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("objects", [(2,), (2, 4)])
+def test_no_object_occurs_twice_and_the_best_of_such_captions_is_found(on, objects):
+    def allowed(ids):
+        return not on or all(ids.count(word) <= 1 for word in objects)
+
+    changed = 0
+    for seed in range(20):
+        stepper = TableStepper(1, 16, seed)
+        options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0, no_repeat_objects=on)
+        found = beam_search(stepper, 1, options, start=START, end=END, objects=objects)
+        best = exhaustive(stepper.table[0], 4, 0.0, allowed)[1]
+        assert found[0][0].ids == best
+        changed += best != exhaustive(stepper.table[0], 4, 0.0)[1]
+    assert bool(changed) == on
+
+
+def test_no_caption_ends_with_a_word_that_is_never_last():
+    changed = 0
+    for seed in range(20):
+        stepper = TableStepper(1, 16, seed)
+        options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0)
+        found = beam_search(stepper, 1, options, start=START, end=END, never_last=[2, 3])
+        best = exhaustive(
+            stepper.table[0], 4, 0.0, lambda ids: len(ids) == 4 or ids[-1:] == (4,) or not ids
+        )
+        assert found[0][0].ids == best[1]
+        changed += best[1] != exhaustive(stepper.table[0], 4, 0.0)[1]
+    assert changed
+
+
 def test_all_words_vetoed_gives_an_empty_caption_and_no_crash():
     options = DecodingOptions(beam_width=3, min_length=4)
     found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=range(5))

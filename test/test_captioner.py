@@ -3,12 +3,16 @@
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import FrameError
+from ros2_captioner.images.files import read_image
+
+PHOTOGRAPHS = Path(__file__).parents[1] / "ros2_captioner/ros/demo/photographs"
 
 
 def test_caption_is_a_sentence_with_its_words_and_attention(captioner, photograph):
@@ -66,6 +70,18 @@ def test_a_banned_phrase_never_appears_and_its_words_may(captioner, photograph):
     assert (first, second) not in itertools.pairwise(words)
     single = captioner.caption([photograph], DecodingOptions(banned_words=(first,), **options))
     assert first not in single.captions[0].words
+
+
+def test_no_object_is_named_twice_unless_it_may_be(captioner):
+    scene = captioner.bundle.manifest["evidence"]["scene"]
+    frames = [read_image(str(file)) for file in sorted(PHOTOGRAPHS.glob("*.jpg"))]
+
+    def twice(**options):
+        captions = captioner.caption(frames, DecodingOptions(**options)).captions
+        return [c.text for c in captions if any(c.words.count(word) > 1 for word in scene)]
+
+    assert not twice()
+    assert twice(no_repeat_objects=False)
 
 
 def test_no_picture_is_refused(captioner):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -25,6 +25,7 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.options import flag
 from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.arguments import add_config
@@ -48,7 +49,12 @@ from training.scoring.metrics import (
 )
 from training.scoring.truth import calibration_values, truth_values, worst_first
 
-_SEARCH_OPTIONS = {"beam_width": int, "length_penalty": float, "no_repeat_ngram": int}
+_SEARCH_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "beam_width": int,
+    "length_penalty": float,
+    "no_repeat_ngram": int,
+    "no_repeat_objects": functools.partial(flag, "no_repeat_objects"),
+}
 _FAILURES = 8  # in the model card
 
 

@@ -37,7 +37,8 @@ from training.optimisation.run import (
 )
 
 _PREFERRED = ("float32", "float16")
-_SEARCH = ("beam_width", "length_penalty", "no_repeat_ngram")  # of `ValidationConfig`
+# Those of `ValidationConfig`.
+_SEARCH = ("beam_width", "length_penalty", "no_repeat_ngram", "no_repeat_objects")
 _SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version
 _IDS, _PLACES = "decoder.evidence.ids", "decoder.evidence.places"
 

@@ -23,17 +23,20 @@ class ObjectWords:
         objects: object to its words, each with the natural logarithm of the share of all images
             whose captions hold it, as the manifest's section ``evidence`` lists them.
         vocabulary: of the model.
+
+    Attributes:
+        ids: int64 ``[number of words]``, of all these words.
     """
 
     def __init__(self, objects: Mapping[str, Mapping[str, float]], vocabulary: Vocabulary) -> None:
         self._words = tuple(chain.from_iterable(objects.values()))
-        self._ids = np.asarray(vocabulary.encode(self._words), np.int64)
+        self.ids = np.asarray(vocabulary.encode(self._words), np.int64)
         priors = chain.from_iterable(words.values() for words in objects.values())
         self._log_priors = np.fromiter(priors, np.float32)
         sizes = [len(words) for words in objects.values()]
         self._first = np.cumsum([0, *sizes])[:-1]
         self._objects = np.repeat(range(len(sizes)), sizes).tolist()  # of each word
-        self._object_of = dict(zip(self._ids.tolist(), self._objects, strict=True))
+        self._object_of = dict(zip(self.ids.tolist(), self._objects, strict=True))
 
     @classmethod
     def of_manifest(cls, manifest: Mapping[str, Any], vocabulary: Vocabulary) -> ObjectWords:
@@ -80,5 +83,5 @@ class ObjectWords:
 
     def _of_words(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
         # Rounding may leave a little more than certainty.
-        logarithms = np.minimum(0.0, evidence[self._ids] + self._log_priors)
+        logarithms = np.minimum(0.0, evidence[self.ids] + self._log_priors)
         return np.asarray(np.exp(logarithms), np.float32)

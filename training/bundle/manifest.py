@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ros2_captioner.preprocess import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULE
 from ros2_captioner.vocabulary import SPECIAL_TOKENS
 from training.bundle.graphs import STATE, describe
 from training.bundle.model_card import CARD, model_card
-from training.data.objects import OBJECT_WORDS, SCENE_WORDS
+from training.model.evidence import object_priors
 from training.optimisation.run import Run
 from training.optimisation.stages import STAGES
 
@@ -34,11 +33,11 @@ def build_manifest(
             the float32 one are described, the others may differ in their float type.
         decoding: defaults of the search.
     """
-    model = run.config.model
+    model, evidence = run.config.model, run.model.decoder.evidence
     described = {MANIFEST, CARD}
     files = sorted(path.name for path in folder.iterdir() if path.name not in described)
     return {
-        "schema": SCHEMA if run.model.decoder.evidence is None else SCHEMA_WITH_EVIDENCE,
+        "schema": SCHEMA if evidence is None else SCHEMA_WITH_EVIDENCE,
         "name": f"{model.encoder}-{model.decoder.replace('_', '-')}-{run.config.name}",
         "architecture": {
             "encoder": model.encoder,
@@ -64,7 +63,7 @@ def build_manifest(
         },
         "variants": variants,
         "files": {name: _fingerprint(folder / name) for name in files},
-        **_evidence(run),
+        **({} if evidence is None else {"evidence": object_priors(evidence, run.vocabulary)}),
         "training": _training_record(run),
         "metrics": {},
     }
@@ -80,33 +79,6 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 def _fingerprint(file: Path) -> dict[str, Any]:
     raw = file.read_bytes()
     return {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
-
-
-def _evidence(run: Run) -> dict[str, Any]:
-    """Words that tell of objects and scenes, each with the logarithm of its prior probability."""
-    head = run.model.decoder.evidence
-    if head is None:
-        return {}
-    known = zip(head.ids.tolist(), head.log_prior.tolist(), strict=True)
-    priors = {run.vocabulary.words[place]: round(log_prior, 4) for place, log_prior in known}
-    # Words without evidence are rarer than all that have it.
-    rare = dict.fromkeys(run.vocabulary.words, min(priors.values())) | priors
-    return {
-        "evidence": {
-            "objects": _with_priors(OBJECT_WORDS, rare),
-            "scene": _with_priors(SCENE_WORDS, priors),
-        }
-    }
-
-
-def _with_priors(
-    words_of: Mapping[str, Collection[str]], priors: Mapping[str, float]
-) -> dict[str, dict[str, float]]:
-    found = {
-        name: {word: priors[word] for word in sorted(words) if word in priors}
-        for name, words in words_of.items()
-    }
-    return {name: words for name, words in found.items() if words}
 
 
 def _training_record(run: Run) -> dict[str, Any]:

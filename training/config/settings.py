@@ -244,10 +244,11 @@ class ValidationConfig(Settings):
     """Validation by beam search after each epoch.
 
     Attributes:
-        beam_width: of the search, as the two that follow, see `DecodingOptions`; the exported
+        beam_width: of the search, as the three that follow, see `DecodingOptions`; the exported
             bundle takes them over.
         length_penalty: exponent that favours longer captions.
         no_repeat_ngram: no n-gram of this many words occurs twice.
+        no_repeat_objects: no word for an object or a place occurs twice.
         batch: images searched together.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
         keep: so many epochs with the highest CIDEr keep their weights, for `training.average`.
@@ -256,6 +257,7 @@ class ValidationConfig(Settings):
     beam_width: int = DecodingOptions.beam_width
     length_penalty: float = DecodingOptions.length_penalty
     no_repeat_ngram: int = DecodingOptions.no_repeat_ngram
+    no_repeat_objects: bool = DecodingOptions.no_repeat_objects
     batch: int = setting(50, Range(1, 65_536))
     patience: int = setting(0, Range(0))
     keep: int = setting(0, Range(0))
@@ -274,6 +276,7 @@ class ValidationConfig(Settings):
             beam_width=self.beam_width,
             length_penalty=self.length_penalty,
             no_repeat_ngram=self.no_repeat_ngram,
+            no_repeat_objects=self.no_repeat_objects,
         )
 
 

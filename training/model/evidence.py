@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import torch
 from torch import Tensor, nn
+
+from ros2_captioner.vocabulary import Vocabulary
+from training.data.objects import OBJECT_WORDS, SCENE_WORDS
 
 # Evidence against a word ends here, in nats; a word is never ruled out for good.
 _STRONGEST_AGAINST = -6.0
@@ -81,6 +86,33 @@ class WordEvidence(nn.Module):
         noise = torch.randn(known.shape, device=known.device)
         absent = _ABSENT[0] + self.log_prior.exp().logit() + _ABSENT[1] * noise
         return torch.where(known > 0, _PRESENT[0] + _PRESENT[1] * noise, absent)
+
+
+def object_priors(
+    evidence: WordEvidence, vocabulary: Vocabulary
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Words that tell of ``objects`` and of the ``scene``, as the manifest lists them.
+
+    Each by its object or place, with the logarithm of its prior probability.
+    """
+    known = zip(evidence.ids.tolist(), evidence.log_prior.tolist(), strict=True)
+    priors = {vocabulary.words[place]: round(log_prior, 4) for place, log_prior in known}
+    # Words without evidence are rarer than all that have it.
+    rare = dict.fromkeys(vocabulary.words, min(priors.values())) | priors
+    return {
+        "objects": _with_priors(OBJECT_WORDS, rare),
+        "scene": _with_priors(SCENE_WORDS, priors),
+    }
+
+
+def _with_priors(
+    words_of: Mapping[str, Collection[str]], priors: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    found = {
+        name: {word: priors[word] for word in sorted(words) if word in priors}
+        for name, words in words_of.items()
+    }
+    return {name: words for name, words in found.items() if words}
 
 
 def evidence_loss(logits: Tensor, known: Tensor) -> Tensor:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput, beam_search
-from ros2_captioner.vocabulary import Vocabulary, detokenize
+from ros2_captioner.evidence.objects import ObjectWords
+from ros2_captioner.vocabulary import Vocabulary, detokenize, tokenize
 from training.config.settings import TrainConfig
 from training.data.captions import CaptionedImage
 from training.data.frames import read_frames
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Decoder, Prepared
+from training.model.evidence import object_priors
 
 CANDIDATES = 32
 
@@ -78,6 +80,7 @@ def search_batches(
 ) -> list[Hypothesis]:
     """The best hypothesis of every image of every batch."""
     decoder.eval()
+    objects = _object_ids(decoder, vocabulary)
     best = []
     for prepared in batches:
         stepper = TorchStepper(decoder, prepared, options.beam_width)
@@ -88,9 +91,19 @@ def search_batches(
             start=vocabulary.start,
             end=vocabulary.end,
             vetoed=[vocabulary.start, vocabulary.unknown],
+            objects=objects,
+            never_last=vocabulary.known_ids(tokenize(" ".join(options.never_last))),
         )
         best += [hypotheses[0] for hypotheses in found]
     return best
+
+
+def _object_ids(decoder: Decoder, vocabulary: Vocabulary) -> list[int]:
+    """Of the words that the exported bundle will list."""
+    if decoder.evidence is None:
+        return []
+    listed = {"evidence": object_priors(decoder.evidence, vocabulary)}
+    return [int(each) for each in ObjectWords.and_scene(listed, vocabulary).ids]
 
 
 def decode_batches(

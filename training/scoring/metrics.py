@@ -230,6 +230,8 @@ def signature(split: str, images: int, options: DecodingOptions, tokeniser: str)
     """What must stand beside a number for it to mean anything."""
     ngram = options.no_repeat_ngram
     repeats = f"no {ngram}-gram twice" if ngram else "repeats allowed"
+    if options.no_repeat_objects:
+        repeats += ", no object twice"
     return (
         f"pycocoevalcap {version('pycocoevalcap')}, {tokeniser} tokeniser, {split}, "
         f"{images} images, beam {options.beam_width}, "
