@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.options import check_options, option
+from ros2_captioner.word_rules import WordRules
 
 MAX_BEAM_WIDTH = 16
 _MAX_WORDS = 50
@@ -183,17 +184,19 @@ def beam_search(
     tokens = np.full((batch, width), start, np.int32)
     parents = np.tile(np.arange(width), (batch, 1))
     images = np.arange(batch)[:, None]
-    never = np.asarray(list(vetoed), np.int32)
-    unfinished = np.asarray(list(never_last), np.int32)
-    once = np.asarray(list(objects) if options.no_repeat_objects else [], np.int32)
+    rules = WordRules(
+        end=end,
+        never=vetoed,
+        phrases=phrases,
+        once=objects if options.no_repeat_objects else (),
+        never_last=never_last,
+        min_length=options.min_length,
+        no_repeat_ngram=options.no_repeat_ngram,
+    )
 
     for length in range(options.max_length):
         output = stepper.step(tokens, parents)
-        veto = _vetoed(output.ids, trellis, never, end, options)
-        for phrase in phrases:
-            veto |= _completes(trellis.words, output.ids, phrase)
-        veto |= (output.ids == end) & _among(tokens, unfinished)[:, :, None]
-        veto |= _named_again(trellis.words, output.ids, once)
+        veto = rules.forbidden(trellis.words, output.ids)
         log_probs = np.where(veto, np.float32(-np.inf), output.log_probs)
         totals = scores[:, :, None] + log_probs
         norm = (length + 1) ** options.length_penalty
@@ -216,71 +219,8 @@ def beam_search(
     ]
 
 
-_NO_WORD = -1  # no word has this id
 # Every candidate was vetoed: an empty caption says so, and nothing crashes.
 _NOTHING = Ended(-np.inf, 0, 0)
-
-
-def _vetoed(
-    ids: NDArray[np.int32],
-    trellis: Trellis,
-    never: NDArray[np.int32],
-    end: int,
-    options: DecodingOptions,
-) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` may not come next."""
-    veto = _among(ids, never)
-    if len(trellis.steps) < options.min_length:
-        veto |= ids == end
-    if options.no_repeat_ngram:
-        veto |= _repeats(trellis.words, ids, options.no_repeat_ngram)
-    return veto
-
-
-def _among(ids: NDArray[np.int32], some: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which ids are some of those; faster than np.isin for so few."""
-    return np.asarray((ids[..., None] == some).any(axis=-1))
-
-
-def _repeats(
-    history: NDArray[np.int32], candidates: NDArray[np.int32], n: int
-) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` complete an n-gram of ``history`` ``[B, K, T]``.
-
-    Or are its last word, as in "a tall tall tower".
-    """
-    if history.shape[2] == 0:
-        return np.zeros(candidates.shape, np.bool_)
-    doubled = np.asarray(candidates == history[:, :, -1:])
-    count = history.shape[2] - n + 1  # of n-grams so far
-    if count <= 0:
-        return doubled
-    last_words = history[:, :, n - 1 :]
-    begun_again = np.ones(last_words.shape, np.bool_)
-    for place in range(n - 1):
-        begun_again &= history[:, :, place : place + count] == history[:, :, count + place, None]
-    forbidden = np.where(begun_again, last_words, _NO_WORD)
-    return np.asarray(doubled | (candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
-
-
-def _completes(
-    history: NDArray[np.int32], candidates: NDArray[np.int32], phrase: Sequence[int]
-) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` are the last word of a phrase that ``history`` ends with."""
-    *begun, last = phrase
-    if history.shape[2] < len(begun):
-        return np.zeros(candidates.shape, np.bool_)
-    has_begun = (history[:, :, -len(begun) :] == begun).all(axis=2)
-    return np.asarray(has_begun[:, :, None] & (candidates == last))
-
-
-def _named_again(
-    history: NDArray[np.int32], candidates: NDArray[np.int32], once: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` are words of ``once`` that ``history`` holds already."""
-    again: NDArray[np.bool_] = (candidates[..., None] == history[:, :, None]).any(axis=-1)
-    again[again] = _among(candidates[again], once)  # few are left to look for
-    return again
 
 
 def _best_continuations(
