@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -58,8 +59,10 @@ def unfinished(target: Path) -> Path:
 def _needed(path: Path) -> list[Path]:
     """What must be writable: the folder, where a new file takes the old one's place, and the file.
 
-    A device or a pipe is written itself.
+    A device or a pipe is written itself, and what the standard output goes to is open already.
     """
+    if _standard_stream(path) is not None:
+        return []
     if path.exists() and not path.is_file():
         return [path]
     final = Path(os.path.realpath(path))
@@ -138,6 +141,12 @@ def replace_file(target: Path, content: bytes) -> None:
         OSError: names the file.
     """
     with writing(target):
+        if (number := _standard_stream(target)) is not None:
+            # As after `--vtt /dev/stdout >> log`: the file has more than this, and may get more.
+            sys.stdout.flush()
+            with open(number, "wb", closefd=False) as stream:
+                stream.write(content)
+            return
         if target.exists() and not target.is_file():  # a device or a pipe stays what it is
             target.write_bytes(content)
             return
@@ -148,3 +157,12 @@ def replace_file(target: Path, content: bytes) -> None:
             os.replace(beside, final)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _standard_stream(path: Path) -> int | None:
+    """Number of the output stream of this process that goes to a file, a device or a pipe."""
+    for number in (1, 2):
+        with suppress(OSError):  # the stream is closed, or the file is not there yet
+            if os.path.samestat(os.fstat(number), os.stat(path)):
+                return number
+    return None

@@ -61,6 +61,28 @@ def test_a_replaced_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     assert target.read_bytes() == b"new" and sorted(os.listdir(tmp_path)) == ["link", "page.html"]
 
 
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/stderr", "log"])
+def test_what_the_output_goes_to_keeps_what_it_has(name, tmp_path):
+    """It would be replaced by the new file, and what is printed later would be lost."""
+    code = (
+        "import pathlib, sys\n"
+        "from ros2_captioner.output_files import check_output, replace_file\n"
+        "print('printed')\n"
+        "check_output('--vtt', sys.argv[1])\n"
+        "replace_file(pathlib.Path(sys.argv[1]), b'written\\n')\n"
+        "print('last')\n"
+    )
+    log = tmp_path / "log"
+    log.write_text("first\n")
+    command = [sys.executable, "-c", code, name]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with open(log, "a") as stream:
+        subprocess.run(
+            command, stdout=stream, stderr=stream, cwd=tmp_path, env=environment, check=True
+        )
+    assert log.read_text() == "first\nprinted\nwritten\nlast\n"
+
+
 @pytest.mark.parametrize("locked", ["folder", "file"])
 def test_a_file_that_cannot_be_replaced_is_refused_before(locked, tmp_path, monkeypatch):
     """A new file takes its place, for which the folder must be writable too."""
