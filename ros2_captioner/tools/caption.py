@@ -23,6 +23,7 @@ from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
+from ros2_captioner.images.sources import cut_short
 from ros2_captioner.options import declarations
 from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point.
 
     Returns:
-        0, 1 if some images could not be captioned, 2 if nothing could be done.
+        0, 1 if some images could not be captioned or a video was cut, 2 if nothing could be done.
     """
     parsed = _parser().parse_args(arguments)
     _check_outputs(parsed)
@@ -164,7 +165,9 @@ def _write_subtitles(
             except OSError as error:  # the other one is not lost
                 failed = 2
                 _complain(str(error), progress)
-    return failed
+    if fault := cut_short(parsed.images[0]):
+        _complain(f"{fault}. The subtitles end where it does", progress)
+    return failed or int(bool(fault))
 
 
 def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argparse.Namespace) -> int:

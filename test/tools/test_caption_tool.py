@@ -208,9 +208,10 @@ def video(tmp_path, photograph, second_photograph):
     return str(file)
 
 
-def test_a_video_becomes_subtitles(video, tmp_path):
+def test_a_video_becomes_subtitles(video, tmp_path, capsys):
     vtt, srt = tmp_path / "out.vtt", tmp_path / "out.srt"
     assert main([video, "--every", "1", "--vtt", str(vtt), "--srt", str(srt)]) == 0
+    assert not capsys.readouterr().err
     head, first, second = vtt.read_text().strip().split("\n\n")
     assert head == "WEBVTT"
     assert first.startswith("00:00:00.000 --> 00:00:02.000\n")
@@ -219,6 +220,20 @@ def test_a_video_becomes_subtitles(video, tmp_path):
         first.split("\n")[1],
         second.split("\n")[1],
     ]
+
+
+@pytest.mark.parametrize("size", ["told", "unknown"])
+def test_subtitles_of_an_avi_that_was_cut_are_told_to_be_short(size, video, tmp_path, capsys):
+    content = bytearray(Path(video).read_bytes())
+    if size == "unknown":  # as of an AVI that was written into a pipe
+        content[4:8] = b"\xff" * 4
+    half = len(content) // 2
+    Path(video).write_bytes(content[:half])
+    assert main([video, "--vtt", str(tmp_path / "out.vtt")]) == (1 if size == "told" else 0)
+    said = capsys.readouterr().err
+    told = f"error: {video} was cut: found {half} of {len(content)} bytes; expected a whole video. "
+    assert said.startswith(told) if size == "told" else not said
+    assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000")
 
 
 def test_subtitles_are_of_one_video(video, pictures, tmp_path, capsys):
