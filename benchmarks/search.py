@@ -13,7 +13,7 @@ import random
 import re
 from pathlib import Path
 
-from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.recordings.search import CaptionIndex
 
 _FIRST = 10
@@ -27,8 +27,8 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("captions", type=Path)
-    parser.add_argument("annotations", type=Path)
+    parser.add_argument("captions", type=user_path)
+    parser.add_argument("annotations", type=user_path)
     parser.add_argument("--images", type=at_least_one, default=50, help="default: %(default)s")
     parsed = parser.parse_args()
     sentences = _sentences(parsed.annotations)

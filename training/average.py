@@ -16,6 +16,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import (
@@ -46,11 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "new run folder, which training.evaluate and training.export take like any other. Runs "
         "that started from one another may be averaged too (Wortsman et al. 2022).",
     )
-    parser.add_argument("--run", type=Path, required=True, help="run folder")
+    parser.add_argument("--run", type=user_path, required=True, help="run folder")
     parser.add_argument(
-        "--weights", type=Path, nargs="+", help="checkpoints; those that the run kept if not given"
+        "--weights",
+        type=user_path,
+        nargs="+",
+        help="checkpoints; those that the run kept if not given",
     )
-    parser.add_argument("--output", type=Path, required=True, help="run folder to write")
+    parser.add_argument("--output", type=user_path, required=True, help="run folder to write")
     parsed = parser.parse_args(arguments)
     files = average(parsed.run, parsed.output, parsed.weights)
     print(f"averaged {', '.join(map(str, files))} into {parsed.output}")

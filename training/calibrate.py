@@ -9,7 +9,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "anything that no reference does, the probability that the node publishes as confidence. "
         "Needs a model with evidence for words.",
     )
-    parser.add_argument("--bundle", type=Path, required=True, help="model bundle; is changed")
+    parser.add_argument("--bundle", type=user_path, required=True, help="model bundle; is changed")
     add_config(parser, "the data")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     return parser

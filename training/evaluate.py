@@ -23,7 +23,7 @@ from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.options import flag
 from ros2_captioner.output_files import check_output, replace_file
@@ -72,10 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         "CIDEr with their signature. Without Java the plain tokeniser is used and METEOR left out.",
     )
     subject = parser.add_mutually_exclusive_group(required=True)
-    subject.add_argument("--bundle", type=Path, help="model bundle, run through ONNX Runtime")
+    subject.add_argument("--bundle", type=user_path, help="model bundle, run through ONNX Runtime")
     subject.add_argument(
         "--run",
-        type=Path,
+        type=user_path,
         nargs="+",
         help="run folder, through torch; of several, as of several seeds, mean and deviation too",
     )
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--captions",
-        type=Path,
+        type=user_path,
         help="write JSON: of each model and search its signature, and captions by images' paths",
     )
     parser.add_argument(

@@ -26,7 +26,7 @@ from ros2_captioner.bundle import MANIFEST, VOCABULARY
 from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.output_files import replace_file, writing
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
@@ -58,9 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         "compared with torch on validation images: float32 must give every caption word for "
         "word.",
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder of training.train")
+    parser.add_argument("--run", type=user_path, required=True, help="folder of training.train")
     parser.add_argument(
-        "--output", type=Path, required=True, help="bundle folder; an old one is replaced"
+        "--output", type=user_path, required=True, help="bundle folder; an old one is replaced"
     )
     parser.add_argument(
         "--precisions",

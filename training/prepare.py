@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.output_files import check_output, replace_file, unfinished
 from training.config.settings import ConfigError, DataConfig
@@ -70,23 +70,25 @@ def _parser() -> argparse.ArgumentParser:
         "without a word, and images that are listed twice or are in both splits (by a small "
         "version of each).",
     )
-    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
+    parser.add_argument("--images", type=user_path, required=True, help="folder of the images")
     parser.add_argument(
-        "--val-images", type=Path, help="folder of the validation images; default: --images"
+        "--val-images", type=user_path, help="folder of the validation images; default: --images"
     )
     parser.add_argument(
-        "--unzip", type=Path, nargs="+", default=[], metavar="ZIP",
+        "--unzip", type=user_path, nargs="+", default=[], metavar="ZIP",
         help="archives, such as COCO's train2014.zip, that are unpacked into --images first",
     )  # fmt: skip
     parser.add_argument(
-        "--train", type=Path, required=True, help="COCO captions or Karpathy split JSON"
+        "--train", type=user_path, required=True, help="COCO captions or Karpathy split JSON"
     )
-    parser.add_argument("--val", type=Path, required=True, help="likewise; may be the same file")
+    parser.add_argument(
+        "--val", type=user_path, required=True, help="likewise; may be the same file"
+    )
     parser.add_argument(
         "--min-side", type=at_least_one, default=64, metavar="PIXELS", help="default: %(default)s"
     )
     parser.add_argument(
-        "--skip-to", type=Path, metavar="JSON",
+        "--skip-to", type=user_path, metavar="JSON",
         help="write what is left when all faults are skipped, as a Karpathy split JSON for both "
         "sources, of training and validation; without it any fault is an error",
     )  # fmt: skip

@@ -9,14 +9,13 @@ import argparse
 import html
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.figure import attention_figure
 from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
@@ -63,13 +62,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Write an HTML page, complete in itself, with the captions of a split that "
         "score best in CIDEr, of those that invent most, and a reliability diagram.",
     )
-    parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
+    parser.add_argument("--bundle", type=user_path, required=True, help="model bundle")
     add_config(parser, "the data")
     parser.add_argument("--split", choices=SCORED, default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
     parser.add_argument("--limit", type=at_least_one, help="only the first N of each source")
     parser.add_argument("--count", type=at_least_one, default=15, help="of best and of worst each")
-    parser.add_argument("--output", type=Path, required=True, help="file to write")
+    parser.add_argument("--output", type=user_path, required=True, help="file to write")
     return parser
 
 

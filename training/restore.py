@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.output_files import replace_file
 from training.config.arguments import add_config
 from training.config.file import load_config
@@ -51,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Write a run folder with the weights of a bundle's float variant, for "
         "start_from in a config, for training.average and for training.evaluate.",
     )
-    parser.add_argument("--bundle", type=Path, required=True, help="model bundle")
+    parser.add_argument("--bundle", type=user_path, required=True, help="model bundle")
     add_config(parser, "the data and the architecture")
-    parser.add_argument("--output", type=Path, required=True, help="run folder to write")
+    parser.add_argument("--output", type=user_path, required=True, help="run folder to write")
     parsed = parser.parse_args(arguments)
     restore(load_bundle(parsed.bundle), load_config(parsed.config, parsed.set), parsed.output)
     print(f"wrote {parsed.output}; go on with --set start_from={parsed.output}")

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
@@ -83,7 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_config(parser, "data, model and stages")
     parser.add_argument(
-        "--output", type=Path, required=True, help="run folder: config, vocabulary, checkpoints"
+        "--output",
+        type=user_path,
+        required=True,
+        help="run folder: config, vocabulary, checkpoints",
     )
     parser.add_argument(
         "--device",

@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.gpu.contender import LOADERS
 from benchmarks.gpu.report import markdown
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.command_line.parsers import user_path
 
 _PRECISIONS = ("float16", "int8")
 _NODE_RATE_HZ = 30.0
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--output", type=Path, default=Path("build/gpu"), help="folder")
+    parser.add_argument("--output", type=user_path, default=Path("build/gpu"), help="folder")
     parser.add_argument("--model", default="", help="bundle (default: the shipped one)")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--runtimes", nargs="+", choices=LOADERS, default=list(LOADERS))

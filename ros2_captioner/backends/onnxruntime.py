@@ -116,6 +116,10 @@ class BoundGraph(Graph):
 def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
     import onnxruntime
 
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        raise BundleError(f"ONNX Runtime reads no {file}; expected a path that is UTF-8") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = _threads()

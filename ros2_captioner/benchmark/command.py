@@ -8,14 +8,13 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from ros2_captioner.backends.choice import BACKENDS, DEVICES
 from ros2_captioner.benchmark.model import measure_model
 from ros2_captioner.benchmark.timing import STEPS, synthetic_frames
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one, command_parser
+from ros2_captioner.command_line.parsers import at_least_one, command_parser, user_path
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.tools.model_arguments import model_files
@@ -91,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--node-seconds", type=float, default=20.0, metavar="S", help="default: %(default)s"
     )
-    parser.add_argument("--json", type=Path, help="also write the rows as JSON")
+    parser.add_argument("--json", type=user_path, help="also write the rows as JSON")
     return parser
 
 

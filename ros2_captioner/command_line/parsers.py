@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.version import VERSION
@@ -21,6 +23,11 @@ def at_least_one(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"found {in_line(text)}; expected 1 or more")
     return number
+
+
+def user_path(text: str) -> Path:
+    """A path, where ``~`` may have come unexpanded, as shells leave it in ``--output=~/out``."""
+    return Path(os.path.expanduser(text))
 
 
 def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:

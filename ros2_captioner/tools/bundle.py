@@ -11,7 +11,7 @@ from typing import Any
 from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
 from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.parsers import command_parser, user_path
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.output_files import check_output
@@ -38,14 +38,15 @@ def _parser() -> argparse.ArgumentParser:
     inspect = command("inspect", _inspect, "Print what a bundle is; every file of it is checked.")
     inspect.add_argument("bundle", nargs="?", default="", help="the shipped model if not given")
     listing = command("list", _list, "Print a line for each bundle in some folders.")
-    listing.add_argument("folders", nargs="*", type=Path, default=[DEFAULT_BUNDLE.parent])
+    listing.add_argument("folders", nargs="*", type=user_path, default=[DEFAULT_BUNDLE.parent])
     signing = command("sign", _sign, f"Check a bundle, then sign its manifest: {MANIFEST}.sig.")
-    signing.add_argument("bundle", type=Path)  # not a text: of "" the shipped model would be signed
-    signing.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
+    # Not a text: of "" the shipped model would be signed.
+    signing.add_argument("bundle", type=user_path)
+    signing.add_argument("--key", type=user_path, required=True, help="Ed25519 private key, PEM")
     verify = command("verify", _verify, "Check a bundle and its signature.")
-    verify.add_argument("bundle", type=Path)
+    verify.add_argument("bundle", type=user_path)
     verify.add_argument(
-        "--key", type=Path, required=True, help="public key, PEM, or a folder of them (*.pub)"
+        "--key", type=user_path, required=True, help="public key, PEM, or a folder of them (*.pub)"
     )
     return parser
 
@@ -91,18 +92,19 @@ def _signature(folder: Path) -> str:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    found = [file.parent for folder in parsed.folders for file in sorted(folder.rglob(MANIFEST))]
-    if not found:
-        print(in_line(f"no bundle in {', '.join(map(str, parsed.folders))}"), file=sys.stderr)
-        return 1
-    broken = 0
-    for folder in found:
-        try:
-            print(in_line(_line(load_bundle(folder))))
-        except CaptionerError as error:
-            broken += 1
-            print(in_line(f"broken: {error}"))
-    return int(broken > 0)
+    failed = 0
+    for folder in parsed.folders:
+        found = sorted(folder.rglob(MANIFEST))
+        if not found:
+            failed = 1
+            print(in_line(f"no bundle in {folder}"), file=sys.stderr)
+        for manifest in found:
+            try:
+                print(in_line(_line(load_bundle(manifest.parent))))
+            except CaptionerError as error:
+                failed = 1
+                print(in_line(f"broken: {error}"))
+    return failed
 
 
 def _line(bundle: Bundle) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,15 @@ def _parser() -> argparse.ArgumentParser:
         _add_search_option(parser, name)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
-        "--explain", metavar="OUT.png", help="draw the attention of every word of every image"
+        "--explain",
+        type=expanduser,
+        metavar="OUT.png",
+        help="draw the attention of every word of every image",
     )
-    parser.add_argument("--vtt", metavar="OUT.vtt", help="subtitles of one video, as WebVTT")
-    parser.add_argument("--srt", metavar="OUT.srt", help="the same as SubRip")
+    parser.add_argument(
+        "--vtt", type=expanduser, metavar="OUT.vtt", help="subtitles of one video, as WebVTT"
+    )
+    parser.add_argument("--srt", type=expanduser, metavar="OUT.srt", help="the same as SubRip")
     parser.add_argument(
         "--every",
         type=float,

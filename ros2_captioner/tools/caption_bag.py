@@ -77,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bag", metavar="BAG", help="folder of the recording, or its one file")
     parser.add_argument(
-        "--output", default="", metavar="NEW", help="what is written (default: beside the bag)"
+        "--output",
+        type=os.path.expanduser,
+        default="",
+        metavar="NEW",
+        help="what is written (default: beside the bag)",
     )
     add_sampling_arguments(parser)
     parser.add_argument(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one, command_parser
+from ros2_captioner.command_line.parsers import at_least_one, command_parser, user_path
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.output_files import check_output
 from ros2_captioner.recordings.page import check_page, write_page
@@ -31,14 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "captions",
         nargs="+",
-        type=Path,
+        type=user_path,
         metavar="CAPTIONS",
         help="as caption_bag --format jsonl and caption --json write them, or caption_fleet's "
         "folder",
     )
     parser.add_argument(
         "--pictures",
-        type=Path,
+        type=user_path,
         metavar="OUT.html",
         help="also write a page with the pictures, which are looked for where the command runs and "
         "beside the captions",

@@ -6,12 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import at_least_one, command_parser
+from ros2_captioner.command_line.parsers import at_least_one, command_parser, user_path
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.tools.model_arguments import add_model_arguments
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
@@ -58,12 +57,16 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "sources",
         nargs="+",
-        type=Path,
+        type=user_path,
         metavar="SOURCE",
         help="bags, images, and folders of either; on a cluster every machine finds them there",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the Parquet files"
+        "--output",
+        type=user_path,
+        required=True,
+        metavar="FOLDER",
+        help="folder for the Parquet files",
     )
     add_sampling_arguments(parser)
     parser.add_argument(

@@ -9,6 +9,7 @@ from onnxruntime import OrtValue
 from ros2_captioner.backends.onnxruntime import BoundGraph, OnnxRuntimeBackend
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BundleError
 
 
 def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_photograph):
@@ -38,3 +39,10 @@ def test_threads_are_those_that_a_scheduler_grants(granted, threads, monkeypatch
     monkeypatch.setenv("OMP_NUM_THREADS", granted)
     session = OnnxRuntimeBackend(load_bundle())._decoder._session
     assert session.get_session_options().intra_op_num_threads == threads
+
+
+def test_a_path_that_is_no_text_is_told(bundle_copy):
+    """A new export, as of other graphs that do not load, would not mend it."""
+    renamed = bundle_copy.rename(bundle_copy.with_name(os.fsdecode(b"n\xff")))
+    with pytest.raises(BundleError, match="onnx; expected a path that is UTF-8$"):
+        OnnxRuntimeBackend(load_bundle(renamed))

@@ -6,7 +6,8 @@ import pytest
 from command_scripts import SCRIPTS, run
 
 import ros2_captioner
-from ros2_captioner.command_line.parsers import at_least_one
+from ros2_captioner.command_line.parsers import at_least_one, user_path
+from ros2_captioner.tools import caption_fleet
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -48,3 +49,11 @@ def test_numbers_of_commands_are_one_or_more(arguments):
     refused = run(SCRIPTS[0].parent / arguments[0], *arguments[1:])
     assert refused.returncode == 2
     assert f"found {arguments[-1]}; expected 1 or more\n" in refused.stderr
+
+
+def test_a_home_folder_that_the_shell_left_alone_is_the_users(monkeypatch):
+    """A folder of the name ~ would be made here."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert str(user_path("~/out")) == "/home/me/out" and str(user_path("a~")) == "a~"
+    fleet = caption_fleet.argument_parser().parse_args(["~/in", "--output=~/out"])
+    assert (str(fleet.sources[0]), str(fleet.output)) == ("/home/me/in", "/home/me/out")

@@ -38,6 +38,8 @@ def test_list_gives_a_line_a_bundle_and_names_broken_ones(bundle_copy, capsys):
 def test_nothing_to_list_is_said(tmp_path, capsys):
     assert main(["list", str(tmp_path)]) == 1
     assert f"no bundle in {tmp_path}" in capsys.readouterr().err
+    assert main(["list", str(DEFAULT_BUNDLE), str(tmp_path / "misspelt")]) == 1
+    assert capsys.readouterr().err == f"no bundle in {tmp_path / 'misspelt'}\n"
 
 
 def test_a_signed_bundle_is_verified(bundle_copy, tmp_path, capsys):

@@ -326,6 +326,8 @@ def test_a_bag_in_the_home_folder_is_copied_beside_itself(bag, tmp_path, monkeyp
     monkeypatch.setenv("HOME", str(tmp_path))
     assert main(["~/drive"]) == 0
     assert captions_of(tmp_path / "drive_captioned")[0]
+    assert main(["~/drive", "--format", "vtt", "--output=~/out.vtt"]) == 0
+    assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT")
 
 
 def test_an_interrupted_run_goes_on_from_within_the_bag(bag, tmp_path, monkeypatch):

@@ -236,6 +236,12 @@ def test_subtitles_of_an_avi_that_was_cut_are_told_to_be_short(size, video, tmp_
     assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000")
 
 
+def test_subtitles_go_to_the_home_folder(video, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main([video, "--vtt=~/out.vtt", "--srt=~/out.srt"]) == 0
+    assert (tmp_path / "out.vtt").exists() and (tmp_path / "out.srt").exists()
+
+
 def test_subtitles_are_of_one_video(video, pictures, tmp_path, capsys):
     assert main([video, *pictures, "--vtt", str(tmp_path / "out.vtt")]) == 2
     assert "expected one video" in capsys.readouterr().err

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from ros2_captioner.command_line.parsers import user_path
 
 
 def add_config(parser: argparse.ArgumentParser, names: str) -> None:
@@ -14,7 +15,10 @@ def add_config(parser: argparse.ArgumentParser, names: str) -> None:
         names: what the command reads in the config, in the words of its help.
     """
     parser.add_argument(
-        "--config", type=Path, required=True, help=f"YAML, see training/configs/; names {names}"
+        "--config",
+        type=user_path,
+        required=True,
+        help=f"YAML, see training/configs/; names {names}",
     )
     parser.add_argument(
         "--set",
