@@ -23,7 +23,7 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.errors import BackendError, OptionsError
 from ros2_captioner.options import make_options
 from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.recordings.batches import BATCH
@@ -37,6 +37,7 @@ try:
     import pyarrow.parquet
     import ray
     import ray.data
+    import ray.exceptions
 except ImportError as error:
     raise OptionsError(
         f"fleets are captioned with Ray Data, which does not import ({error}); type: pip install "
@@ -122,6 +123,7 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
     Raises:
         OptionsError: a source or the cluster is missing, or the output is of another run, or one is
             writing it.
+        BackendError: the workers fail however often they are started, as without the model.
     """
     try:
         fleet.output.mkdir(parents=True, exist_ok=True)
@@ -141,6 +143,12 @@ def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
         _connect(fleet)
         try:
             _run(fleet, left, bundle, load)
+        except ray.exceptions.RayError as error:  # its text is a traceback, of the worker
+            last = str(error).strip().splitlines()[-1]
+            raise BackendError(
+                f"a worker failed: {last}. What has its caption stays; mend that, then repeat the "
+                "command"
+            ) from error
         finally:
             ray.shutdown()
     found = [_columns(file, ["error"]) for file in _files(fleet.output)]
@@ -197,7 +205,7 @@ def _columns(file: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def _connect(fleet: Fleet) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     ray.data.DataContext.get_current().enable_progress_bars = sys.stderr.isatty()
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     if not fleet.address:

@@ -195,6 +195,28 @@ def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
         caption_fleet(wanted, load_bundle(), LOAD)
 
 
+def test_a_worker_without_the_model_is_told_in_a_line(archive, tmp_path, bundle_copy):
+    code = (
+        "import shutil, sys\n"
+        "from ros2_captioner.recordings.fleet import pipeline\n"
+        "connect = pipeline._connect\n"
+        "def and_lose_the_model(fleet):\n"
+        "    shutil.rmtree(sys.argv[1])\n"
+        "    connect(fleet)\n"
+        "pipeline._connect = and_lose_the_model\n"
+        "from ros2_captioner.tools.caption_fleet import main\n"
+        "sys.exit(main(sys.argv[2:]))\n"
+    )
+    model, output = str(bundle_copy), str(tmp_path / "out")
+    given = [model, str(archive), "--output", output, "--workers", "1", "--model", model]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given], env=ENVIRONMENT, text=True, capture_output=True
+    )
+    said = done.stderr.splitlines()[-1]  # Ray may have lines of its own
+    assert done.returncode == 2 and said.startswith("error: a worker failed: ")
+    assert f"no model bundle at {model}; expected" in said
+
+
 def test_an_output_that_is_no_run_of_this_command_is_left_alone(archive, tmp_path):
     mine = tmp_path / "out" / "mine.parquet"
     mine.parent.mkdir()
