@@ -16,7 +16,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
-from ros2_captioner.figure import attention_figure
+from ros2_captioner.drawing.figure import attention_figure
 from ros2_captioner.images.data_uri import jpeg_uri
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import check_output, replace_file

@@ -21,8 +21,8 @@ from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import command_parser
 from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
-from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.images.sources import cut_short
 from ros2_captioner.options import declarations

@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.text import in_line
-from ros2_captioner.figure import attention_figure
+from ros2_captioner.drawing.figure import attention_figure
 from ros2_captioner.images.files import read_image
 from training.data.captions import CaptionedImage
 

@@ -23,8 +23,8 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import command_parser
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import FrameError
-from ros2_captioner.figure import attention_figure, stacked
 from ros2_captioner.images.conversion import compressed_to_rgb
 from ros2_captioner.images.files import check_image_suffix, images_in, write_image
 from ros2_captioner.output_files import check_output

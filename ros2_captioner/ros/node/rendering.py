@@ -11,8 +11,8 @@ from std_msgs.msg import String
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
-from ros2_captioner.figure import attention_figure
-from ros2_captioner.overlay import draw_caption
+from ros2_captioner.drawing.figure import attention_figure
+from ros2_captioner.drawing.overlay import draw_caption
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
 from ros2_captioner.stream.detail import detail_json
 from ros2_captioner.stream.frames import CaptionedFrame

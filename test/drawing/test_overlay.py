@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ros2_captioner.overlay import draw_caption
+from ros2_captioner.drawing.overlay import draw_caption
 
 LONG = "a man in a red shirt and a woman in a blue dress are standing in front of a large building"
 
