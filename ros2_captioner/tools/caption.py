@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from os.path import expanduser
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.images.sources import cut_short
-from ros2_captioner.options import declarations
+from ros2_captioner.options import declarations, flag
 from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import as_srt, as_vtt
@@ -97,13 +98,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_search_option(parser: argparse.ArgumentParser, name: str) -> None:
     declaration = _SEARCH[name]
-    words = declaration.kind is tuple
+    kinds: dict[type, tuple[Callable[[str], Any], str]] = {
+        tuple: (_words, "WORD,WORD"),
+        bool: (partial(flag, name), "true|false"),
+    }
+    parse, values = kinds.get(declaration.kind, (declaration.kind, "N"))
     allowed = "" if declaration.low is None else f", {declaration.low:g}-{declaration.high:g}"
     parser.add_argument(
         f"--{name.replace('_', '-')}",
         dest=declaration.name,
-        type=_words if words else declaration.kind,
-        metavar="WORD,WORD" if words else "N",
+        type=parse,
+        metavar=values,
         help=f"{declaration.description}{allowed} (default: the model's)",
     )
 

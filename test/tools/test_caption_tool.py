@@ -15,7 +15,8 @@ from ros2_captioner.errors import BackendError
 from ros2_captioner.tools import caption as tool
 from ros2_captioner.tools.caption import main
 
-SCRIPT = Path(__file__).parents[2] / "scripts/caption"
+ROOT = Path(__file__).parents[2]
+SCRIPT, PHOTOGRAPHS = ROOT / "scripts/caption", ROOT / "ros2_captioner/ros/demo/photographs"
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def test_options_reach_the_search(pictures, capsys):
         found.append(capsys.readouterr().out.split())
     free, bound = found
     assert len(set(free)) < len(free) and len(set(bound)) == len(bound)
+
+
+def test_a_search_option_is_switched_off_by_its_word(capsys):
+    kitchen = str(PHOTOGRAPHS / "kitchen.jpg")
+    found = {}
+    for word in ("true", "false"):
+        assert main([kitchen, "--no-repeat-objects", word]) == 0
+        found[word] = capsys.readouterr().out
+    assert found["true"] != found["false"]
+    assert main([kitchen, "--no-repeat-objects", "no"]) == 2
+    assert "no_repeat_objects is 'no'; expected true or false" in capsys.readouterr().err
 
 
 def test_banned_words_are_separated_by_commas(pictures, capsys, captioner, photograph):
