@@ -11,8 +11,10 @@ from rclpy.node import Node
 from ros2_captioner.images.bag import IMAGE_TYPES
 
 _OUTPUT = "/scene_caption/detail"
-_LONGEST_LOOK_S = 8.0
-_QUIET_S = 3.0  # nothing new for so long: everybody was seen, as Fast DDS discovers within 2.5 s
+_LONGEST_LOOK_S = (
+    8.0  # Fast DDS finds some after 6 s; that nobody is there, is said after all of it
+)
+_QUIET_S = 3.5  # a camera was seen, and nothing new for so long
 
 
 def main() -> None:
@@ -30,7 +32,9 @@ def _settled(node: Node) -> dict[str, object]:
     """What is seen once nothing more is discovered."""
     seen, since = _look(node), time.monotonic()
     deadline = since + _LONGEST_LOOK_S
-    while time.monotonic() < min(deadline, since + _QUIET_S):
+    while time.monotonic() < deadline:
+        if seen["cameras"] and time.monotonic() > since + _QUIET_S:
+            break
         rclpy.spin_once(node, timeout_sec=0.1)
         now = _look(node)
         if now != seen:

@@ -73,6 +73,7 @@ class BagPlayer(Node):
             self._publish(self._next)
         due_s, self._next = next(self._schedule, (0.0, None))
         if self._next is None:
+            self._timer.cancel()
             end_after_delivery(self, self._outputs.values())
             return
         wait_s = min(max(0.0, due_s - time.monotonic()), _LONGEST_S)

@@ -40,7 +40,7 @@ class ImagePlayer(Node):
         self._publisher = image_publisher(self, CompressedImage if self._jpeg else Image, topic)
         warn_of_unused_overrides(self)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # plays on where simulated time stands
-        self.create_timer(1 / settings.rate_hz, self._play, clock=steady)
+        self._timer = self.create_timer(1 / settings.rate_hz, self._play, clock=steady)
         self.get_logger().info(
             in_line(f"playing {settings.source} on {self._publisher.topic_name}")
         )
@@ -56,6 +56,7 @@ class ImagePlayer(Node):
             return
         frame = next(self._frames, None)
         if frame is None:
+            self._timer.cancel()
             end_after_delivery(self, [self._publisher])
             return
         now = self.get_clock().now().to_msg()

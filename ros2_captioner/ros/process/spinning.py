@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -23,7 +25,8 @@ from ros2_captioner.ros.process.signals import clean_up, ignore_signals, on_sign
 
 NodeType = TypeVar("NodeType", bound=Node)
 _EXECUTOR_TIMEOUT_S = 1.0
-_DELIVERY = Duration(seconds=2.0)
+_DELIVERY_S = 10.0
+_POLL_S = 0.05
 
 
 def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None) -> int:
@@ -90,13 +93,19 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def end_after_delivery(node: Node, publishers: Iterable[Publisher]) -> None:
-    """End the process once reliable subscribers have all that was published, or after 2 s.
+def end_after_delivery(node: Node, publishers: Collection[Publisher]) -> None:
+    """End the process once reliable subscribers have all that was published, or after 10 s.
 
     A publisher may know a subscriber before that one knows it; what it sent meanwhile would be lost
-    with it.
+    with it. Fast DDS settles that in three or six seconds if it does not at once. The executor goes
+    on meanwhile, so that a signal is heard.
     """
-    for publisher in publishers:
-        publisher.wait_for_all_acked(_DELIVERY)
-    node.get_logger().info("played to the end")
-    rclpy.try_shutdown()
+    deadline_s = time.monotonic() + _DELIVERY_S
+
+    def end_if_delivered() -> None:
+        delivered = all(publisher.wait_for_all_acked(Duration()) for publisher in publishers)
+        if delivered or time.monotonic() >= deadline_s:
+            node.get_logger().info("played to the end")
+            rclpy.try_shutdown()
+
+    node.create_timer(_POLL_S, end_if_delivered, clock=Clock(clock_type=ClockType.STEADY_TIME))

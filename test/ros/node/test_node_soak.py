@@ -50,6 +50,19 @@ class Cameras:
             for make, topic in zip(kinds, CAMERAS, strict=True)
         ]
 
+    def wait_until_captioned(self):
+        """Publish until every camera has a caption: Fast DDS may need seconds to find them."""
+        waited_for = set(CAMERAS)
+
+        def send_and_look():
+            self.send()
+            waited_for.difference_update(json.loads(d)["camera"] for d in self._client.details)
+            return not waited_for
+
+        assert self._client.spin_until(send_and_look), f"no caption of {waited_for}"
+        self._client.details.clear()
+        self.sent = 0
+
     def send(self):
         place = self.sent % len(CAMERAS)
         picture = np.roll(self._picture, 16 * self.sent, axis=1)
@@ -64,6 +77,7 @@ def quantile(values, share):
 
 def test_a_soak_of_four_cameras(node, client, photograph, marks):
     cameras, memory = Cameras(client, photograph), []
+    cameras.wait_until_captioned()
     warm_frames = int(_WARM_UP * FRAMES)
     begun = time.monotonic()
     while cameras.sent < FRAMES:
