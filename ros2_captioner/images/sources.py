@@ -78,24 +78,6 @@ def video_moments(
         )
 
 
-def cut_short(source: str) -> str:
-    """In words, how much of a video file is missing; empty if its head does not tell.
-
-    An AVI alone tells its size: the mark RIFF, then the bytes that follow, little endian. Of
-    others, OpenCV guesses numbers of frames, which are wrong for many a whole file.
-    """
-    path = Path(source)
-    if not path.is_file():  # nor a pipe, which nobody may write to any more
-        return ""
-    with open(path, "rb") as stream:
-        head = stream.read(8)
-    told, found = 8 + int.from_bytes(head[4:], "little"), path.stat().st_size
-    # Who writes into a pipe never learns the size.
-    if head[:4] != b"RIFF" or head[4:] == b"\xff" * 4 or found >= told:
-        return ""
-    return f"{source} was cut: found {found} of {told} bytes; expected a whole video"
-
-
 def shrink(frame: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
     """The frame with its longer side at most ``max_side`` pixels; 0 leaves it as it is."""
     height, width = frame.shape[:2]

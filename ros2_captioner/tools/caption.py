@@ -24,8 +24,8 @@ from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
+from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
-from ros2_captioner.images.sources import cut_short
 from ros2_captioner.options import declarations, flag
 from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
