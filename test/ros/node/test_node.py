@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from statistics import median
 
 import pytest
 from ros_harness import BROKEN_IMAGES, BROKEN_JPEGS, Process
@@ -73,9 +74,8 @@ def test_parameters_answer_while_inference_runs(node, client, photograph):
         client.send(photograph)
         _, seconds = client.set_parameters(length_penalty=0.5 + turn / 100)
         taken_s.append(seconds)
-    busy_ms = json.loads(client.details[-1])["latency_ms"]
-    print(f"slowest {max(taken_s):.3f} s, median {sorted(taken_s)[10]:.3f} s; captions {busy_ms}")
-    assert sorted(taken_s)[10] < 0.1
+    caption_s = median(sum(json.loads(d)["latency_ms"].values()) for d in client.details) / 1000
+    assert median(taken_s) < 0.5 * caption_s
 
 
 def test_rate_limit_holds_frames_back(node, client, photograph):
