@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.errors import FrameError
+from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import IMAGE_SUFFIXES, images_in, read_image
 
 
@@ -71,11 +72,7 @@ def video_moments(
     finally:
         capture.release()
     if time_ns < 0:
-        raise FrameError(
-            "no_source",
-            f"cannot read a frame from {source}{_why(source)}; expected a video that OpenCV "
-            "decodes",
-        )
+        raise _no_frame(source)
 
 
 def shrink(frame: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
@@ -121,11 +118,7 @@ def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
         finally:
             capture.release()
         if frames == 0:
-            raise FrameError(
-                "no_source",
-                f"cannot read a frame from {source}{_why(source)}; expected a video that OpenCV "
-                "decodes, or a webcam that no other program holds",
-            )
+            raise _no_frame(source)
         if not loop:
             return
 
@@ -137,14 +130,19 @@ def _webcam(source: str) -> Iterator[NDArray[np.uint8]]:
     )
 
 
-def _why(source: str) -> str:
-    """What the system says of a file or a webcam that OpenCV opens in silence; often nothing."""
+def _no_frame(source: str) -> FrameError:
+    """Why not a frame was read: OpenCV is silent, but the system or the container may tell."""
     device = f"/dev/video{source}" if source.isdecimal() else source
+    if cut := cut_short(device):  # as an MP4 whose index was at its end
+        return FrameError("no_source", f"{cut}, as no frame can be read from what is left")
+    why = ""
     try:
         os.close(os.open(device, os.O_RDONLY | os.O_NONBLOCK))  # a pipe may have no writer
     except OSError as error:
-        return f" ({'' if device == source else f'{device}: '}{error.strerror})"
-    return ""
+        why = f" ({'' if device == source else f'{device}: '}{error.strerror})"
+    webcam = device.startswith("/dev/")
+    expected = "webcam that no other program holds" if webcam else "video that OpenCV decodes"
+    return FrameError("no_source", f"cannot read a frame from {source}{why}; expected a {expected}")
 
 
 def _opened(source: str) -> cv2.VideoCapture:

@@ -62,6 +62,19 @@ def test_what_is_not_there_is_not_blamed_on_its_codec():
         next(frames_from("99", loop=False))
 
 
+def test_a_cut_video_of_which_no_frame_is_left_is_not_blamed_on_its_codec(tmp_path):
+    file = tmp_path / "video.mp4"  # its index comes last
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 5, (32, 32))
+    for _ in range(3):
+        writer.write(np.full((32, 32, 3), RED, np.uint8))
+    writer.release()
+    file.write_bytes(file.read_bytes()[:200])
+    said = r"video\.mp4 was cut: found 200 of \d+ bytes; .* no frame can be read from what is left"
+    for frames in (frames_from(str(file), False), video_moments(str(file), lambda time_ns: True)):
+        with pytest.raises(FrameError, match=said):
+            next(frames)
+
+
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, photograph):
     monkeypatch.setenv("HOME", str(tmp_path))
     cv2.imwrite(str(tmp_path / "a.png"), photograph[:, :, ::-1])

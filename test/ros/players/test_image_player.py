@@ -68,7 +68,7 @@ def test_bad_arguments_end_with_one_clear_line(tmp_path, folder, parameters):
     [
         (
             {"source": 0},
-            "cannot read a frame from 0 (/dev/video0: No such file or directory); expected a video",
+            "from 0 (/dev/video0: No such file or directory); expected a webcam",
         ),
         ({"source": ""}, "found nothing at ''; expected a folder"),
         ({"max_side": -5}, "max_side"),
