@@ -111,11 +111,10 @@ class DecodingOptions:
                 f"num_alternatives is {self.num_alternatives} and beam_width {self.beam_width}; "
                 "expected num_alternatives < beam_width"
             )
-        for phrase in self.banned_words:
-            if phrase.strip() and not any(map(str.isalnum, phrase)):
-                raise OptionsError(
-                    f"banned_words holds {phrase!r}; expected words such as 'dog' or 'hot dog'"
-                )
+        for name, such_as in (("banned_words", "'dog' or 'hot dog'"), ("never_last", "'a'")):
+            for text in getattr(self, name):
+                if text.strip() and not any(map(str.isalnum, text)):
+                    raise OptionsError(f"{name} holds {text!r}; expected words such as {such_as}")
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,12 @@ def test_no_object_is_named_twice_unless_it_may_be(captioner):
     assert twice(no_repeat_objects=False)
 
 
+def test_no_caption_ends_with_a_word_that_is_never_last(captioner, photograph):
+    plain = captioner.caption([photograph], DecodingOptions()).captions[0]
+    options = DecodingOptions(never_last=("flibbertigibbet", plain.words[-1].upper()))
+    assert captioner.caption([photograph], options).captions[0].words[-1] != plain.words[-1]
+
+
 def test_no_picture_is_refused(captioner):
     with pytest.raises(FrameError):
         captioner.caption([np.zeros((4, 4), np.uint8)])

@@ -55,6 +55,7 @@ def test_several_parameters_change_together_or_not_at_all():
         {"publish_attention": 1},
         {"banned_words": "word"},
         {"banned_words": ["dog", "?!"]},
+        {"never_last": ["a", "..."]},
         {"image_topics": []},
         {"image_topics": ["/camera//image"]},
         {"image_topics": ["a camera"]},
