@@ -14,7 +14,6 @@ from ros2_captioner.backends.tensorrt.cuda import (
     Cuda,
     DeviceBuffer,
     PinnedBuffer,
-    aligned,
     call,
     check_driver,
     import_runtime,
@@ -198,7 +197,7 @@ class Executor:
         self._shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
         self._dtypes = {name: _DTYPES[engine.get_tensor_dtype(name).name] for name in tensors}
         largest = {"B": LIMITS.cameras, "K": LIMITS.beam_width}
-        sizes = {name: aligned(self._bytes(name, largest)) for name in tensors}
+        sizes = {name: self._bytes(name, largest) for name in tensors}
         self._device = {name: DeviceBuffer(cuda, size) for name, size in sizes.items()}
         self._host = {name: PinnedBuffer(cuda, size) for name, size in sizes.items()}
         self._bound: dict[str, int] = {}
@@ -256,7 +255,7 @@ class Executor:
             self._cuda.to_host(self._host[name].address, self.address(name), count)
 
     def _view(self, name: str, sizes: Mapping[str, int]) -> NDArray[Any]:
-        return self._host[name].view(0, self._shape(name, sizes), self._dtypes[name])
+        return self._host[name].view(self._shape(name, sizes), self._dtypes[name])
 
     def _shape(self, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
         return tuple(sizes[size] if isinstance(size, str) else size for size in self._shapes[name])

@@ -11,8 +11,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from ros2_captioner.errors import BackendError
 
-ALIGNMENT = 256  # bytes, of every tensor that TensorRT is given
-
 
 def check_driver() -> None:
     """Look for a driver and a GPU without loading anything that dies where there is none.
@@ -158,17 +156,11 @@ class PinnedBuffer:
         self.address: int = int(cuda.call("cudaHostAlloc", size, 0))
         self._bytes = (ctypes.c_uint8 * size).from_address(self.address)
 
-    def view(self, offset: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """A part of it as an array, not copied."""
+    def view(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Its beginning as an array, not copied."""
         count = int(np.prod(shape))
-        found = np.frombuffer(memoryview(self._bytes), np.dtype(dtype), count, offset)
-        return found.reshape(shape)
+        return np.frombuffer(memoryview(self._bytes), np.dtype(dtype), count).reshape(shape)
 
     def __del__(self) -> None:
         if hasattr(self, "address"):
             self._cuda.free("cudaFreeHost", self.address)
-
-
-def aligned(size: int) -> int:
-    """The next multiple of `ALIGNMENT`."""
-    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -31,8 +31,8 @@ class Limits:
         beam_width: hypotheses an image, K.
     """
 
-    cameras: int = 4
-    beam_width: int = 5
+    cameras: int
+    beam_width: int
 
 
 def import_tensorrt() -> Any:

@@ -372,7 +372,9 @@ def test_what_cannot_be_parsed_is_named(monkeypatch):
     monkeypatch.setattr(engines, "onnx_model", lambda bundle, precision, part: content)
     trt, bundle = engines.import_tensorrt(), load_bundle()
     with pytest.raises(BackendError, match="cannot parse"):
-        engines.build_engine(trt, bundle, "float16", "decoder", engines.Limits(), None, "SM86")
+        engines.build_engine(
+            trt, bundle, "float16", "decoder", tensorrt_backend.LIMITS, None, "SM86"
+        )
 
 
 @needs_gpu
