@@ -89,7 +89,8 @@ class DecodingOptions:
     )
     never_last: tuple[str, ...] = option(
         ("a", "an", "the", "and", "of", "with", "in", "at", "to", "is", "are"),
-        "Words that no caption ends with, as it would break off, unless max_length cuts it",
+        "Words and phrases that no caption ends with, as it would break off, unless max_length "
+        "cuts it",
     )
     banned_words: tuple[str, ...] = option((), "Words and phrases that captions never contain")
     num_alternatives: int = option(
@@ -111,10 +112,12 @@ class DecodingOptions:
                 f"num_alternatives is {self.num_alternatives} and beam_width {self.beam_width}; "
                 "expected num_alternatives < beam_width"
             )
-        for name, such_as in (("banned_words", "'dog' or 'hot dog'"), ("never_last", "'a'")):
-            for text in getattr(self, name):
-                if text.strip() and not any(map(str.isalnum, text)):
-                    raise OptionsError(f"{name} holds {text!r}; expected words such as {such_as}")
+        for name in ("never_last", "banned_words"):
+            for phrase in getattr(self, name):
+                if phrase.strip() and not any(map(str.isalnum, phrase)):
+                    raise OptionsError(
+                        f"{name} holds {phrase!r}; expected words such as 'dog' or 'hot dog'"
+                    )
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def beam_search(
     vetoed: Sequence[int] = (),
     phrases: Sequence[Sequence[int]] = (),
     objects: Sequence[int] = (),
-    never_last: Sequence[int] = (),
+    never_last: Sequence[Sequence[int]] = (),
 ) -> list[list[Hypothesis]]:
     """Search captions for a batch of images together.
 
@@ -170,7 +173,7 @@ def beam_search(
         vetoed: ids that are never chosen (banned words, ``<unk>``).
         phrases: ids that never follow each other so, at least two each.
         objects: ids of words for objects and places, see `DecodingOptions.no_repeat_objects`.
-        never_last: ids that the end token never follows.
+        never_last: ids that, one after the other, the end token never follows.
 
     Returns:
         For each image at most ``beam_width`` hypotheses, best first, at least one.

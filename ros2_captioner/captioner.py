@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ros2_captioner.backends.base import Backend
 from ros2_captioner.backends.choice import choose
 from ros2_captioner.backends.failover import Failover
-from ros2_captioner.beam_search import DecodingOptions, Hypothesis, beam_search
+from ros2_captioner.beam_search import DecodingOptions, Hypothesis, Stepper, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.captions import Caption, CaptionBatch, Timing
 from ros2_captioner.errors import BackendError, FrameError
@@ -160,20 +160,8 @@ class Captioner:
         Raises:
             BackendError: the runtime failed.
         """
-        vocabulary = self.bundle.vocabulary
-        banned = _phrase_ids(vocabulary, options.banned_words)
-        words = [ids[0] for ids in banned if len(ids) == 1]
-        return beam_search(
-            self.backend.start(encoding, options.beam_width),
-            batch,
-            options,
-            start=vocabulary.start,
-            end=vocabulary.end,
-            vetoed=[vocabulary.start, vocabulary.unknown, *words],
-            phrases=[ids for ids in banned if len(ids) > 1],
-            objects=self._visible.ids.tolist(),
-            never_last=vocabulary.known_ids(tokenize(" ".join(options.never_last))),
-        )
+        stepper = self.backend.start(encoding, options.beam_width)
+        return search_words(stepper, batch, options, self.bundle.vocabulary, self._visible)
 
     def _caption(
         self,
@@ -199,6 +187,29 @@ class Captioner:
         return self._confidence.probability(
             confidence_features(hypotheses, evidence, self._objects)
         )
+
+
+def search_words(
+    stepper: Stepper,
+    batch: int,
+    options: DecodingOptions,
+    vocabulary: Vocabulary,
+    objects: ObjectWords,
+) -> list[list[Hypothesis]]:
+    """Beam search by options that name words; see `ros2_captioner.beam_search.beam_search`."""
+    banned = _phrase_ids(vocabulary, options.banned_words)
+    words = [ids[0] for ids in banned if len(ids) == 1]
+    return beam_search(
+        stepper,
+        batch,
+        options,
+        start=vocabulary.start,
+        end=vocabulary.end,
+        vetoed=[vocabulary.start, vocabulary.unknown, *words],
+        phrases=[ids for ids in banned if len(ids) > 1],
+        objects=objects.ids.tolist(),
+        never_last=_phrase_ids(vocabulary, options.never_last),
+    )
 
 
 def _phrase_ids(vocabulary: Vocabulary, phrases: Sequence[str]) -> list[list[int]]:

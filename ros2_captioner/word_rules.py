@@ -18,7 +18,7 @@ class WordRules:
         never: words that are never chosen.
         phrases: words that never follow each other so, at least two each.
         once: words that no caption holds twice.
-        never_last: words that the end token never follows.
+        never_last: words and phrases that the end token never follows.
         min_length: words before the end token may come.
         no_repeat_ngram: no sequence of this many words occurs twice, nor a word twice running;
             0 allows both.
@@ -31,15 +31,17 @@ class WordRules:
         never: Sequence[int] = (),
         phrases: Sequence[Sequence[int]] = (),
         once: Sequence[int] = (),
-        never_last: Sequence[int] = (),
+        never_last: Sequence[Sequence[int]] = (),
         min_length: int = 0,
         no_repeat_ngram: int = 0,
     ) -> None:
         self._end = end
+        last_words = [ids[0] for ids in never_last if len(ids) == 1]
         self._never, self._once, self._never_last = (
-            np.asarray(list(ids), np.int32) for ids in (never, once, never_last)
+            np.asarray(list(ids), np.int32) for ids in (never, once, last_words)
         )
         self._phrases = phrases
+        self._last_phrases = [ids for ids in never_last if len(ids) > 1]
         self._min_length = min_length
         self._no_repeat_ngram = no_repeat_ngram
 
@@ -70,7 +72,10 @@ class WordRules:
     def _unfinished(self, history: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which captions ``[B, K]`` may not end here."""
         too_short = history.shape[2] < self._min_length
-        return np.asarray(_among(history[:, :, -1], self._never_last) | too_short)
+        unfinished = np.asarray(_among(history[:, :, -1], self._never_last) | too_short)
+        for phrase in self._last_phrases:
+            unfinished |= _ends_with(history, phrase)
+        return unfinished
 
 
 def _among(ids: NDArray[np.int32], some: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -92,10 +97,14 @@ def _completes(
 ) -> NDArray[np.bool_]:
     """Which candidates ``[B, K, k]`` are the last word of a phrase that ``history`` ends with."""
     *begun, last = phrase
-    if history.shape[2] < len(begun):
-        return np.zeros(candidates.shape, np.bool_)
-    has_begun = (history[:, :, -len(begun) :] == begun).all(axis=2)
-    return np.asarray(has_begun[:, :, None] & (candidates == last))
+    return np.asarray(_ends_with(history, begun)[:, :, None] & (candidates == last))
+
+
+def _ends_with(history: NDArray[np.int32], phrase: Sequence[int]) -> NDArray[np.bool_]:
+    """Which of the captions so far, ``[B, K]``, end with a phrase."""
+    if history.shape[2] < len(phrase):
+        return np.zeros(history.shape[:2], np.bool_)
+    return np.asarray((history[:, :, -len(phrase) :] == phrase).all(axis=2))
 
 
 def _repeats(

@@ -167,7 +167,7 @@ def test_no_caption_ends_with_a_word_that_is_never_last():
     for seed in range(20):
         stepper = TableStepper(1, 16, seed)
         options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0)
-        found = beam_search(stepper, 1, options, start=START, end=END, never_last=[2, 3])
+        found = beam_search(stepper, 1, options, start=START, end=END, never_last=[[2], [3]])
         best = exhaustive(
             stepper.table[0], 4, 0.0, lambda ids: len(ids) == 4 or ids[-1:] == (4,) or not ids
         )

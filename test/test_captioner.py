@@ -90,6 +90,17 @@ def test_no_caption_ends_with_a_word_that_is_never_last(captioner, photograph):
     assert captioner.caption([photograph], options).captions[0].words[-1] != plain.words[-1]
 
 
+def test_a_phrase_is_never_last_and_its_words_may_be(captioner, photograph):
+    def words(*never_last):
+        options = DecodingOptions(never_last=never_last)
+        return captioner.caption([photograph], options).captions[0].words
+
+    *_, before, last = words()
+    other = words(f"{before.upper()}  {last}.")
+    assert other[-2:] != (before, last)
+    assert words("", f"flibbertigibbet {last}", f"{last} {last}") == words()
+
+
 def test_no_picture_is_refused(captioner):
     with pytest.raises(FrameError):
         captioner.caption([np.zeros((4, 4), np.uint8)])

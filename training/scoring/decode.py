@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput, beam_search
+from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput
+from ros2_captioner.captioner import search_words
 from ros2_captioner.evidence.objects import ObjectWords
-from ros2_captioner.vocabulary import Vocabulary, detokenize, tokenize
+from ros2_captioner.vocabulary import Vocabulary, detokenize
 from training.config.settings import TrainConfig
 from training.data.captions import CaptionedImage
 from training.data.frames import read_frames
@@ -80,30 +81,20 @@ def search_batches(
 ) -> list[Hypothesis]:
     """The best hypothesis of every image of every batch."""
     decoder.eval()
-    objects = _object_ids(decoder, vocabulary)
+    objects = _objects(decoder, vocabulary)
     best = []
     for prepared in batches:
         stepper = TorchStepper(decoder, prepared, options.beam_width)
-        found = beam_search(
-            stepper,
-            len(prepared.h0),
-            options,
-            start=vocabulary.start,
-            end=vocabulary.end,
-            vetoed=[vocabulary.start, vocabulary.unknown],
-            objects=objects,
-            never_last=vocabulary.known_ids(tokenize(" ".join(options.never_last))),
-        )
+        found = search_words(stepper, len(prepared.h0), options, vocabulary, objects)
         best += [hypotheses[0] for hypotheses in found]
     return best
 
 
-def _object_ids(decoder: Decoder, vocabulary: Vocabulary) -> list[int]:
-    """Of the words that the exported bundle will list."""
-    if decoder.evidence is None:
-        return []
-    listed = {"evidence": object_priors(decoder.evidence, vocabulary)}
-    return [int(each) for each in ObjectWords.and_scene(listed, vocabulary).ids]
+def _objects(decoder: Decoder, vocabulary: Vocabulary) -> ObjectWords:
+    """The words that the exported bundle will list."""
+    evidence = decoder.evidence
+    listed = {} if evidence is None else {"evidence": object_priors(evidence, vocabulary)}
+    return ObjectWords.and_scene(listed, vocabulary)
 
 
 def decode_batches(
