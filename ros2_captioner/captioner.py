@@ -17,12 +17,12 @@ from ros2_captioner.backends.choice import choose
 from ros2_captioner.backends.failover import Failover
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, Stepper, beam_search
 from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captions import Caption, CaptionBatch, Timing
 from ros2_captioner.errors import BackendError, FrameError
 from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.memory import return_freed_memory
-from ros2_captioner.options import make_options
 from ros2_captioner.preprocess import preprocess_batch
 from ros2_captioner.vocabulary import Vocabulary, detokenize, tokenize
 
@@ -84,7 +84,7 @@ class Captioner:
 
     def default_options(self) -> DecodingOptions:
         """Decoding options that the bundle's metrics were measured with."""
-        return make_options(DecodingOptions, self.bundle.manifest["decoding"])
+        return search_of(self.bundle.manifest)
 
     def caption(
         self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions | None = None

@@ -19,6 +19,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.output_files import replace_file
@@ -87,7 +88,8 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
 def _as_bundled(config: TrainConfig, manifest: Mapping[str, Any]) -> TrainConfig:
     """The config with what the manifest knows better: start weights and the search."""
     start = manifest["training"].get("encoder_weights", config.model.encoder_weights)
-    searched = {key: value for key, value in manifest["decoding"].items() if key in _SEARCH}
+    search = search_of(manifest)
+    searched = {name: getattr(search, name) for name in _SEARCH}
     return dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, encoder_weights=start),

@@ -45,6 +45,15 @@ def test_scores_of_schema_1_have_no_data_set(bundle_copy):
     assert bundle.cider("float16") is None
 
 
+def test_an_older_bundle_is_searched_as_it_was_measured(bundle_copy):
+    def age(manifest):
+        del manifest["decoding"]["no_repeat_objects"], manifest["decoding"]["never_last"]
+
+    edit(bundle_copy, age)
+    search = Captioner.load(bundle_copy, device="cpu").default_options()
+    assert not search.no_repeat_objects and search.never_last == ()
+
+
 def test_shipped_bundle_lists_no_foreign_file():
     manifest = json.loads((DEFAULT_BUNDLE / "manifest.json").read_text())
     documents = {"manifest.json", "README.md"}

@@ -1,6 +1,7 @@
 """A run folder out of a bundle."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -43,6 +44,15 @@ def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_pat
     with pytest.raises(ConfigError, match="image_size: 64 there, 96 here"):  # weights would fit
         restore(load_bundle(tmp_path / "bundle"), larger, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+    _make_older(tmp_path / "bundle/manifest.json")
+    restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "older")
+    assert not load_run(tmp_path / "older").config.validation.no_repeat_objects
+
+
+def _make_older(manifest):
+    content = json.loads(manifest.read_text())
+    del content["decoding"]["no_repeat_objects"]
+    manifest.write_text(json.dumps(content))
 
 
 def _make_all_weights_differ(checkpoint):
