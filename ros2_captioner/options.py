@@ -100,7 +100,17 @@ class Declaration:
         if right and self.choices:
             right = value in self.choices
         if not right:
-            raise OptionsError(f"{self.name} is {value!r}; {self.expectation}")
+            hint = self._hint(value)
+            raise OptionsError(f"{self.name} is {value!r}; {self.expectation}{hint}")
+
+    def _hint(self, value: Any) -> str:
+        """What to type for a value that looks like what somebody meant and is not."""
+        if self.kind is tuple and isinstance(value, list):
+            return ", which is a tuple in Python"
+        found = value if isinstance(value, tuple) else (value,)
+        if self.kind in (str, tuple) and any(isinstance(each, bool) for each in found):
+            return "; quote words that YAML takes for true or false, such as 'on' and 'no'"
+        return ""
 
 
 _TYPE_NAMES = {bool: "bool", int: "integer", float: "double", str: "string", tuple: "string_array"}

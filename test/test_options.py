@@ -16,6 +16,9 @@ from ros2_captioner.options import (
 )
 
 
+QUOTE = "quote words that YAML takes for true or false, such as 'on' and 'no'"
+
+
 @dataclass(frozen=True)
 class Kitchen:
     hobs: int = option(4, "Hobs", 1, 6)
@@ -44,6 +47,23 @@ def test_wrong_values_are_named(wrong):
     (name,) = wrong
     with pytest.raises(OptionsError, match=f"^{name} is .*; expected"):
         Kitchen(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"pots": ["pan"]}, "['pan']; expected string_array, which is a tuple in Python"),
+        ({"pots": (True, False)}, f"(True, False); expected string_array; {QUOTE}"),
+        ({"pots": True}, f"True; expected string_array; {QUOTE}"),
+        ({"pots": (1, 2)}, "(1, 2); expected string_array"),
+        ({"hobs": True}, "True; expected integer from 1 to 6"),
+    ],
+)
+def test_what_looks_like_strings_is_told_how_to_become_them(wrong, told):
+    ((name, _),) = wrong.items()
+    with pytest.raises(OptionsError) as refused:
+        Kitchen(**wrong)
+    assert str(refused.value) == f"{name} is {told}"
 
 
 def test_values_of_files_become_those_of_the_options():
