@@ -15,7 +15,6 @@ from ros2_captioner.options import (
     option,
 )
 
-
 QUOTE = "quote words that YAML takes for true or false, such as 'on' and 'no'"
 
 
