@@ -31,7 +31,10 @@ def cut_short(source: str) -> str:
     path = Path(source)
     if not path.is_file():  # nor a pipe, which nobody may write to any more
         return ""
-    found, told = path.stat().st_size, _told_bytes(path)
+    try:
+        found, told = path.stat().st_size, _told_bytes(path)
+    except OSError:  # it may not be read, as whoever opens it will hear
+        return ""
     if found >= told:
         return ""
     return f"{source} was cut: found {found} of {told} bytes; expected a whole video"

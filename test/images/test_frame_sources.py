@@ -1,6 +1,9 @@
 """Folders, pictures and videos as a stream of frames."""
 
 import itertools
+import os
+from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -104,6 +107,17 @@ def test_what_is_not_there_or_unreadable_is_named(tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(FrameError, match="cannot read a frame"):
         next(frames_from(str(tmp_path / "broken.mp4"), loop=True))
+
+
+def test_a_video_that_may_not_be_read_is_told_so(tmp_path, monkeypatch):
+    """Root may read any file, so the system's answer is played."""
+    file, refused = tmp_path / "video.mp4", PermissionError(13, "Permission denied")
+    file.write_bytes(b"no video")
+    for opener in (os, Path):
+        monkeypatch.setattr(opener, "open", Mock(side_effect=refused))
+    for frames in (frames_from(str(file), loop=False), video_moments(str(file), lambda _: True)):
+        with pytest.raises(FrameError, match=r"cannot read a frame .*\(Permission denied\)"):
+            next(frames)
 
 
 def test_shrink_keeps_the_aspect_ratio():
