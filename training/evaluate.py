@@ -25,12 +25,12 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.command_line.text import in_line
-from ros2_captioner.options import flag
+from ros2_captioner.options import declarations, flag
 from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.arguments import add_config
 from training.config.file import load_config
-from training.config.settings import ConfigError, DataConfig
+from training.config.settings import SEARCH, ConfigError, DataConfig
 from training.data.captions import CaptionedImage
 from training.data.corruptions import CORRUPTIONS
 from training.data.sources import SCORED, image_files, read_scored, source_files
@@ -50,10 +50,9 @@ from training.scoring.metrics import (
 from training.scoring.truth import calibration_values, truth_values, worst_first
 
 _SEARCH_OPTIONS: dict[str, Callable[[str], Any]] = {
-    "beam_width": int,
-    "length_penalty": float,
-    "no_repeat_ngram": int,
-    "no_repeat_objects": functools.partial(flag, "no_repeat_objects"),
+    each.name: functools.partial(flag, each.name) if each.kind is bool else each.kind
+    for each in declarations(DecodingOptions)
+    if each.name in SEARCH
 }
 _FAILURES = 8  # in the model card
 

@@ -25,7 +25,7 @@ from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.output_files import replace_file
 from training.config.arguments import add_config
 from training.config.file import load_config
-from training.config.settings import ConfigError, ModelConfig, TrainConfig
+from training.config.settings import SEARCH, ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel
 from training.optimisation.checkpoint import Progress, save_checkpoint
 from training.optimisation.run import (
@@ -39,8 +39,6 @@ from training.optimisation.run import (
 )
 
 _PREFERRED = ("float32", "float16")
-# Those of `ValidationConfig`.
-_SEARCH = ("beam_width", "length_penalty", "no_repeat_ngram", "no_repeat_objects")
 _SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version
 _IDS, _PLACES = "decoder.evidence.ids", "decoder.evidence.places"
 
@@ -89,7 +87,7 @@ def _as_bundled(config: TrainConfig, manifest: Mapping[str, Any]) -> TrainConfig
     """The config with what the manifest knows better: start weights and the search."""
     start = manifest["training"].get("encoder_weights", config.model.encoder_weights)
     search = search_of(manifest)
-    searched = {name: getattr(search, name) for name in _SEARCH}
+    searched = {name: getattr(search, name) for name in SEARCH}
     return dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, encoder_weights=start),

@@ -1,1 +1,1 @@
-"""A run's settings and the reading of them; the lowest room."""
+"""A run's settings and the reading of them; imports nothing else of training."""

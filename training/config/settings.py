@@ -10,6 +10,8 @@ from training.config.ranges import SHARE, WEIGHT, Choice, Range, faults, setting
 
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 DECODERS = ("adaptive_attention", "soft_attention")
+# Those of `DecodingOptions` that a config sets and training.evaluate tries.
+SEARCH = ("beam_width", "length_penalty", "no_repeat_ngram", "no_repeat_objects")
 
 
 class ConfigError(CaptionerError):
@@ -247,7 +249,7 @@ class ValidationConfig(Settings):
         beam_width: of the search, as the three that follow, see `DecodingOptions`; the exported
             bundle takes them over.
         length_penalty: exponent that favours longer captions.
-        no_repeat_ngram: no n-gram of this many words occurs twice.
+        no_repeat_ngram: no n-gram of this many words occurs twice, nor a word twice running.
         no_repeat_objects: no word for an object or a place occurs twice.
         batch: images searched together.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
@@ -272,12 +274,7 @@ class ValidationConfig(Settings):
     @property
     def decoding(self) -> DecodingOptions:
         """The search."""
-        return DecodingOptions(
-            beam_width=self.beam_width,
-            length_penalty=self.length_penalty,
-            no_repeat_ngram=self.no_repeat_ngram,
-            no_repeat_objects=self.no_repeat_objects,
-        )
+        return DecodingOptions(**{name: getattr(self, name) for name in SEARCH})
 
 
 @dataclass(frozen=True)
