@@ -25,7 +25,7 @@ TORCH := torch==2.14.1 torchvision==0.29.1
 # For the benchmark's camera, which publishes raw frames.
 LARGE_IMAGES := FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml
 
-.PHONY: demo bench soak test test-runtime test-training parameters clean
+.PHONY: demo test test-runtime test-training test-jazzy test-humble bench gpu soak docs parameters clean
 
 demo: .venv/installed
 	$(RUNTIME)/python -m ros2_captioner.ros.demo $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)")
@@ -81,7 +81,6 @@ soak: .venv/installed-tests
 docs: .venv/installed-tests
 	NO_MKDOCS_2_WARNING=1 $(RUNTIME)/mkdocs build --strict
 
-.PHONY: docs
 parameters: .venv/installed
 	$(RUNTIME)/python -m ros2_captioner.tools.parameter_files
 
@@ -93,7 +92,6 @@ JAZZY_WHEELS := ros-jazzy-rclpy[fastrtps] \
   $(addprefix ros-jazzy-,sensor-msgs std-msgs std-srvs diagnostic-msgs)
 OPTIONAL := cryptography simplejpeg rosbags openvino onnx tensorrt-rtx-cu13
 
-.PHONY: test-jazzy test-humble
 test-jazzy: .venv-jazzy/installed
 	ROS_DISTRO=jazzy UBUNTU=noble .venv-jazzy/bin/python -m pytest --numprocesses 2 test
 
