@@ -11,9 +11,7 @@ from rclpy.node import Node
 from ros2_captioner.images.bag import IMAGE_TYPES
 
 _OUTPUT = "/scene_caption/detail"
-_LONGEST_LOOK_S = (
-    8.0  # Fast DDS finds some after 6 s; that nobody is there, is said after all of it
-)
+_LONGEST_LOOK_S = 8.0  # until nobody is said to be there: Fast DDS finds some after 6 s
 _QUIET_S = 3.5  # a camera was seen, and nothing new for so long
 
 
