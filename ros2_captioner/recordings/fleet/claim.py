@@ -27,18 +27,18 @@ def claim(output: Path, run: Mapping[str, Any]) -> None:
         OptionsError: the folder holds Parquet files of another run, or of none of this command.
         OSError: names the note, which cannot be written.
     """
-    note = output / NOTE
+    note, text = output / NOTE, json.dumps(run)
     if not any(output.glob("*.parquet")):
-        replace_file(note, json.dumps(run).encode())
+        replace_file(note, text.encode())
         return
     if not note.exists():  # a file that is torn would be deleted
         raise OptionsError(
             f"{output} holds Parquet files of no run of this command; give another --output"
         )
     before = _read(note)
-    if before != run:
+    if before != (present := json.loads(text)):
         raise OptionsError(
-            f"{output} holds captions of a run with {before}; this one has {run}. {_REMEDY}"
+            f"{output} holds captions of a run with {before}; this one has {present}. {_REMEDY}"
         )
 
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import Bundle
+from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.errors import BackendError, OptionsError
-from ros2_captioner.options import make_options
 from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
@@ -163,7 +163,7 @@ def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:
         "backend": fleet.backend,
         "precision": fleet.precision,
         "device": fleet.device,
-        "search": bundle.manifest["decoding"],
+        "search": asdict(search_of(bundle.manifest)),
         "topics": sorted(fleet.topics),
         **asdict(fleet.sampling),
     }
@@ -243,7 +243,7 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
             fn_constructor_kwargs={
                 "load": load,
                 "model": bundle.digest,
-                "search": bundle.manifest["decoding"],
+                "search": search_of(bundle.manifest),
             },
             batch_size=BATCH,
             batch_format="pyarrow",
@@ -272,11 +272,11 @@ class _Captions:
     Args:
         load: loads the model.
         model: the digest that it must have, which says nothing of the search.
-        search: options as of the manifest.
+        search: the run's.
     """
 
-    def __init__(self, load: Callable[[], Captioner], model: str, search: dict[str, Any]) -> None:
-        self._captioner, self._search = load(), make_options(DecodingOptions, search)
+    def __init__(self, load: Callable[[], Captioner], model: str, search: DecodingOptions) -> None:
+        self._captioner, self._search = load(), search
         if self._captioner.bundle.digest != model:
             raise OptionsError(
                 f"this worker has model {self._captioner.bundle.digest}; expected {model}, as "

@@ -7,7 +7,8 @@ import pytest
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.recordings.fleet.claim import NOTE, claim
 
-RUN = {"model": "abc", "precision": "int8", "topics": ["/front"], "every_s": 1.0}
+SEARCH = {"beam_width": 3, "never_last": ["a", "the"]}
+RUN = {"model": "abc", "precision": "int8", "search": SEARCH, "every_s": 1.0}
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def output(tmp_path):
 
 def test_the_same_run_goes_on(output):
     claim(output, RUN)
+    claim(output, {**RUN, "search": {**SEARCH, "never_last": ("a", "the")}})
     assert json.loads((output / NOTE).read_bytes()) == RUN
 
 
