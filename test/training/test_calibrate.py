@@ -1,0 +1,74 @@
+"""Confidence, fitted to what a bundle says of the validation images."""
+
+import json
+from statistics import mean
+
+import pytest
+import yaml
+
+from ros2_captioner.backends.host import HostBackend
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.evidence.confidence import FEATURES
+from ros2_captioner.images.files import read_image
+from ros2_captioner.ros.demo import PHOTOGRAPHS
+from ros2_captioner.vocabulary import tokenize
+from training.calibrate import main
+from training.data.objects import objects_in
+
+FILES = sorted(PHOTOGRAPHS.glob("*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def untrue(captioner):
+    """Of the captions that name an object, every second one."""
+    captions = captioner.caption([read_image(file) for file in FILES]).captions
+    said = {file.name: found.text for file, found in zip(FILES, captions, strict=True)}
+    return said, [name for name, text in said.items() if objects_in(tokenize(text))][::2]
+
+
+@pytest.fixture
+def config(untrue, tmp_path):
+    """References that hold what the model says, but for the captions that shall be untrue."""
+    said, wrong = untrue
+    texts = ["something" if name in wrong else text for name, text in said.items()]
+    listed = {
+        "images": [{"id": place, "file_name": name} for place, name in enumerate(said)],
+        "annotations": [{"image_id": place, "caption": text} for place, text in enumerate(texts)],
+    }
+    (tmp_path / "captions.json").write_text(json.dumps(listed))
+    source = {
+        "name": "demo",
+        "images": str(PHOTOGRAPHS),
+        "captions": str(tmp_path / "captions.json"),
+    }
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({"name": "demo", "data": {"train": [source], "val": [source]}}))
+    return str(file)
+
+
+def test_the_manifest_gets_a_confidence_that_tells_true_from_untrue(
+    untrue, config, bundle_copy, capsys
+):
+    file = bundle_copy / "manifest.json"
+    before = json.loads(file.read_text())
+    file.unlink()  # a link: the original stays
+    file.write_text(json.dumps({k: v for k, v in before.items() if k != "confidence"}))
+    assert main(["--bundle", str(bundle_copy), "--config", config]) == 0
+    said, wrong = untrue
+    shown = capsys.readouterr().out
+    assert f"demo: 10 captions, {1 - len(wrong) / 10:.3f} of them name nothing absent\n" in shown
+    assert "\ncalibration error 0." in shown and "\nmin_confidence 0." in shown
+    after = json.loads(file.read_text())
+    assert {**before, "confidence": None} == {**after, "confidence": None}
+    assert list(after["confidence"]["weights"]) == list(FEATURES)
+    found = Captioner.load(bundle_copy, device="cpu").caption([read_image(f) for f in FILES])
+    by_name = {f.name: c.confidence for f, c in zip(FILES, found.captions, strict=True)}
+    assert mean(by_name[name] for name in wrong) < mean(by_name[n] for n in said if n not in wrong)
+
+
+def test_a_model_without_evidence_is_refused(config, bundle_copy, monkeypatch, capsys):
+    monkeypatch.setattr(HostBackend, "evidence", lambda backend, encoding: None)
+    before = (bundle_copy / "manifest.json").read_bytes()
+    assert main(["--bundle", str(bundle_copy), "--config", config]) == 2
+    assert "without evidence for words; expected one trained with" in capsys.readouterr().err
+    assert (bundle_copy / "manifest.json").read_bytes() == before
