@@ -8,19 +8,25 @@ word overlap.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.recordings.rows import caption_rows
 from ros2_captioner.recordings.search import CaptionIndex
+from training.data.captions import listed
 
 _FIRST = 10
 _SEED = 0
 
 
-def main() -> None:
+@command(failed=2)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print both figures, for one sentence each of some images and for all sentences."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.search",
@@ -30,12 +36,12 @@ def main() -> None:
     parser.add_argument("captions", type=user_path)
     parser.add_argument("annotations", type=user_path)
     parser.add_argument("--images", type=at_least_one, default=50, help="default: %(default)s")
-    parsed = parser.parse_args()
+    parsed = parser.parse_args(arguments)
     sentences = _sentences(parsed.annotations)
     captions = _captions(parsed.captions)
     missing = sorted(sentences.keys() - {name for name, _ in captions})
     if missing:  # each would count as not found
-        parser.error(
+        raise OptionsError(
             f"found no caption of {len(missing)} images in {parsed.captions}, e.g. {missing[0]}; "
             f"expected one of every image of {parsed.annotations}"
         )
@@ -51,22 +57,22 @@ def main() -> None:
         overlap = sum(image in _overlapping(captions, text) for image, text in queries)
         print(f"{len(queries)} sentences: caption_find {found}, word overlap {overlap}")
     index.close()
+    return 0
 
 
-def _sentences(path: Path) -> dict[str, list[str]]:
+def _sentences(file: Path) -> dict[str, tuple[str, ...]]:
     """Sentences by the name of the image's file, of images that have any."""
-    read = json.loads(path.read_text(encoding="utf-8"))
-    names = {image["id"]: image["file_name"] for image in read["images"]}
-    found: dict[str, list[str]] = {name: [] for name in names.values()}
-    for each in read["annotations"]:
-        found[names[each["image_id"]]].append(each["caption"])
-    return {name: texts for name, texts in found.items() if texts}
+    images, _ = listed(file, Path(), "val")
+    return {image.path.name: image.captions for image in images if image.captions}
 
 
-def _captions(path: Path) -> list[tuple[str, set[str]]]:
+def _captions(file: Path) -> list[tuple[str, set[str]]]:
     """Name of each image and words of its caption."""
-    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return [(Path(row["picture"]).name, _words(row["caption"])) for row in rows]
+    return [
+        (Path(row["picture"]).name, _words(row["caption"]))
+        for _, row in caption_rows(file)
+        if "picture" in row
+    ]
 
 
 def _found(index: CaptionIndex, text: str) -> list[str]:
@@ -83,4 +89,4 @@ def _words(text: str) -> set[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
