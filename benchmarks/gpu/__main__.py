@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.gpu.contender import LOADERS
 from benchmarks.gpu.report import markdown
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import user_path
 
 _PRECISIONS = ("float16", "int8")
@@ -35,9 +36,11 @@ print(json.dumps(measure_node(parameters, synthetic_frames(1)[0], float(rate_hz)
 """
 
 
+@command(failed=2)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; 0 if any runtime captioned on the device, as the CPU does or not."""
     parsed = _parser().parse_args(arguments)
+    parsed.output.mkdir(parents=True, exist_ok=True)  # not after minutes of measuring
     carried = load_bundle(parsed.model).precisions
     precisions = [name for name in parsed.precisions if name in carried]
     references = {name: _run("onnxruntime", name, "cpu", parsed, rounds=0) for name in precisions}
@@ -56,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "runtimes": found,
         "node": _node(parsed),
     }
-    parsed.output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1) + "\n"
     (parsed.output / "gpu.json").write_text(text, encoding="utf-8")
     (parsed.output / "gpu.md").write_text(markdown(report), encoding="utf-8")
@@ -105,9 +107,9 @@ def _run(
 
 def _program(program: str, *arguments: str, timeout_s: float) -> dict[str, Any]:
     """The JSON that a Python program printed last, or ``{"error": ...}``."""
-    command = [sys.executable, "-c", program, *arguments]
+    line = [sys.executable, "-c", program, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         return {"error": f"not done within {timeout_s:.0f} s"}
     if done.returncode == 0:

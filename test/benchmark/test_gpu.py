@@ -64,6 +64,14 @@ def test_nothing_that_runs_is_a_failure(tmp_path):
     assert (output / "gpu.md").is_file()
 
 
+def test_what_cannot_be_done_is_one_line_before_anything_is_measured(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for options in (["--model", "/nowhere"], ["--output", str(tmp_path / "file")]):
+        assert command.main(["--output", str(tmp_path / "gpu"), *options]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: ") and options[1] in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("program", "timeout_s", "error"),
     [
