@@ -10,6 +10,7 @@ import cv2
 import pytest
 
 from ros2_captioner.command_line.ending import INTERRUPTED
+from ros2_captioner.ros.demo.__main__ import main
 
 TIMEOUT_S = 60.0
 
@@ -37,6 +38,15 @@ def wait_for(condition, what):
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
+
+
+def test_paths_may_begin_with_a_tilde_and_nothing_is_made_for_a_folder_that_is_not_there(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["--photographs=~/nowhere", "--output=~/demo/captions.png"]) == 1
+    said = f"error: found no folder {tmp_path / 'nowhere'}; expected one with images\n"
+    assert capsys.readouterr().err == said and not any(tmp_path.iterdir())
 
 
 def test_every_photograph_gets_its_caption(demo, tmp_path):

@@ -21,7 +21,7 @@ from std_msgs.msg import String
 
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.parsers import command_parser, user_path
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import FrameError
@@ -90,22 +90,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "/scene_caption, and draw photographs, captions and attention.",
     )
     parser.add_argument(
-        "--photographs", default=str(PHOTOGRAPHS), help="folder of images (default: its own)"
+        "--photographs",
+        type=user_path,
+        default=PHOTOGRAPHS,
+        help="folder of images (default: its own)",
     )
     parser.add_argument(
-        "--output", default="build/demo/captions.png", help="image to write (%(default)s)"
+        "--output",
+        type=user_path,
+        default=Path("build/demo/captions.png"),
+        help="image to write (%(default)s)",
     )
     parsed = parser.parse_args(arguments)
-    return _run(Path(parsed.photographs), Path(parsed.output))
+    return _run(parsed.photographs, parsed.output)
 
 
 def _run(folder: Path, output: Path) -> int:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    output.parent.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         raise FrameError("no_source", f"found no folder {folder}; expected one with images")
     images = images_in(folder)
     expected = len(images)
+    output.parent.mkdir(parents=True, exist_ok=True)
     check_output("--output", output, images)
     check_image_suffix(output)
     captioned = _watch(folder, expected)
