@@ -80,7 +80,7 @@ def _observe(
     bundle, backend, options = captioner.bundle, captioner.backend, captioner.default_options()
     objects = ObjectWords.of_manifest(bundle.manifest, bundle.vocabulary)
     for batch in batches_of(images):
-        frames = [read_image(str(image.path)) for image in batch]
+        frames = [read_image(image.path) for image in batch]
         encoding = backend.encode(preprocess_batch(frames, bundle.image_size))
         evidence = backend.evidence(encoding)
         if evidence is None:

@@ -108,7 +108,7 @@ def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]
 
 
 def _section(image: CaptionedImage, caption: Caption, score: float) -> str:
-    frame = read_image(str(image.path))
+    frame = read_image(image.path)
     references = "".join(f"<li>{html.escape(text)}</li>" for text in image.captions)
     return (
         f"<section><b>{html.escape(caption.text)}</b> &middot; CIDEr {score:.2f} &middot; "

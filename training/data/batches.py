@@ -106,7 +106,7 @@ class ImageDataset(Dataset[Item]):
         if self._maps is not None:
             return torch.from_numpy(read_map(self._maps[index]))
         captioned = self._images[index]
-        image = read_image(str(captioned.path))
+        image = read_image(captioned.path)
         if self._augmentation is not None:
             image = self._augmentation(image, captioned.captions)
         return torch.from_numpy(preprocess(image, self._image_size))

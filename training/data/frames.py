@@ -14,7 +14,7 @@ from ros2_captioner.preprocess import preprocess_batch
 
 def read_frames(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """Images as the encoder takes them: uint8 ``[B, size, size, 3]``."""
-    return preprocess_batch([read_image(str(path)) for path in paths], size)
+    return preprocess_batch([read_image(path) for path in paths], size)
 
 
 def read_map(file: Path) -> NDArray[np.float32]:

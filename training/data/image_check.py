@@ -58,7 +58,7 @@ def _inspected(file: Path, min_side: int) -> Inspected:
     if not file.is_file():
         return Inspected("not there", *unusable)
     try:
-        image = read_image(str(file))
+        image = read_image(file)
     except FrameError as error:
         return Inspected(str(error), *unusable)
     height, width = image.shape[:2]

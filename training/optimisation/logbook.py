@@ -38,7 +38,7 @@ class Logbook:
                 if isinstance(value, float):
                     writer.add_scalar(name, value, epoch)
             for image, caption in zip(self._images, captions, strict=True):
-                figure = attention_figure(read_image(str(image.path)), caption)
+                figure = attention_figure(read_image(image.path), caption)
                 name = in_line(image.path.name)  # which may not be UTF-8
                 writer.add_image(name, figure, epoch, dataformats="HWC")
                 writer.add_text(name, caption.text, epoch)

@@ -26,7 +26,7 @@ def caption_images(
     captions: list[Caption] = []
     with tqdm(total=len(images), desc="captions", unit="image") as bar:
         for batch in batches_of(images):
-            frames = [read_image(str(image.path)) for image in batch]
+            frames = [read_image(image.path) for image in batch]
             if corruption:
                 frames = [corrupt(frame, corruption) for frame in frames]
             captions += captioner.caption(frames, options).captions

@@ -116,7 +116,7 @@ def _run(folder: Path, output: Path) -> int:
     check_image_suffix(output)
     captioned = _watch(folder, expected)
     if captioned:
-        write_image(str(output), stacked([attention_figure(*pair) for pair in captioned]))
+        write_image(output, stacked([attention_figure(*pair) for pair in captioned]))
         print(f"wrote {output}")
     print(f"{len(captioned)} captions for {expected} photographs")
     return 0 if len(captioned) == expected else 1
