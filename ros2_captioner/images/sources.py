@@ -24,7 +24,8 @@ def frames_from(
         source: a folder of images (taken in name order), one image, a video file, or a webcam
             as its number or ``/dev/video*``.
         loop: start again at the end; a webcam has none.
-        passed_over: told why an image of a folder cannot be read, at each turn.
+        passed_over: told at each turn why an image of a folder cannot be read, or how much of a
+            video is missing.
 
     Raises:
         FrameError: nothing readable is there; of a folder only when no image is.
@@ -38,7 +39,7 @@ def frames_from(
     if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_fifo():  # nobody may ever write to it
         return _images([path], loop, passed_over)
     if path.is_file():
-        return _video(source, loop)
+        return _video(source, loop, passed_over)
     raise FrameError(
         "no_source",
         f"found nothing at {source!r}; expected a folder of images, an image, a video file, or "
@@ -104,7 +105,9 @@ def _images(
             return
 
 
-def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
+def _video(
+    source: str, loop: bool, passed_over: Callable[[str], None]
+) -> Iterator[NDArray[np.uint8]]:
     while True:
         capture = _opened(source)
         frames = 0
@@ -119,12 +122,14 @@ def _video(source: str, loop: bool) -> Iterator[NDArray[np.uint8]]:
             capture.release()
         if frames == 0:
             raise _no_frame(source)
+        if cut := cut_short(source):
+            passed_over(cut)
         if not loop:
             return
 
 
 def _webcam(source: str) -> Iterator[NDArray[np.uint8]]:
-    yield from _video(source, loop=False)
+    yield from _video(source, loop=False, passed_over=lambda message: None)
     raise FrameError(
         "no_source", f"{source} gives no more frames; expected a webcam that stays plugged in"
     )

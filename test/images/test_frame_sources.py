@@ -65,12 +65,16 @@ def test_what_is_not_there_is_not_blamed_on_its_codec():
         next(frames_from("99", loop=False))
 
 
-def test_a_cut_video_of_which_no_frame_is_left_is_not_blamed_on_its_codec(tmp_path):
-    file = tmp_path / "video.mp4"  # its index comes last
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 5, (32, 32))
+def write_video(file, codec):
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*codec), 5, (32, 32))
     for _ in range(3):
         writer.write(np.full((32, 32, 3), RED, np.uint8))
     writer.release()
+
+
+def test_a_cut_video_of_which_no_frame_is_left_is_not_blamed_on_its_codec(tmp_path):
+    file = tmp_path / "video.mp4"  # its index comes last
+    write_video(file, "mp4v")
     file.write_bytes(file.read_bytes()[:200])
     said = r"video\.mp4 was cut: found 200 of \d+ bytes; .* no frame can be read from what is left"
     for frames in (frames_from(str(file), False), video_moments(str(file), lambda time_ns: True)):
@@ -90,13 +94,21 @@ def test_single_picture(folder):
 
 
 def test_video_file_in_rgb(tmp_path):
-    file = str(tmp_path / "video.avi")
-    writer = cv2.VideoWriter(file, cv2.VideoWriter.fourcc(*"MJPG"), 5, (32, 32))
-    for _ in range(3):
-        writer.write(np.full((32, 32, 3), RED, np.uint8))
-    writer.release()
-    frames = list(frames_from(file, loop=False))
+    file, told = tmp_path / "video.avi", []
+    write_video(file, "MJPG")
+    frames = list(frames_from(str(file), loop=False, passed_over=told.append))
     assert len(frames) == 3 and frames[0][0, 0, 0] > 200 and frames[0][0, 0, 2] < 60
+    assert not told
+
+
+def test_of_a_cut_video_it_is_told_that_more_is_missing(tmp_path):
+    file, told = tmp_path / "video.avi", []
+    write_video(file, "MJPG")
+    content = file.read_bytes()
+    file.write_bytes(content[:-10])
+    assert list(frames_from(str(file), loop=False, passed_over=told.append))
+    (message,) = told
+    assert message.startswith(f"{file} was cut: found {len(content) - 10} of ")
 
 
 def test_what_is_not_there_or_unreadable_is_named(tmp_path):
