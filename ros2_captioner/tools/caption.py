@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         "Print a caption for each image. One image: the caption alone; several: "
         "one line each, 'image: caption'. Unreadable images are named on stderr and skipped.",
     )
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="image files; with --vtt or --srt one video"
+    )
     for name in _SEARCH:
         _add_search_option(parser, name)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
