@@ -11,13 +11,13 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from ros2_captioner.evidence.objects import TENSOR
 from training.model.captioning import CaptionModel
 from training.scoring.decode import candidates
 
 ENCODER_OUTPUTS = ("features", "keys", "h0", "c0")
 DECODER_INPUTS = ("tokens", "reorder", "h", "c", "features", "keys")
 DECODER_OUTPUTS = ("log_probs", "ids", "h_next", "c_next", "attention")
-EVIDENCE = "evidence"  # of encoder and decoder, where the model has it
 STATE = {"h": "h_next", "c": "c_next"}
 OPSET = 20
 
@@ -75,7 +75,7 @@ def export_graphs(model: CaptionModel, size: int, encoder: Path, decoder: Path) 
     with torch.inference_mode():
         features, keys, h0, c0, *evidence = EncoderGraph(model)(frames)
     rows = [state[:, None].repeat(1, 3, 1) for state in (h0, c0)]
-    named = (EVIDENCE,) if evidence else ()
+    named = (TENSOR,) if evidence else ()
     tokens = torch.zeros(2, 3, dtype=torch.int32)
     reorder = torch.eye(3, dtype=h0.dtype).repeat(2, 1, 1)
     batch, beams = torch.export.Dim("B", min=1, max=512), torch.export.Dim("K", min=1, max=16)
