@@ -30,6 +30,19 @@ def test_rosdep_installs_from_apt_alone(distribution):
     assert found["pip"] == []
 
 
+def test_package_xml_names_every_ros_package_that_is_imported():
+    """bondpy alone is optional."""
+    files = [*(ROOT / "ros2_captioner").rglob("*.py"), *(ROOT / "launch").glob("*.py")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.M))
+    ros = {
+        name
+        for name in imported
+        if re.search(r"^rcl|^launch|^ament|_(msgs|srvs|interfaces)$", name)
+    }
+    assert len(ros) > 8 and ros <= set(KEYS)
+
+
 @pytest.mark.parametrize("distribution", ROBOTS)
 @pytest.mark.parametrize("machine", MACHINES)
 def test_pip_adds_onnxruntime_alone(distribution, machine):
