@@ -73,7 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         "one line each, 'image: caption'. Unreadable images are named on stderr and skipped.",
     )
     parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="image files; with --vtt or --srt one video"
+        "images",
+        nargs="+",
+        type=expanduser,
+        metavar="IMAGE",
+        help="image files; with --vtt or --srt one video",
     )
     for name in _SEARCH:
         _add_search_option(parser, name)

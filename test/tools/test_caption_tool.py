@@ -244,8 +244,9 @@ def test_subtitles_of_a_video_that_was_cut_are_told_to_be_short(video, tmp_path,
     assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000")
 
 
-def test_subtitles_go_to_the_home_folder(video, tmp_path, monkeypatch):
+def test_a_video_and_its_subtitles_are_in_the_home_folder(video, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
+    video = f"~/{Path(video).relative_to(tmp_path)}"
     assert main([video, "--vtt=~/out.vtt", "--srt=~/out.srt"]) == 0
     assert (tmp_path / "out.vtt").exists() and (tmp_path / "out.srt").exists()
 
