@@ -1,4 +1,4 @@
-"""Frames to captions: the only door into the model. Knows nothing of ROS."""
+"""Frames to captions: the only entry point to the model. Knows nothing of ROS."""
 
 from __future__ import annotations
 
