@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, load_bundle
+from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.bundle.signatures import check_signature, sign, signature_file
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import command_parser, user_path
@@ -67,7 +70,7 @@ def _description(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "architecture", _pairs(manifest["architecture"])
     yield "images", f"{bundle.image_size}x{bundle.image_size} pixels"
     yield "vocabulary", f"{len(bundle.vocabulary)} words"
-    yield "search", _pairs(manifest["decoding"])
+    yield "search", _pairs(_search(manifest))
     for variant, parts in manifest["variants"].items():
         size = sum(manifest["files"][file]["bytes"] for file in parts.values())
         yield variant, f"{size / _MIB:.1f} MiB: {', '.join(parts.values())}"
@@ -77,6 +80,12 @@ def _description(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "training", _pairs(manifest["training"])
     for source in manifest["training"].get("sources", ()):
         yield "data", _pairs(source)
+
+
+def _search(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Every option of the search as the node's parameter is typed."""
+    search = dataclasses.asdict(search_of(manifest))
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in search.items()}
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

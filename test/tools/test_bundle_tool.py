@@ -12,6 +12,14 @@ from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.tools.bundle import main
 
 
+def edit(bundle, change):
+    file = bundle / "manifest.json"
+    manifest = json.loads(file.read_text())
+    change(manifest)
+    file.unlink()  # a link: the original stays
+    file.write_text(json.dumps(manifest))
+
+
 def test_inspect_tells_what_the_shipped_bundle_is(capsys):
     assert main(["inspect"]) == 0
     shown = capsys.readouterr().out
@@ -23,8 +31,19 @@ def test_inspect_tells_what_the_shipped_bundle_is(capsys):
         "CIDEr",
         "licence",
         "signature      none",
+        'no_repeat_objects true, never_last ["a", "an", ',
+        "banned_words []",
     ):
         assert text in shown
+
+
+def test_inspect_tells_what_an_older_bundle_is_searched_with(bundle_copy, capsys):
+    def age(manifest):
+        del manifest["decoding"]["no_repeat_objects"], manifest["decoding"]["never_last"]
+
+    edit(bundle_copy, age)
+    assert main(["inspect", str(bundle_copy)]) == 0
+    assert "no_repeat_objects false, never_last []" in capsys.readouterr().out
 
 
 def test_list_gives_a_line_a_bundle_and_names_broken_ones(bundle_copy, capsys):
@@ -98,10 +117,7 @@ def test_a_signature_never_destroys_the_key(bundle_copy, tmp_path, capsys):
 
 
 def test_no_name_steers_the_terminal(bundle_copy, capsys):
-    manifest = json.loads((bundle_copy / "manifest.json").read_text())
-    manifest["name"] = "a\x1b[2J\nb"
-    (bundle_copy / "manifest.json").unlink()  # a link: the original stays
-    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    edit(bundle_copy, lambda manifest: manifest.update(name="a\x1b[2J\nb"))
     for command in ("inspect", "list"):
         assert main([command, str(bundle_copy)]) == 0
         shown = capsys.readouterr().out
