@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name.replace('_', '-')}",
             type=kind,
             nargs="+",
+            metavar="N" if isinstance(kind, type) else "true|false",
             help="several are all tried; default: the model's own",
         )
     parser.add_argument(

@@ -281,3 +281,10 @@ def test_a_java_too_old_for_the_tokeniser_is_noticed_first(command, monkeypatch,
     monkeypatch.setattr("training.evaluate.caption_images", None)
     assert command() == 2
     assert "ended with status 1 and said 'too old'" in capsys.readouterr().err
+
+
+def test_an_option_of_the_search_says_what_it_takes(capsys):
+    with pytest.raises(SystemExit):
+        evaluate(["--help"])
+    shown = capsys.readouterr().out
+    assert "--no-repeat-objects true|false" in shown and "--beam-width N" in shown
