@@ -58,8 +58,8 @@ def _node(machine: str, node: Mapping[str, Any]) -> str:
         return f"The node was not measured: {node['error']}"
     captioned = f"{node['captions']} of {node['sent']}"
     row = (
-        machine, 3, 30, captioned, node["p50_ms"], node["p95_ms"], node["p99_ms"],
-        node["added_p50_ms"], node["cpu_percent"], round(node["peak_memory_mib"]),
+        machine, 3, f"{node['rate_hz']:g}", captioned, node["p50_ms"], node["p95_ms"],
+        node["p99_ms"], node["added_p50_ms"], node["cpu_percent"], round(node["peak_memory_mib"]),
     )  # fmt: skip
     return f"The node, 640x480 raw frames; from stamp to caption.\n\n{_table(NODE, [row])}"
 
