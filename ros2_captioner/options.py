@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, TypeVar
 
 from ros2_captioner.errors import OptionsError
@@ -86,6 +87,14 @@ class Declaration:
             return [value]
         return value
 
+    def argument(self) -> dict[str, Any]:
+        """How ``argparse`` reads a value of it, as the keywords ``type`` and ``metavar``."""
+        if self.kind is tuple:
+            return {"type": _words, "metavar": "WORD,WORD"}
+        if self.kind is bool:
+            return {"type": partial(flag, self.name), "metavar": "true|false"}
+        return {"type": self.kind, "metavar": "N"}
+
     def check(self, value: Any) -> None:
         """Refuse a value of the wrong type, out of range or not among the choices.
 
@@ -160,6 +169,10 @@ def flag(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise OptionsError(f"{name} is {text!r}; expected true or false")
     return text.lower() == "true"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def number(name: str, text: str) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -25,7 +25,7 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.command_line.text import in_line
-from ros2_captioner.options import declarations, flag
+from ros2_captioner.options import declarations
 from ros2_captioner.output_files import check_output, replace_file
 from training.bundle.manifest import write_manifest
 from training.config.arguments import add_config
@@ -49,11 +49,7 @@ from training.scoring.metrics import (
 )
 from training.scoring.truth import calibration_values, truth_values, worst_first
 
-_SEARCH_OPTIONS: dict[str, Callable[[str], Any]] = {
-    each.name: functools.partial(flag, each.name) if each.kind is bool else each.kind
-    for each in declarations(DecodingOptions)
-    if each.name in SEARCH
-}
+_SEARCH_OPTIONS = {each.name: each for each in declarations(DecodingOptions) if each.name in SEARCH}
 _FAILURES = 8  # in the model card
 
 
@@ -81,13 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     add_config(parser, "the data")
     parser.add_argument("--split", choices=SCORED, default="val")
     parser.add_argument("--precision", default="auto", help="variant of the bundle")
-    for name, kind in _SEARCH_OPTIONS.items():
+    for name, declaration in _SEARCH_OPTIONS.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=kind,
             nargs="+",
-            metavar="N" if isinstance(kind, type) else "true|false",
             help="several are all tried; default: the model's own",
+            **declaration.argument(),
         )
     parser.add_argument(
         "--corruption", choices=CORRUPTIONS, help="corrupt the images as a robot's camera does"

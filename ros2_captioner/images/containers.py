@@ -32,7 +32,8 @@ def cut_short(source: str) -> str:
     if not path.is_file():  # nor a pipe, which nobody may write to any more
         return ""
     try:
-        found, told = path.stat().st_size, _told_bytes(path)
+        found = path.stat().st_size
+        told = _told_bytes(path, found)
     except OSError:  # it may not be read, as whoever opens it will hear
         return ""
     if found >= told:
@@ -40,9 +41,9 @@ def cut_short(source: str) -> str:
     return f"{source} was cut: found {found} of {told} bytes; expected a whole video"
 
 
-def _told_bytes(path: Path) -> int:
+def _told_bytes(path: Path, size: int) -> int:
     """Where the last element ends that begins in the file; what follows them may be anything."""
-    size, end = path.stat().st_size, 0
+    end = 0
     with path.open("rb") as stream:
         while end < size:
             stream.seek(end)

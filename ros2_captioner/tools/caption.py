@@ -6,8 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from os.path import expanduser
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
-from ros2_captioner.options import declarations, flag
+from ros2_captioner.options import declarations
 from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import as_srt, as_vtt
@@ -104,23 +103,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_search_option(parser: argparse.ArgumentParser, name: str) -> None:
     declaration = _SEARCH[name]
-    kinds: dict[type, tuple[Callable[[str], Any], str]] = {
-        tuple: (_words, "WORD,WORD"),
-        bool: (partial(flag, name), "true|false"),
-    }
-    parse, values = kinds.get(declaration.kind, (declaration.kind, "N"))
     allowed = "" if declaration.low is None else f", {declaration.low:g}-{declaration.high:g}"
     parser.add_argument(
         f"--{name.replace('_', '-')}",
         dest=declaration.name,
-        type=parse,
-        metavar=values,
         help=f"{declaration.description}{allowed} (default: the model's)",
+        **declaration.argument(),
     )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
 
 
 def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
