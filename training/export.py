@@ -12,11 +12,11 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
-from ros2_captioner.output_files import replace_file, writing
+from ros2_captioner.output_files import only_writer, replace_file, unfinished, writing
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD
@@ -100,9 +100,7 @@ def export(
     run = load_run(run_folder)
     output = Path(os.path.realpath(output))  # of "." too, and of a link, the folder has a name
     output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
-        work = Path(temporary) / output.name
-        work.mkdir()
+    with _work_folder(output) as work:
         _write_bundle(run, work, precisions, calibration, proof)
         _replace(output, work)
     size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
@@ -110,6 +108,25 @@ def export(
         f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output} "
         f"--config {run_folder / CONFIG}"
     )
+
+
+@contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """A folder beside the output, empty whatever an export has left there that was killed."""
+    beside = unfinished(output)
+    beside.mkdir(exist_ok=True)
+    work = beside / output.name
+    try:
+        with only_writer(beside, output):
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            try:
+                yield work
+            finally:
+                shutil.rmtree(work)
+    finally:
+        with suppress(OSError):  # another export has begun in it
+            beside.rmdir()
 
 
 def refuse_to_replace(output: Path) -> None:

@@ -12,6 +12,8 @@ from tiny import FLICKR8K, ROOT, images_of
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import OptionsError
+from ros2_captioner.output_files import only_writer
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
 from training.data.sources import Sources
@@ -181,6 +183,18 @@ def test_what_came_while_it_was_exported_stays(quick, old_bundle, monkeypatch):
     quick(old_bundle)
     assert (old_bundle / "notes.txt").read_text() == "mine"
     assert not (old_bundle / "encoder.onnx").exists()
+
+
+def test_what_a_killed_export_left_is_taken_away_and_two_never_mix(quick, tmp_path):
+    left = tmp_path / ".new.partial"
+    (left / "new").mkdir(parents=True)
+    (left / "new/encoder.onnx").touch()
+    (left / "_lock").touch()  # which the kernel dropped with the process
+    with only_writer(left, tmp_path / "new"), pytest.raises(OptionsError, match="another run is"):
+        quick(tmp_path / "new")
+    assert {path.name for path in left.rglob("*")} == {"new", "encoder.onnx"}
+    quick(tmp_path / "new")
+    assert {path.name for path in tmp_path.rglob("*")} == {"new", "decoder.onnx", "manifest.json"}
 
 
 def test_the_command_that_follows_is_whole(quick, tmp_path, capsys):

@@ -56,7 +56,7 @@ def quantise_encoder(
         ranges: real training frames, uint8 ``[B, S, S, 3]``, that give activations their ranges.
         rounding: the same, usually more, that weights are rounded on.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         prepared = Path(folder) / "encoder.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantize_static(
@@ -85,7 +85,7 @@ def quantise_decoder(source: Path, target: Path) -> None:
     config = DefaultWeightOnlyQuantConfig(
         block_size=_BLOCK, is_symmetric=True, bits=8, accuracy_level=_INT8_PRODUCTS
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         prepared = Path(folder) / "decoder.onnx"
         # The output layer's weights, a transposed constant, become a constant of their own.
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
