@@ -41,7 +41,8 @@ test-runtime: .venv/installed-tests
 
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks
-	RUNTIME_PYTHON=$(CURDIR)/$(RUNTIME)/python $(TRAINING)/pytest test/training
+	OMP_NUM_THREADS=1 RUNTIME_PYTHON=$(CURDIR)/$(RUNTIME)/python \
+	  $(TRAINING)/pytest --numprocesses 2 --dist loadfile test/training
 
 bench: .venv-training/installed
 	mkdir -p build/bench
