@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,9 @@ class OpenVinoBackend(HostBackend):
     def __init__(self, bundle: Bundle, precision: str = "auto") -> None:
         self.precision = bundle.precisions[0] if precision == "auto" else precision
         check_installed()
-        core = importlib.import_module("openvino").Core()
         super().__init__(
-            _Graph(core, bundle, "encoder", self.precision),
-            _Graph(core, bundle, "decoder", self.precision),
+            _Graph(bundle, "encoder", self.precision),
+            _Graph(bundle, "decoder", self.precision),
             bundle.manifest["graphs"]["decoder"]["state"],
         )
 
@@ -48,9 +48,9 @@ class OpenVinoBackend(HostBackend):
 class _Graph:
     """A compiled graph, called with named arrays."""
 
-    def __init__(self, core: Any, bundle: Bundle, part: str, precision: str) -> None:
+    def __init__(self, bundle: Bundle, part: str, precision: str) -> None:
         file = bundle.graph(precision, part)
-        compiled = _compiled(core, file)
+        compiled = _compiled(file)
         check_tensors(bundle, part, file, {
             port.any_name: _tensor(port) for port in (*compiled.inputs, *compiled.outputs)
         })  # fmt: skip
@@ -66,9 +66,19 @@ class _Graph:
         return {name: results[port] for name, port in self._outputs.items()}
 
 
-def _compiled(core: Any, file: Path) -> Any:
+@functools.cache
+def _core() -> Any:
+    """The only one of the process, to its end.
+
+    Each gives the thread that first compiles with it a stack for signal handlers, and frees that in
+    whatever thread it ends itself: the next signal would then end the process with SIGSEGV.
+    """
+    return importlib.import_module("openvino").Core()
+
+
+def _compiled(file: Path) -> Any:
     try:
-        return core.compile_model(file, "CPU", _SETTINGS)
+        return _core().compile_model(file, "CPU", _SETTINGS)
     except RuntimeError as error:
         raise BundleError(f"OpenVINO cannot load {file}: {error}. {REMEDY}") from error
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import importlib.util
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -48,13 +50,34 @@ def test_it_takes_the_place_of_onnxruntime_when_that_fails(photograph):
     assert captioner.trouble == "onnxruntime on cpu failed (lost); openvino on cpu takes over"
 
 
+_RELOADED = """
+import os, signal, threading
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BackendError
+
+captioner = Captioner.load(backend="openvino")
+worker = threading.Thread(target=captioner._failover.replace, args=(BackendError("lost"),))
+worker.start()
+worker.join()
+assert captioner.trouble == "openvino on cpu failed (lost); reloaded"
+signal.signal(signal.SIGTERM, lambda number, frame: print("heard"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_signals_are_heard_after_the_worker_has_reloaded_it():
+    done = subprocess.run(
+        [sys.executable, "-c", _RELOADED], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")
+
+
 def test_a_broken_graph_is_named(bundle_copy):
     file = bundle_copy / "decoder.int8.onnx"
-    core = importlib.import_module("openvino").Core()
     file.unlink()
     file.write_bytes(b"not a graph")
     with pytest.raises(BundleError, match="OpenVINO cannot load"):
-        openvino_backend._compiled(core, file)
+        openvino_backend._compiled(file)
 
 
 def test_there_is_no_gpu_path():

@@ -1,6 +1,5 @@
 """Batches of images and sentences, and the order in which they come."""
 
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -87,19 +86,6 @@ def test_images_come_with_their_captions_and_known_words(image):
     assert known == {0: [0, 1], 1: [-1, -1], 2: [0, -1]}
 
 
-@pytest.fixture
-def child_signals():
-    """Takes back what torch does at a child's end when a loader has workers.
-
-    Its handler would stay for all tests after; the process that runs them died of SIGSEGV as a
-    later child's end was to be handled, on the stack that pytest's faulthandler keeps for signals.
-    """
-    before = signal.getsignal(signal.SIGCHLD)
-    yield
-    signal.signal(signal.SIGCHLD, before)
-
-
-@pytest.mark.usefixtures("child_signals")
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize(
     ("maps", "error", "match"),
