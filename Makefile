@@ -39,10 +39,11 @@ test-runtime: .venv/installed-tests
 	$(RUNTIME)/lint-imports --no-logo
 	$(RUNTIME)/pytest --numprocesses 2 test
 
+# A file's tests share what they train. Where a process of tests died and was replaced, pytest would hang.
 test-training: .venv-training/installed
 	$(TRAINING)/mypy training benchmarks
 	OMP_NUM_THREADS=1 RUNTIME_PYTHON=$(CURDIR)/$(RUNTIME)/python \
-	  $(TRAINING)/pytest --numprocesses 2 --dist loadfile test/training
+	  $(TRAINING)/pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 test/training
 
 bench: .venv-training/installed
 	mkdir -p build/bench
