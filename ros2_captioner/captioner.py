@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import threading
 import time
@@ -212,8 +213,12 @@ def search_words(
     )
 
 
-def _phrase_ids(vocabulary: Vocabulary, phrases: Sequence[str]) -> list[list[int]]:
-    """Token ids of each phrase; those with unknown words are left out, as no caption holds them."""
+@functools.lru_cache(maxsize=8)
+def _phrase_ids(vocabulary: Vocabulary, phrases: tuple[str, ...]) -> list[list[int]]:
+    """Token ids of each phrase; those with unknown words are left out, as no caption holds them.
+
+    They are kept, as the same are asked for with every caption.
+    """
     words = map(tokenize, phrases)
     return [ids for each in words if len(ids := vocabulary.known_ids(each)) == len(each)]
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_NO_WORD = -1  # no word has this id
-
 
 class WordRules:
     """Rules for the words of a caption, all of them ids of one vocabulary.
@@ -35,11 +33,9 @@ class WordRules:
         min_length: int = 0,
         no_repeat_ngram: int = 0,
     ) -> None:
-        self._end = end
         last_words = [ids[0] for ids in never_last if len(ids) == 1]
-        self._never, self._once, self._never_last = (
-            np.asarray(list(ids), np.int32) for ids in (never, once, last_words)
-        )
+        self._end = end
+        self._never, self._once, self._never_last = map(_Ids, (never, once, last_words))
         self._phrases = phrases
         self._last_phrases = [ids for ids in never_last if len(ids) > 1]
         self._min_length = min_length
@@ -57,39 +53,46 @@ class WordRules:
         Returns:
             bool ``[B, K, k]``.
         """
-        veto = _among(candidates, self._never)
+        veto = self._never.among(candidates)
         if not history.shape[2]:
             veto |= (candidates == self._end) & (self._min_length > 0)
             return veto
         veto |= (candidates == self._end) & self._unfinished(history)[:, :, None]
-        veto |= _named_again(history, candidates, self._once)
+        veto |= self._repeated(history, candidates)
         for phrase in self._phrases:
             veto |= _completes(history, candidates, phrase)
-        if self._no_repeat_ngram:
-            veto |= _repeats(history, candidates, self._no_repeat_ngram)
         return veto
 
     def _unfinished(self, history: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which captions ``[B, K]`` may not end here."""
         too_short = history.shape[2] < self._min_length
-        unfinished = np.asarray(_among(history[:, :, -1], self._never_last) | too_short)
+        unfinished = np.asarray(self._never_last.among(history[:, :, -1]) | too_short)
         for phrase in self._last_phrases:
             unfinished |= _ends_with(history, phrase)
         return unfinished
 
+    def _repeated(
+        self, history: NDArray[np.int32], candidates: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        """Which candidates ``[B, K, k]`` were said before, where that may not be."""
+        said = candidates[..., None] == history[:, :, None]  # [B, K, k, T]
+        barred = self._once.among(candidates)[..., None]
+        if self._no_repeat_ngram:
+            barred = barred | _places_that_repeat(history, self._no_repeat_ngram)[:, :, None]
+        return np.asarray((said & barred).any(axis=-1))
 
-def _among(ids: NDArray[np.int32], some: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which ids are some of those; faster than np.isin for so few."""
-    return np.asarray((ids[..., None] == some).any(axis=-1))
 
+class _Ids:
+    """Some ids, as a table: a comparison with each would take as long as all other rules."""
 
-def _named_again(
-    history: NDArray[np.int32], candidates: NDArray[np.int32], once: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` are words of ``once`` that ``history`` holds already."""
-    again = np.asarray((candidates[..., None] == history[:, :, None]).any(axis=-1))
-    again[again] = _among(candidates[again], once)  # few are left to look for
-    return again
+    def __init__(self, ids: Sequence[int]) -> None:
+        some = np.asarray(ids, np.intp)
+        self._table = np.zeros(some.max(initial=0) + 2, np.bool_)
+        self._table[some] = True
+
+    def among(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of an array's ids are some of these; those beyond the table are as its last."""
+        return self._table.take(ids, mode="clip")
 
 
 def _completes(
@@ -107,20 +110,19 @@ def _ends_with(history: NDArray[np.int32], phrase: Sequence[int]) -> NDArray[np.
     return np.asarray((history[:, :, -len(phrase) :] == phrase).all(axis=2))
 
 
-def _repeats(
-    history: NDArray[np.int32], candidates: NDArray[np.int32], n: int
-) -> NDArray[np.bool_]:
-    """Which candidates ``[B, K, k]`` complete an n-gram of ``history`` ``[B, K, T]``, T above 0.
+def _places_that_repeat(history: NDArray[np.int32], n: int) -> NDArray[np.bool_]:
+    """Places ``[B, K, T]`` of words that, said next, complete an n-gram of ``history`` again.
 
     Or are its last word, as in "a tall tall tower".
     """
-    doubled = np.asarray(candidates == history[:, :, -1:])
+    places = np.zeros(history.shape, np.bool_)
+    places[:, :, -1] = True
     count = history.shape[2] - n + 1  # of n-grams so far
-    if count <= 0:
-        return doubled
-    last_words = history[:, :, n - 1 :]
-    begun_again = np.ones(last_words.shape, np.bool_)
-    for place in range(n - 1):
-        begun_again &= history[:, :, place : place + count] == history[:, :, count + place, None]
-    forbidden = np.where(begun_again, last_words, _NO_WORD)
-    return np.asarray(doubled | (candidates[..., None] == forbidden[:, :, None]).any(axis=-1))
+    if count > 0:
+        begun_again = np.ones((*history.shape[:2], count), np.bool_)
+        for place in range(n - 1):
+            begun_again &= (
+                history[:, :, place : place + count] == history[:, :, count + place, None]
+            )
+        places[:, :, n - 1 :] |= begun_again
+    return places
