@@ -6,6 +6,8 @@ broken JPEGs, and it refuses several encodings that cameras send.
 
 from __future__ import annotations
 
+import struct
+from functools import partial
 from typing import Any, Protocol
 
 import cv2
@@ -13,11 +15,18 @@ import numpy as np
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.decoding import Pixels, check_size, decode
-from ros2_captioner.images.encodings import AnyPixels, Encoding, encoding_named
+from ros2_captioner.images.encodings import (
+    AnyPixels,
+    Encoding,
+    encoding_named,
+    rgb_of_decoded,
+    rgb_of_inverse_depth,
+)
 from ros2_captioner.images.headers import PNG
 
 MAX_PIXELS = 64_000_000  # 8K UHD is 33 million; a larger header is a broken one
-_DEPTH_HEAD_BYTES = 12  # of compressed_depth_image_transport, before the PNG
+# What compressed_depth_image_transport writes before the PNG: a kind, and how 32FC1 became 16 bits.
+_DEPTH_HEAD = struct.Struct("<4xff")
 
 
 class ImageMessage(Protocol):
@@ -122,15 +131,19 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
             another packing than PNG.
     """
     encoding, semicolon, packing = message.format.partition(";")
-    data = bytes(message.data)
-    if "compresseddepth" in packing.lower():
-        if not data[_DEPTH_HEAD_BYTES:].startswith(PNG):
-            raise FrameError(
-                "unknown_encoding",
-                f"found format {message.format[:40]!r}; expected a picture, or depth as PNG. Name "
-                "the camera's colour topic, or set the publisher's compressedDepth.format to png",
-            )
-        # Of 32FC1 it is the inverse in 16 bits, where zero also means no reading.
-        data, encoding = data[_DEPTH_HEAD_BYTES:], "16UC1"
+    data, what = bytes(message.data), f"format {message.format[:40]!r}"
     name = encoding.strip() if semicolon else ""
-    return decode(data, f"format {message.format[:40]!r}", MAX_PIXELS, encoding=name)
+    if "compresseddepth" not in packing.lower():
+        return decode(data, what, MAX_PIXELS, partial(rgb_of_decoded, name=name))
+    head, picture = data[: _DEPTH_HEAD.size], data[_DEPTH_HEAD.size :]
+    if not picture.startswith(PNG):
+        raise FrameError(
+            "unknown_encoding",
+            f"found {what}; expected a picture, or depth as PNG. Name the camera's colour topic, "
+            "or set the publisher's compressedDepth.format to png",
+        )
+    if name != "32FC1":
+        return decode(picture, what, MAX_PIXELS, partial(rgb_of_decoded, name="16UC1"))
+    scale, offset = _DEPTH_HEAD.unpack(head)
+    inverse = partial(rgb_of_inverse_depth, scale=scale, offset=offset)
+    return decode(picture, what, MAX_PIXELS, inverse)

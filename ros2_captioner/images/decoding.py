@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -47,7 +48,12 @@ _TURNS = {
 
 
 def decode(
-    data: bytes, what: str, max_pixels: int, *, rotate: bool = False, encoding: str = ""
+    data: bytes,
+    what: str,
+    max_pixels: int,
+    as_rgb: Callable[[NDArray[Any]], Pixels] = rgb_of_decoded,
+    *,
+    rotate: bool = False,
 ) -> Pixels:
     """Decode an image of one of `ros2_captioner.images.headers.FORMATS`.
 
@@ -55,8 +61,8 @@ def decode(
         data: the whole file or message; what follows the end of a JPEG is left alone.
         what: names the data in error messages.
         max_pixels: larger images are refused before they are decoded.
+        as_rgb: makes RGB of what is decoded, where a message tells more of it than its channels.
         rotate: follow the EXIF orientation.
-        encoding: name that a ROS message gives a single channel, such as ``16UC1``.
 
     Returns:
         uint8 ``[height, width, 3]`` RGB; what is transparent lies on white.
@@ -85,7 +91,7 @@ def decode(
         )
     try:
         found = _decoded_jpeg(data) if is_jpeg(data) else _decoded(data, cv2.IMREAD_UNCHANGED)
-        picture = rgb_of_decoded(found, encoding)
+        picture = as_rgb(found)
     except (cv2.error, MemoryError, ValueError) as error:
         said = error.err if isinstance(error, cv2.error) else error
         raise FrameError(

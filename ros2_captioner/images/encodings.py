@@ -136,7 +136,7 @@ def encoding_named(name: str) -> Encoding:
     return found
 
 
-def rgb_of_decoded(pixels: AnyPixels, name: str) -> NDArray[np.uint8]:
+def rgb_of_decoded(pixels: AnyPixels, name: str = "") -> NDArray[np.uint8]:
     """What a decoder of compressed images returns, as RGB.
 
     Args:
@@ -161,6 +161,29 @@ def rgb_of_decoded(pixels: AnyPixels, name: str) -> NDArray[np.uint8]:
     else:
         raise ValueError(f"found {channels} channels; expected 1, 3 or 4")
     return np.ascontiguousarray(rgb, dtype=np.uint8)
+
+
+def rgb_of_inverse_depth(pixels: AnyPixels, scale: float, offset: float) -> NDArray[np.uint8]:
+    """Depth of 32FC1 as compressed_depth_image_transport packs it, near to far as other depth.
+
+    Args:
+        pixels: uint16 ``[height, width]`` with ``scale / metres + offset``; zero means no reading.
+
+    Returns:
+        uint8 ``[height, width, 3]`` RGB.
+
+    Raises:
+        ValueError: not one channel of 16 bits, or a scale that no publisher writes.
+        FrameError: with reason ``no_depth``, see above.
+    """
+    if pixels.ndim != 2 or pixels.dtype != np.uint16 or not 0 < scale < np.inf:
+        raise ValueError(
+            f"found {pixels.dtype} {list(pixels.shape)} and a scale of {scale:g}; expected depth "
+            "in one channel of 16 bits, and a scale above zero"
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = scale / (pixels.astype(np.float64) - offset)
+    return np.ascontiguousarray(_stretched_depth(np.where(pixels, depth, 0.0)), dtype=np.uint8)
 
 
 def _single(pixels: AnyPixels, name: str) -> Encoding:

@@ -1,5 +1,7 @@
 """Image messages to RGB against OpenCV's own conversions, and every refusal."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -278,11 +280,32 @@ def test_compressed_depth_transport_is_read_as_png_and_named_otherwise():
     message = encoded(".png", depth, "16UC1; compressedDepth png")
     message.data = bytes(12) + bytes(message.data)
     assert [int(compressed_to_rgb(message)[row, 0, 0]) for row in (0, 1)] == [255, 0]
-    empty = encoded(".png", np.zeros((HEIGHT, WIDTH), np.uint16), "32FC1; compressedDepth png")
-    empty.data = bytes(12) + bytes(empty.data)
-    with pytest.raises(FrameError, match="without a reading"):
-        compressed_to_rgb(empty)
     message.format, message.data = "16UC1; compressedDepth rvl", bytes(100)
     with pytest.raises(FrameError, match="compressedDepth rvl.*expected .*PNG") as refusal:
         compressed_to_rgb(message)
     assert refusal.value.reason == "unknown_encoding"
+
+
+def inverse_depth(values, scale=10100.0, offset=-1009.0):
+    """A message as compressed_depth_image_transport makes it of 32FC1 with its defaults."""
+    message = encoded(".png", values.astype(np.uint16), "32FC1; compressedDepth png")
+    message.data = struct.pack("<iff", 1, scale, offset) + bytes(message.data)
+    return message
+
+
+def test_compressed_depth_of_floats_looks_as_it_does_uncompressed():
+    depth = np.linspace(0.5, 9.5, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.float32)
+    values = 10100 / depth - 1009
+    values[0, 0], depth[0, 0] = 0, np.nan
+    found = compressed_to_rgb(inverse_depth(values))
+    expected = image_to_rgb(message("32FC1", depth))
+    np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=1)
+    with pytest.raises(FrameError, match="without a reading"):
+        compressed_to_rgb(inverse_depth(np.zeros((HEIGHT, WIDTH))))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
+def test_inverse_depth_without_a_scale_is_refused(scale):
+    with pytest.raises(FrameError, match="found uint16.*a scale of .*expected depth") as refusal:
+        compressed_to_rgb(inverse_depth(np.full((HEIGHT, WIDTH), 5000), scale))
+    assert refusal.value.reason == "undecodable"
