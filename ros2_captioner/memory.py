@@ -9,12 +9,17 @@ _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # M_ARENA_MAX and M_MMAP_THRESHOLD of glib
 
 
 def return_freed_memory() -> None:
-    """Collect garbage and let glibc hand its free pages back; other C libraries do so themselves.
+    """Collect garbage, for what refers to itself, and trim the heap."""
+    gc.collect()
+    trim_heap()
+
+
+def trim_heap() -> None:
+    """Let glibc hand its free pages back; other C libraries do so themselves.
 
     Loading a model frees buffers as large as the model. Left to itself the heap keeps them: 250 MiB
     resident instead of 80, and more with every reload.
     """
-    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

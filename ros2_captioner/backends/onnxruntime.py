@@ -14,7 +14,7 @@ from ros2_captioner.backends.tensorrt.cuda import check_driver
 from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError
-from ros2_captioner.memory import return_freed_memory
+from ros2_captioner.memory import trim_heap
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -135,7 +135,7 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
             f"asked ONNX Runtime for {_PROVIDERS[device]}, found {session.get_providers()}; its "
             "CUDA libraries did not load. Use device 'cpu', or install the CUDA it was built for"
         )
-    return_freed_memory()  # what loading one graph took is not kept beside the next one's
+    trim_heap()  # what loading one graph took is not kept beside the next one's
     return session
 
 

@@ -74,15 +74,15 @@ class Bundle:
                 f"{list(self.precisions)}, or 'auto'"
             )
         name = str(variants[precision][part])
-        content = _checked(self.path, name, self.manifest["files"][name])
-        _check_self_contained(self.path / name, content)
+        _check_file(self.path / name, self.manifest["files"][name])
+        _check_self_contained(self.path / name)
         return self.path / name
 
 
-def _check_self_contained(file: Path, content: bytes) -> None:
+def _check_self_contained(file: Path) -> None:
     """Refuse weights kept in other files: such a graph could read any file of the machine."""
     try:
-        outside = has_external_data(content)
+        outside = has_external_data(file.read_bytes())
     except ValueError as error:
         raise BundleError(f"{file} is no ONNX graph: {error}. {REMEDY}") from error
     if outside:
@@ -120,7 +120,7 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
         )
     manifest = _read_manifest(folder / MANIFEST, trusted_keys)
     for name, expected in manifest["files"].items():
-        _checked(folder, name, expected)
+        _check_file(folder / name, expected)
     vocabulary = _read_vocabulary(folder, manifest)
     size = int(manifest["preprocessing"]["size"])
     return Bundle(folder, manifest, vocabulary, size, _digest(manifest))
@@ -141,13 +141,12 @@ def _digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _checked(folder: Path, name: str, expected: Mapping[str, Any]) -> bytes:
-    """The content of a file that is what the manifest says."""
-    file = folder / name
+def _check_file(file: Path, expected: Mapping[str, Any]) -> None:
+    """Refuse a file that is not what the manifest says."""
     try:
         size = file.stat().st_size
         # A file of another size, however large, is not read.
-        content = file.read_bytes() if size == expected["bytes"] else b""
+        found = _sha256(file) if size == expected["bytes"] else ""
     except FileNotFoundError as error:
         raise BundleError(f"{file} is missing, though {MANIFEST} lists it; {REMEDY}") from error
     except OSError as error:
@@ -159,13 +158,21 @@ def _checked(folder: Path, name: str, expected: Mapping[str, Any]) -> bytes:
             f"{file}: found {size} bytes, expected {expected['bytes']}. A Git LFS pointer or a "
             f"broken copy? Copy it again, or {REMEDY}"
         )
-    found = hashlib.sha256(content).hexdigest()
     if found != expected["sha256"]:
         raise BundleError(
             f"{file}: found sha256 {found[:12]}..., expected {expected['sha256'][:12]}...; the "
             f"file was changed. Copy it again, or {REMEDY}"
         )
-    return content
+
+
+def _sha256(file: Path) -> str:
+    """Through one small buffer: to hold a whole graph takes as long as to hash it."""
+    digest, buffer = hashlib.sha256(), bytearray(2**18)
+    view = memoryview(buffer)
+    with file.open("rb", buffering=0) as stream:
+        while count := stream.readinto(view):
+            digest.update(view[:count])
+    return digest.hexdigest()
 
 
 def _read_vocabulary(folder: Path, manifest: Mapping[str, Any]) -> Vocabulary:
