@@ -29,7 +29,7 @@ from training.data.captions import CaptionedImage
 from training.data.sources import read_validation
 from training.scoring.bundle_captions import batches_of
 from training.scoring.calibration import calibration_error, fit_confidence, kept, reliability
-from training.scoring.truth import invented
+from training.scoring.truth import CALIBRATION_ERROR, invented
 
 _KEPT = 0.7  # share of captions that the printed min_confidence keeps
 
@@ -65,6 +65,9 @@ def _calibrate(parsed: argparse.Namespace) -> None:
     section = fit_confidence(list(rows.values()), list(truths.values()))
     manifest = json.loads((parsed.bundle / MANIFEST).read_text(encoding="utf-8"))
     manifest["confidence"] = section
+    for scores in manifest["metrics"].values():
+        for values in scores.values():
+            values.pop(CALIBRATION_ERROR, None)  # of the confidence before
     write_manifest(parsed.bundle, manifest)
     model = ConfidenceModel.of_manifest(manifest)
     assert model is not None

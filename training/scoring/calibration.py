@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -80,5 +81,8 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 
 
 def kept(confidences: Sequence[float], share: float) -> float:
-    """The confidence that so large a share of the captions has or exceeds."""
-    return float(np.quantile(confidences, 1 - share))
+    """The confidence, in whole hundredths, that so large a share of the captions has or exceeds.
+
+    Rounded down: rounded up, as it is typed, it would keep fewer, of sure captions none.
+    """
+    return math.floor(100 * np.quantile(confidences, 1 - share)) / 100

@@ -19,6 +19,7 @@ from training.scoring.calibration import Bin, calibration_error, reliability
 
 # A person is sure to be there when so many references name one.
 _SURE_REFERENCES = 3
+CALIBRATION_ERROR = "calibration error"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def calibration_values(
 ) -> dict[str, float]:
     """The calibration error of captions that tell a confidence, by its name; else nothing."""
     bins = reliability_of(captions, references)
-    return {"calibration error": calibration_error(bins)} if bins else {}
+    return {CALIBRATION_ERROR: calibration_error(bins)} if bins else {}
 
 
 def worst_first(

@@ -36,6 +36,9 @@ def test_bins_and_their_error():
 def test_the_confidence_that_keeps_a_share():
     confidences = [place / 100 for place in range(101)]
     assert kept(confidences, 0.7) == pytest.approx(0.3)
+    # What is printed with two digits keeps as many, also when captions are surer than 0.995.
+    assert kept([0.996, 0.997, 0.998], 0.7) == 0.99
+    assert kept([0.256, 0.257, 0.9], 0.7) == 0.25
 
 
 def test_a_small_source_counts_as_much_as_a_large_one():
