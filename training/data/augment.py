@@ -47,7 +47,8 @@ class Augmentation:
 
 def mention_sides(captions: Sequence[str]) -> bool:
     """Whether a caption speaks of left or right, which a mirror would make false."""
-    return any(not _SIDES.isdisjoint(tokenize(text)) for text in captions)
+    words = (word for text in captions for word in tokenize(text))
+    return any(not _SIDES.isdisjoint(word.split("-")) for word in words)  # "left-hand" too
 
 
 def random_crop(image: Image, smallest_area: float) -> Image:

@@ -47,6 +47,7 @@ def test_no_image_is_mirrored_whose_captions_speak_of_left_or_right():
 
 def test_sides_are_found_as_words_alone():
     assert mention_sides(["a man on the right"]) and not mention_sides(["a bright leftover"])
+    assert mention_sides(["a lamp at the left-hand side"])
 
 
 def test_jitter_changes_colours_and_neither_shape_nor_type():
