@@ -97,7 +97,7 @@ def test_only_what_all_runs_have_is_compared(capsys):
     ]  # fmt: skip
     _show_spread([{"CIDEr": 1.0}], "beam 5")
     alone, _ = capsys.readouterr().out.splitlines()
-    assert alone.startswith("1 run alone") and alone.endswith("--no-repeat-objects")
+    assert alone.startswith("1 run alone") and alone.endswith("--banned-words")
 
 
 def test_options_that_do_not_go_together_are_refused(bundle, monkeypatch, capsys, tmp_path):

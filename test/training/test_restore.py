@@ -44,15 +44,28 @@ def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_pat
     with pytest.raises(ConfigError, match="image_size: 64 there, 96 here"):  # weights would fit
         restore(load_bundle(tmp_path / "bundle"), larger, tmp_path / "other")
     assert not (tmp_path / "other").exists()
-    _make_older(tmp_path / "bundle/manifest.json")
-    restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "older")
-    assert not load_run(tmp_path / "older").config.validation.no_repeat_objects
 
 
-def _make_older(manifest):
+def test_a_restored_run_searches_as_the_bundle_does(tiny_config, tmp_path):
+    config = tiny_config(finetune={"epochs": 0})
+    train(config, tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
+    manifest = tmp_path / "bundle/manifest.json"
     content = json.loads(manifest.read_text())
-    del content["decoding"]["no_repeat_objects"]
+    lengths = {"min_length": 2, "max_length": 7}
+    content["decoding"] |= lengths | {"never_last": ["a dog"], "banned_words": ["cat", "hot dog"]}
     manifest.write_text(json.dumps(content))
+    restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
+    export(tmp_path / "restored", tmp_path / "again", ["float32"], 4, 4)
+    assert (
+        json.loads((tmp_path / "again/manifest.json").read_text())["decoding"]
+        == (content["decoding"])
+    )
+    del content["decoding"]["no_repeat_objects"], content["decoding"]["never_last"]
+    manifest.write_text(json.dumps(content))
+    restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "older")
+    found = load_run(tmp_path / "older").config.validation
+    assert not found.no_repeat_objects and not found.never_last
 
 
 def _make_all_weights_differ(checkpoint):

@@ -131,16 +131,20 @@ def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{where}: found {shown(repr(value))}; expected a list of sources")
         return tuple(_build(SourceConfig, one, f"{where}[{i}]") for i, one in enumerate(value))
+    if item.type == "tuple[str, ...]":
+        if not isinstance(value, list | tuple) or not all(map(_is_text, value)):
+            raise ConfigError(f"{where}: found {shown(repr(value))}; expected a list of words")
+        return tuple(value)
     expected = _SCALARS[item.type]
     if expected is float and type(value) in (int, str):
         # YAML reads 1e-3 (no dot) as text.
         with contextlib.suppress(ValueError, OverflowError):
             value = float(value)
-    if type(value) is not expected or not _is_text(value):
+    if type(value) is not expected or (expected is str and not _is_text(value)):
         raise ConfigError(f"{where}: found {shown(repr(value))}; expected {expected.__name__}")
     return value
 
 
 def _is_text(value: Any) -> bool:
-    """False of half a surrogate pair, which no file can hold."""
-    return not isinstance(value, str) or value.encode(errors="replace").decode() == value
+    """False of half a surrogate pair too, which no file can hold."""
+    return isinstance(value, str) and value.encode(errors="replace").decode() == value

@@ -10,8 +10,18 @@ from training.config.ranges import SHARE, WEIGHT, Choice, Range, faults, setting
 
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 DECODERS = ("adaptive_attention", "soft_attention")
-# Those of `DecodingOptions` that a config sets and training.evaluate tries.
-SEARCH = ("beam_width", "length_penalty", "no_repeat_ngram", "no_repeat_objects")
+# Those of `DecodingOptions` that decide on a caption, which a config sets and training.evaluate
+# tries.
+SEARCH = (
+    "beam_width",
+    "length_penalty",
+    "min_length",
+    "max_length",
+    "no_repeat_ngram",
+    "no_repeat_objects",
+    "never_last",
+    "banned_words",
+)
 
 
 class ConfigError(CaptionerError):
@@ -246,11 +256,15 @@ class ValidationConfig(Settings):
     """Validation by beam search after each epoch.
 
     Attributes:
-        beam_width: of the search, as the three that follow, see `DecodingOptions`; the exported
+        beam_width: of the search, as the seven that follow, see `DecodingOptions`; the exported
             bundle takes them over.
         length_penalty: exponent that favours longer captions.
+        min_length: words before a caption may end.
+        max_length: words after which it is cut.
         no_repeat_ngram: no n-gram of this many words occurs twice, nor a word twice running.
         no_repeat_objects: no word for an object or a place occurs twice.
+        never_last: words and phrases that no caption ends with.
+        banned_words: words and phrases that captions never contain.
         batch: images searched together.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
         keep: so many epochs with the highest CIDEr keep their weights, for `training.average`.
@@ -258,8 +272,12 @@ class ValidationConfig(Settings):
 
     beam_width: int = DecodingOptions.beam_width
     length_penalty: float = DecodingOptions.length_penalty
+    min_length: int = DecodingOptions.min_length
+    max_length: int = DecodingOptions.max_length
     no_repeat_ngram: int = DecodingOptions.no_repeat_ngram
     no_repeat_objects: bool = DecodingOptions.no_repeat_objects
+    never_last: tuple[str, ...] = DecodingOptions.never_last
+    banned_words: tuple[str, ...] = DecodingOptions.banned_words
     batch: int = setting(50, Range(1, 65_536))
     patience: int = setting(0, Range(0))
     keep: int = setting(0, Range(0))

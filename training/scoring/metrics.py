@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -228,12 +228,21 @@ def caption_statistics(texts: Sequence[str]) -> dict[str, float]:
 
 def signature(split: str, images: int, options: DecodingOptions, tokeniser: str) -> str:
     """What must stand beside a number for it to mean anything."""
-    ngram = options.no_repeat_ngram
-    repeats = f"no {ngram}-gram twice" if ngram else "repeats allowed"
-    if options.no_repeat_objects:
-        repeats += ", no object twice"
     return (
         f"pycocoevalcap {version('pycocoevalcap')}, {tokeniser} tokeniser, {split}, "
         f"{images} images, beam {options.beam_width}, "
-        f"length penalty {options.length_penalty:g}, {repeats}, scores x1"
+        f"length penalty {options.length_penalty:g}, {', '.join(_rules(options))}, scores x1"
     )
+
+
+def _rules(options: DecodingOptions) -> Iterator[str]:
+    """What the search allows, in words."""
+    yield f"{options.min_length} to {options.max_length} words"
+    ngram = options.no_repeat_ngram
+    yield f"no {ngram}-gram twice" if ngram else "repeats allowed"
+    if options.no_repeat_objects:
+        yield "no object twice"
+    if options.never_last:
+        yield f"last never {'/'.join(options.never_last)}"
+    if options.banned_words:
+        yield f"never {'/'.join(options.banned_words)}"

@@ -97,6 +97,9 @@ def test_overrides_win(tmp_path):
             ["data.train=[{name: x, images: i, part: half}]"],
             "config.data.train[0]: part: found 'half'; expected one of all, train, held_out",
         ),
+        (MINIMAL, ["validation.never_last=the"], "never_last: found 'the'; expected a list of wo"),
+        (MINIMAL, ["validation.banned_words=[no]"], "found [False]; expected a list of words"),
+        (MINIMAL, ["validation.min_length=30"], "min_length is 30 and max_length 20"),
         (MINIMAL, ["optim.sentence_weight=1"], "sentence_weight: found it with model.evidence_wo"),
         (
             MINIMAL,
@@ -225,12 +228,13 @@ def test_every_value_has_a_range(tmp_path, key, outside, inside):
 
 def test_every_number_declares_its_range():
     """Those of the search are checked by the search itself."""
-    searched = {"beam_width", "length_penalty", "no_repeat_ngram"}
     sections = settings.Settings.__subclasses__()
     bare = {
         f"{section.__name__}.{field.name}"
         for section in sections
         for field in dataclasses.fields(section)
-        if field.type in ("int", "float") and allowed(field) is None and field.name not in searched
+        if field.type in ("int", "float")
+        and allowed(field) is None
+        and field.name not in settings.SEARCH
     }
     assert not bare

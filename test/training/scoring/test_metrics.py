@@ -10,6 +10,8 @@ import pytest
 from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
+from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.options import declarations
 from training.scoring.java import MetricsError, require_java
 from training.scoring.metrics import (
     caption_statistics,
@@ -20,6 +22,7 @@ from training.scoring.metrics import (
     ptb_tokens,
     score_captions,
     score_tokens,
+    signature,
     spice,
 )
 
@@ -235,3 +238,24 @@ def test_the_error_of_cider_is_that_of_its_mean_over_images():
 
 def test_of_a_single_image_the_error_is_not_known():
     assert math.isnan(cider_error(HYPOTHESES[:1], REFERENCES[:1]))
+
+
+def test_a_signature_tells_every_option_that_decides_on_a_caption():
+    changed = {
+        "beam_width": 1,
+        "length_penalty": 0.0,
+        "min_length": 4,
+        "max_length": 9,
+        "no_repeat_ngram": 0,
+        "no_repeat_objects": False,
+        "never_last": ("a dog", "the"),
+        "banned_words": ("cat", "hot dog"),
+    }
+    assert {*changed, "num_alternatives"} == {each.name for each in declarations(DecodingOptions)}
+    searches = [DecodingOptions(), *(DecodingOptions(**{k: v}) for k, v in changed.items())]
+    signatures = {signature("val", 9, search, "PTB") for search in searches}
+    assert len(signatures) == len(searches)
+    assert signature("coco val", 9, DecodingOptions(**changed), "PTB").endswith(
+        "beam 1, length penalty 0, 4 to 9 words, repeats allowed, last never a dog/the, "
+        "never cat/hot dog, scores x1"
+    )
