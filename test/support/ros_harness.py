@@ -224,11 +224,11 @@ class Client:
         self.node.destroy_client(second)
         return client
 
-    def set_parameters(self, **values):
+    def set_parameters(self, node="/captioner", **values):
         """As ``ros2 param set``; returns the results and the seconds it took."""
         parameters = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
         request = SetParameters.Request(parameters=parameters)
-        response, taken_s = self.call(SetParameters, "/captioner/set_parameters", request)
+        response, taken_s = self.call(SetParameters, f"{node}/set_parameters", request)
         return response.results, taken_s
 
     def set_together(self, **values):

@@ -37,7 +37,7 @@ class BagPlayer(Node):
 
     def __init__(self) -> None:
         super().__init__("bag_player")
-        settings = declare_parameters(self, BagPlayerSettings)
+        settings = declare_parameters(self, BagPlayerSettings, read_only=True)
         self._settings = settings
         self._bag = ImageBag(settings.bag, settings.topics)
         self._outputs = {

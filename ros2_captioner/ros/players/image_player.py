@@ -31,7 +31,7 @@ class ImagePlayer(Node):
 
     def __init__(self) -> None:
         super().__init__("image_player")
-        settings = declare_parameters(self, ImagePlayerSettings)
+        settings = declare_parameters(self, ImagePlayerSettings, read_only=True)
         self._settings = settings
         self._jpeg = settings.format == "jpeg"
         self._frames = frames_from(settings.source, settings.loop, self._pass_over)

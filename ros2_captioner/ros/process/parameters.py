@@ -15,8 +15,13 @@ from ros2_captioner.ros.process.overrides import warn_of_unknown_names
 Settings = TypeVar("Settings")
 
 
-def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
+def declare_parameters(node: Node, kind: type[Settings], *, read_only: bool = False) -> Settings:
     """Declare every option of a dataclass on a node; returns what was given at start.
+
+    Args:
+        node: gets the parameters.
+        kind: the dataclass.
+        read_only: they are read here alone, so that ROS refuses to change them afterwards.
 
     Raises:
         OptionsError: an override from a file or the command line is of the wrong type or value.
@@ -31,6 +36,8 @@ def declare_parameters(node: Node, kind: type[Settings]) -> Settings:
                 # An empty list carries no type: rclpy takes it for bytes, or for not set.
                 empty = Parameter(declaration.name, Parameter.Type.STRING_ARRAY, [])
                 node.set_parameters([empty])
+            if read_only:  # not before, or the line above would be refused
+                node.set_descriptor(declaration.name, _descriptor(declaration, read_only=True))
         except Exception as error:  # rclpy raises several unrelated classes here
             raise OptionsError(
                 f"parameter {declaration.name}: {error}; {declaration.expectation}"
@@ -45,9 +52,10 @@ def message_value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _descriptor(declaration: Declaration) -> ParameterDescriptor:
+def _descriptor(declaration: Declaration, *, read_only: bool = False) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=declaration.description,
+        read_only=read_only,
         additional_constraints=(
             f"one of {', '.join(declaration.choices)}" if declaration.choices else ""
         ),

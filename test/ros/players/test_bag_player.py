@@ -123,6 +123,13 @@ def test_a_single_topic_may_be_named_without_brackets(bag, tmp_path, client):
     assert player.stop() == 0 and f"on {JPEG}\n" in player.log
 
 
+def test_what_is_read_at_start_cannot_be_changed(bag, tmp_path, client):
+    player = Process(PLAYER, tmp_path / "log", bag=str(bag))
+    (result,), _ = client.set_parameters("/bag_player", topics=[JPEG])
+    assert not result.successful and "read-only" in result.reason
+    assert player.stop() == 0
+
+
 @pytest.fixture
 def empty_bag(tmp_path):
     """An image topic without a message."""

@@ -159,3 +159,10 @@ def test_it_plays_while_simulated_time_stands(tmp_path, client, folder):
     process = Process(PLAYER, tmp_path / "log", source=str(folder), rate_hz=20, use_sim_time=True)
     assert client.spin_until(lambda: len(messages) >= 2), process.log
     assert process.stop() == 0
+
+
+def test_what_is_read_at_start_cannot_be_changed(tmp_path, client, folder):
+    process = Process(PLAYER, tmp_path / "log", source=str(folder))
+    (result,), _ = client.set_parameters("/image_player", rate_hz=2.0)
+    assert not result.successful and "read-only" in result.reason
+    assert process.stop() == 0
