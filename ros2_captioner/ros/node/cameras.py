@@ -140,11 +140,17 @@ class Camera:
             if name != self.topic
             and set(types) & set(IMAGE_CLASSES)
             and not _OVERLAY.search(name)
-            and self._node.count_publishers(name)
+            and self._is_published_by_others(name)
         ]
         if not found:
             return "no image topic is published at all; start the camera"
         return f"set image_topics to some of {found}"
+
+    def _is_published_by_others(self, topic: str) -> bool:
+        """Whether a topic has a publisher that is none of this node's, as of a remapped overlay."""
+        own = self._node.get_fully_qualified_name()
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        return any(f"{by.node_namespace.rstrip('/')}/{by.node_name}" != own for by in publishers)
 
     def close(self) -> None:
         """Drop the subscription."""

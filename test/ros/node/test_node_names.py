@@ -86,6 +86,14 @@ def test_what_the_node_publishes_is_no_camera_of_it(remaps, topic, start, client
     assert client.state() == "unconfigured"
 
 
+def test_a_remapped_overlay_is_no_camera_either(start, client):
+    node = start(["~/overlay:=/seen", "~/overlay/compressed:=/small"])
+    client.node.create_publisher(Image, "/other/image_raw", 5)
+    node.wait_for_log(
+        "nothing publishes /camera/image_raw; set image_topics to some of ['/other/image_raw']\n"
+    )
+
+
 def test_a_camera_shares_no_topic_with_all_even_where_those_are_remapped(start, client, photograph):
     node = start(["scene_caption:=words"], image_topics=["/left", "/front/image_raw"])
     node.wait_for_log("captioning")
