@@ -33,7 +33,9 @@ def warn_of_unknown_names(node: Node, known: Collection[str]) -> None:
     own = node.get_fully_qualified_name()
     for file in (file for option, file in pairwise(sys.argv) if option == "--params-file"):
         content = _content(Path(file))
-        if content and not any(re.fullmatch(section, own) for section in _sections(content)):
+        if content is not None and not any(
+            re.fullmatch(section, own) for section in _sections(content)
+        ):
             node.get_logger().warning(
                 f"the parameter file {in_line(file)} sets nothing of {own}; expected a section "
                 f"'{own}:' or '/**:', and in it 'ros__parameters:'"
@@ -48,9 +50,9 @@ def warn_of_unknown_names(node: Node, known: Collection[str]) -> None:
 
 
 def _content(file: Path) -> Any:
-    """What rcl has read already; nothing where it cannot be read again, as from a pipe."""
+    """What rcl has read already; None where it cannot be read again, as from a pipe."""
     try:
-        return yaml.load(file.read_bytes(), yaml.BaseLoader) if file.is_file() else None
+        return (yaml.load(file.read_bytes(), yaml.BaseLoader) or {}) if file.is_file() else None
     except (OSError, yaml.YAMLError, RecursionError):
         return None
 

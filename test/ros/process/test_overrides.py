@@ -44,3 +44,11 @@ def test_a_file_for_this_node_is_used(node_with_file, tmp_path, capfd, monkeypat
     monkeypatch.setattr("sys.argv", ros_arguments(file))
     assert declare_parameters(node_with_file(file), NodeSettings).beam_width == 5
     assert "sets nothing" not in capfd.readouterr().err
+
+
+def test_a_file_without_content_is_told(node_with_file, tmp_path, capfd, monkeypatch):
+    file = tmp_path / "parameters.yaml"
+    file.write_text("# beam_width: 5\n")
+    monkeypatch.setattr("sys.argv", ros_arguments(file))
+    declare_parameters(node_with_file(file), NodeSettings)
+    assert f"{file} sets nothing of /captioner; expected a section" in capfd.readouterr().err
