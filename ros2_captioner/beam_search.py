@@ -114,9 +114,11 @@ class DecodingOptions:
             )
         for name in ("never_last", "banned_words"):
             for phrase in getattr(self, name):
-                if phrase.strip() and not any(map(str.isalnum, phrase)):
+                if "," in phrase or (phrase.strip() and not any(map(str.isalnum, phrase))):
+                    listed = [each.strip() for each in phrase.split(",")]
+                    hint = f"; a list is typed {listed}" if "," in phrase else ""
                     raise OptionsError(
-                        f"{name} holds {phrase!r}; expected words such as 'dog' or 'hot dog'"
+                        f"{name} holds {phrase!r}; expected words such as 'dog' or 'hot dog'{hint}"
                     )
 
 

@@ -73,6 +73,13 @@ def test_topics_behind_commas_are_told_how_a_list_is_typed():
     assert result.reason.endswith("; a list is typed ['/a', '/b']")
 
 
+@pytest.mark.parametrize("name", ["banned_words", "never_last"])
+def test_words_behind_commas_are_no_phrase(name):
+    _, result = change(NodeSettings(), **{name: ["hot dog, man"]})
+    assert result.reason.startswith(f"{name} holds 'hot dog, man'; expected words")
+    assert result.reason.endswith("; a list is typed ['hot dog', 'man']")
+
+
 def test_an_integer_is_taken_for_a_double():
     changed, result = change(NodeSettings(), length_penalty=1)
     assert result.successful and changed.length_penalty == 1.0
