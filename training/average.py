@@ -32,6 +32,7 @@ from training.optimisation.run import (
     EPOCH_FILES,
     VOCABULARY,
     Run,
+    joined_sources,
     load_run,
 )
 
@@ -89,8 +90,10 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     output.mkdir(parents=True)
     for name in (CONFIG, VOCABULARY, COMMIT):
         shutil.copy(folder / name, output / name)
-    longest = max((read_progress(file).history for file in files), key=len)
-    save_checkpoint(output / BEST, averaged.module, Progress.after(longest))
+    every = [read_progress(file) for file in files]
+    longest = max((progress.history for progress in every), key=len)
+    sources = joined_sources(run.sources, *(progress.sources for progress in every))
+    save_checkpoint(output / BEST, averaged.module, Progress.after(longest, sources))
     return files
 
 

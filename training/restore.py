@@ -80,7 +80,8 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
     write_config(output / CONFIG, _as_bundled(config, bundle.manifest))
     replace_file(output / VOCABULARY, bundle.vocabulary.to_json().encode())
     replace_file(output / COMMIT, training["commit"].encode())
-    save_checkpoint(output / BEST, model, Progress.after(training["history"]))
+    progress = Progress.after(training["history"], training.get("sources", []))
+    save_checkpoint(output / BEST, model, progress)
 
 
 def _as_bundled(config: TrainConfig, manifest: Mapping[str, Any]) -> TrainConfig:

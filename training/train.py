@@ -52,7 +52,9 @@ from training.optimisation.run import (
     differences,
     epoch_file,
     inherited,
+    joined_sources,
     load_run,
+    named_sources,
     read_config,
     write_config,
 )
@@ -127,7 +129,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
     with _alone(output):
-        progress = _progress(output, earlier)
+        progress = _progress(output, config, earlier)
         progress = _train_epochs(config, output, model, splits, progress)
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / BEST}")
@@ -166,12 +168,15 @@ def _untrained(
     return model
 
 
-def _progress(output: Path, earlier: Run | None) -> Progress:
-    """How far a run has come; a new one begins with the earlier one's history, if it has one."""
+def _progress(output: Path, config: TrainConfig, earlier: Run | None) -> Progress:
+    """How far a run has come; a new one begins with what led to the earlier one, if it has one."""
     last = output / LAST
     if last.is_file():
         return read_progress(last)
-    return Progress.after(earlier.progress.history) if earlier else Progress()
+    own = named_sources(config)
+    if not earlier:
+        return Progress(sources=own)
+    return Progress.after(earlier.progress.history, joined_sources(own, earlier.sources))
 
 
 def _train_epochs(

@@ -26,6 +26,8 @@ def test_the_average_of_the_best_epochs_is_a_run_like_any_other(tiny_config, tmp
     found = load_run(tmp_path / "averaged").model.state_dict()
     for name, tensor in found.items():
         torch.testing.assert_close(tensor, (first[name] + second[name]) / 2)
+    names = [source.name for source in config.data.train]
+    assert [source["name"] for source in load_run(tmp_path / "averaged").sources] == names
     average(tmp_path / "run", tmp_path / "chosen", files[:1] * 2)
     chosen = load_run(tmp_path / "chosen").model.state_dict()
     assert all(torch.equal(chosen[name], first[name]) for name in chosen)

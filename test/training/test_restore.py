@@ -46,7 +46,7 @@ def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_pat
     assert not (tmp_path / "other").exists()
 
 
-def test_a_restored_run_searches_as_the_bundle_does(tiny_config, tmp_path):
+def test_a_restored_run_searches_as_the_bundle_does_and_names_its_data(tiny_config, tmp_path):
     config = tiny_config(finetune={"epochs": 0})
     train(config, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)

@@ -118,7 +118,12 @@ def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
     best = max(earlier.history, key=lambda entry: entry["CIDEr"])["epoch"]
     config = tiny_config(frozen={"decoder_lr": 0.0}, finetune={"epochs": 0})
     config = dataclasses.replace(config, start_from=str(tmp_path / "first"), seed=7)
+    (source,) = config.data.train
+    own = dataclasses.replace(source, name="robot", licence="ours")
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, train=(own,)))
     progress = train(config, tmp_path / "second")
+    found = [(each["name"], each["licence"]) for each in load_run(tmp_path / "second").sources]
+    assert found == [("robot", "ours"), (source.name, source.licence)]  # it learnt from both
     assert [entry["epoch"] for entry in progress.history] == [*range(1, best + 1), best + 1]
     first, second = (load_file(tmp_path / f"{n}/best.safetensors") for n in ("first", "second"))
     assert torch.equal(first["decoder.embedding.weight"], second["decoder.embedding.weight"])

@@ -86,10 +86,7 @@ def _training_record(run: Run) -> dict[str, Any]:
     stages = {name: dataclasses.asdict(getattr(config, name)) for name in STAGES}
     return {
         "data": config.name,
-        "sources": [
-            {"name": source.name, "licence": source.licence, "weight": source.weight}
-            for source in config.data.train
-        ],
+        "sources": run.sources,
         "note": config.note,
         "commit": run.commit.strip(),
         "seed": config.seed,

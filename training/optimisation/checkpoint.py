@@ -29,12 +29,15 @@ class Progress:
         best_cider: highest validation CIDEr so far, x1.
         history: one entry of metrics an epoch, those of the run it started from first.
         inherited_epochs: how many entries of the history are of the run it started from.
+        sources: name, licence and weight of all data that the weights learnt from, in this run
+            and in those it started from; none if an older version wrote the checkpoint.
     """
 
     epochs_done: int = 0
     best_cider: float = -1.0
     history: list[dict[str, Any]] = field(default_factory=list)
     inherited_epochs: int = 0
+    sources: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def own(self) -> list[dict[str, Any]]:
@@ -42,9 +45,9 @@ class Progress:
         return self.history[self.inherited_epochs :]
 
     @classmethod
-    def after(cls, history: list[dict[str, Any]]) -> Progress:
+    def after(cls, history: list[dict[str, Any]], sources: list[dict[str, Any]]) -> Progress:
         """Of a run that starts with the weights that another run's epochs led to."""
-        return cls(history=history, inherited_epochs=len(history))
+        return cls(history=history, inherited_epochs=len(history), sources=sources)
 
 
 class TrainingState(NamedTuple):

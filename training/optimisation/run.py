@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,11 @@ class Run:
     model: CaptionModel
     progress: Progress
     commit: str
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """What the model learnt from, see `Progress`; of an older run what its config names."""
+        return self.progress.sources or named_sources(self.config)
 
     def model_for(self, config: ModelConfig) -> CaptionModel:
         """The model with the dropout of another config, see `inherited`."""
@@ -114,6 +121,22 @@ def inherited(config: TrainConfig, earlier: TrainConfig) -> TrainConfig:
     weights = own.encoder_weights if same else its.encoder_weights
     model = dataclasses.replace(own, encoder_weights=weights)
     return dataclasses.replace(config, model=model)
+
+
+def named_sources(config: TrainConfig) -> list[dict[str, Any]]:
+    """The sources of training data that a config names, as `Progress` has them."""
+    return [
+        {"name": source.name, "licence": source.licence, "weight": source.weight}
+        for source in config.data.train
+    ]
+
+
+def joined_sources(*each: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Several models' sources, each once."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for source in chain(*each):
+        found.setdefault((source["name"], source["licence"]), source)
+    return list(found.values())
 
 
 def architecture_differences(one: ModelConfig, other: ModelConfig) -> list[str]:

@@ -15,7 +15,9 @@ from training.optimisation.run import (
     blank_model,
     differences,
     inherited,
+    joined_sources,
     load_run,
+    named_sources,
     read_config,
     write_config,
 )
@@ -96,3 +98,10 @@ def test_another_architecture_is_refused_and_another_dropout_taken(tiny_config, 
     assert model.decoder.dropout.p == 0.3
     for name, tensor in earlier.model.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor)
+
+
+def test_sources_are_named_once_and_those_of_an_older_run_by_its_config(folder):
+    run = load_run(folder)
+    assert run.progress.sources == [] and run.sources == named_sources(run.config) != []
+    one, other = ({"name": "a", "licence": text, "weight": 1.0} for text in ("free", "ours"))
+    assert joined_sources([one], [{**one, "weight": 2.0}, other]) == [one, other]
