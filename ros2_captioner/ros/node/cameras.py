@@ -22,6 +22,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from ros2_captioner.errors import described
 from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.ros.node.faults import ThrottledLog
+from ros2_captioner.ros.node.names import resolved_topics
 from ros2_captioner.ros.process.qos_overrides import qos_overrides
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import ReceivedImage
@@ -40,7 +41,7 @@ class Camera:
         node: makes the subscription.
         topic: resolved name; ``/compressed`` at its end means CompressedImage.
         name: the one that resolves to it, as in ``image_topics``.
-        settings: QoS of the subscription.
+        settings: QoS of the subscription, and the other cameras.
         mailbox: where frames go.
         statistics: counts them.
 
@@ -65,7 +66,7 @@ class Camera:
         self._node, self._log = node, ThrottledLog(node.get_logger())
         self._mailbox = mailbox
         self._statistics = statistics
-        self._qos = _profile(settings)
+        self._qos, self._settings = _profile(settings), settings
         self.problem = ""
         self._told, self._since_s = "", time.monotonic()
         self._group = MutuallyExclusiveCallbackGroup()
@@ -134,16 +135,17 @@ class Camera:
         return "fix qos_overrides"
 
     def _published_images(self) -> str:
+        cameras = resolved_topics(self._node, self._settings.image_topics)
         found = [
             name
             for name, types in self._node.get_topic_names_and_types()
-            if name != self.topic
+            if name not in cameras
             and set(types) & set(IMAGE_CLASSES)
             and not _OVERLAY.search(name)
             and self._is_published_by_others(name)
         ]
         if not found:
-            return "no image topic is published at all; start the camera"
+            return "no other image topic is published; start the camera"
         return f"set image_topics to some of {found}"
 
     def _is_published_by_others(self, topic: str) -> bool:

@@ -45,6 +45,14 @@ def test_cameras_are_added_and_removed_without_a_restart(start, client, photogra
         assert ("/rear/scene_caption" in names) == (len(topics) > 1)
 
 
+def test_a_camera_that_is_captioned_already_is_not_advised(start, client):
+    client.node.create_publisher(Image, REAR, 5)
+    node = start(image_topics=[FRONT, REAR])
+    node.wait_for_log(
+        f"nothing publishes {FRONT}; no other image topic is published; start the camera\n"
+    )
+
+
 def test_a_camera_comes_late_vanishes_and_comes_back_as_another_type(start, client, photograph):
     node = start()
     node.wait_for_log(f"nothing publishes {RAW}")
