@@ -201,10 +201,12 @@ def _ros() -> Finding:
     distribution = os.environ.get("ROS_DISTRO", "")
     if found.works:
         return Finding("ROS", OK, f"{distribution or 'from wheels'}, rclpy at {found.text}")
-    text = f"{found.text}; images can be captioned, nodes cannot run"
-    if distribution:
-        return Finding("ROS", NOTE, text, "sudo apt install ros-$ROS_DISTRO-rclpy")
-    return Finding("ROS", NOTE, text, "source /opt/ros/DISTRIBUTION/setup.bash")
+    # What this package finds itself says what to type.
+    reason, _, remedy = found.text.removeprefix("error: ").partition("; type: ")
+    if not remedy and distribution:
+        remedy = "sudo apt install ros-$ROS_DISTRO-rclpy"
+    text = f"{reason}; images can be captioned, nodes cannot run"
+    return Finding("ROS", NOTE, text, remedy or "source /opt/ros/DISTRIBUTION/setup.bash")
 
 
 def _middleware() -> Finding:
@@ -223,7 +225,10 @@ def _middleware() -> Finding:
 
 
 def _discovery() -> Finding:
-    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not domain.isdecimal():
+        text = f"ROS_DOMAIN_ID is {domain!r}; expected a whole number, so no node starts"
+        return Finding("discovery", NOTE, text, "unset ROS_DOMAIN_ID")
     reach = {
         name: os.environ[name]
         for name in ("ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS")

@@ -58,6 +58,23 @@ def test_a_bare_environment_is_told_what_to_install(tmp_path, monkeypatch, distr
     assert found["ROS"][0] == "note" and remedy in found["ROS"][2]
 
 
+@pytest.mark.skipif("ROS_DISTRO" in os.environ, reason="an installation may have the middleware")
+def test_a_middleware_that_ros_from_wheels_lacks_is_told_with_its_own_remedy(monkeypatch):
+    pytest.importorskip("rclpy")
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
+    state, text, remedy = examine(status=0)["ROS"]
+    assert state == "note" and text.startswith("RMW_IMPLEMENTATION is rmw_cyclonedds_cpp, but ")
+    assert "type:" not in text and remedy == "unset RMW_IMPLEMENTATION"
+
+
+def test_a_domain_that_is_no_number_is_not_well(monkeypatch):
+    pytest.importorskip("rclpy")
+    monkeypatch.setenv("ROS_DOMAIN_ID", "robot")
+    state, text, remedy = examine(status=0)["discovery"]
+    assert state == "note" and "'robot'; expected a whole number" in text
+    assert remedy == "unset ROS_DOMAIN_ID"
+
+
 def test_a_missing_model_is_named(tmp_path):
     found = examine("--model", str(tmp_path / "none"), status=1)
     faults = {subject: text for subject, (state, text, _) in found.items() if state == "fault"}
