@@ -113,11 +113,6 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
         BundleError: names the file, what was found, what was expected, and the remedy.
     """
     folder = bundle_folder(path)
-    if not folder.is_dir():
-        raise BundleError(
-            f"no model bundle at {folder}; expected a directory with {MANIFEST}. Leave the model "
-            "empty for the shipped one, or name a directory that training.export wrote"
-        )
     manifest = _read_manifest(folder / MANIFEST, trusted_keys)
     for name, expected in manifest["files"].items():
         _check_file(folder / name, expected)
@@ -129,8 +124,15 @@ def load_bundle(path: Path | str = "", trusted_keys: Path | str = "") -> Bundle:
 def _read_manifest(file: Path, trusted_keys: Path | str) -> dict[str, Any]:
     try:
         content = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BundleError(
+            f"no model bundle at {file.parent}; expected a directory with {MANIFEST}. Leave the "
+            "model empty for the shipped one, or name a directory that training.export wrote"
+        ) from error
     except OSError as error:
-        raise BundleError(f"cannot read {file}: {error}; expected JSON. {REMEDY}") from error
+        raise BundleError(
+            f"cannot read {file}: {error.strerror}; expected a file that you may read. {REMEDY}"
+        ) from error
     if trusted_keys:  # before anything of it is believed
         check_signature(file, content, Path(os.path.expanduser(trusted_keys)))
     return parse_manifest(file, content)

@@ -135,7 +135,7 @@ def _loaded(file: Path, loader: str, remedy: str, **options: Any) -> Any:
     try:
         return getattr(serialization, loader)(file.read_bytes(), **options)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise BundleError(
-            f"cannot read the key {file}: {error}; expected PEM without a passphrase. "
-            f"Type: {remedy}"
+            f"cannot read the key {file}: {why}; expected PEM without a passphrase. Type: {remedy}"
         ) from error

@@ -67,9 +67,12 @@ def test_a_tilde_is_the_home_folder(bundle_copy, monkeypatch):
         load_bundle(f"~/{bundle_copy.name}", "~/keys")
 
 
-def test_missing_bundle_says_what_to_type(tmp_path):
-    with pytest.raises(BundleError, match="no model bundle at .*nowhere.*training.export"):
-        load_bundle(tmp_path / "nowhere")
+@pytest.mark.parametrize("place", ["nowhere", "a folder", "a file"])
+def test_missing_bundle_says_what_to_type(tmp_path, place):
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a file").touch()
+    with pytest.raises(BundleError, match=f"no model bundle at .*{place}; .*training.export"):
+        load_bundle(tmp_path / place)
 
 
 def test_one_changed_byte_is_found(bundle_copy):

@@ -66,7 +66,7 @@ def test_keys_that_cannot_be_used_are_named(manifest, tmp_path):
     )
     (tmp_path / "empty").mkdir()
     for key, reason in {
-        tmp_path / "missing.pub": "cannot read the key .*missing.pub",
+        tmp_path / "missing.pub": "cannot read the key .*missing.pub: No such file or directory;",
         private: "cannot read the key",
         elliptic: r"found a key of kind \w+; expected Ed25519",
         tmp_path / "empty": r"found no key in .*expected files \*.pub",

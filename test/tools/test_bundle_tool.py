@@ -103,7 +103,7 @@ def test_an_empty_name_is_not_the_shipped_model(tmp_path, capsys, monkeypatch, c
     private, public = key_pair(tmp_path, "ours")
     key = private if command == "sign" else public
     assert main([command, "", "--key", str(key)]) == 1
-    assert "cannot read" in capsys.readouterr().err
+    assert "no model bundle at .;" in capsys.readouterr().err
     assert not (DEFAULT_BUNDLE / "manifest.json.sig").exists()
 
 
