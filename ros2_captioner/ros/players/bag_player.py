@@ -49,9 +49,8 @@ class BagPlayer(Node):
         self._next: Recorded | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(_WAIT_S, self._play, clock=steady)
-        self.get_logger().info(
-            in_line(f"playing {settings.bag} on {', '.join(sorted(self._outputs))}")
-        )
+        topics = sorted({output.topic_name for output in self._outputs.values()})
+        self.get_logger().info(in_line(f"playing {settings.bag} on {', '.join(topics)}"))
 
     def _scheduled(self) -> Iterator[tuple[float, Recorded]]:
         """Every message with the monotonic time, in seconds, at which it is due."""

@@ -123,6 +123,12 @@ def test_a_single_topic_may_be_named_without_brackets(bag, tmp_path, client):
     assert player.stop() == 0 and f"on {JPEG}\n" in player.log
 
 
+def test_the_topics_are_told_as_they_are_remapped(bag, tmp_path):
+    player = Process(PLAYER, tmp_path / "log", [f"{JPEG}:=/elsewhere"], bag=str(bag), topics=JPEG)
+    player.wait_for_log("on /elsewhere\n")
+    assert player.stop() == 0
+
+
 def test_what_is_read_at_start_cannot_be_changed(bag, tmp_path, client):
     player = Process(PLAYER, tmp_path / "log", bag=str(bag))
     (result,), _ = client.set_parameters("/bag_player", topics=[JPEG])
