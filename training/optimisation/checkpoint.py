@@ -87,12 +87,17 @@ def save_checkpoint(
     with writing(path):
         # Not by `replace_file`: all bytes at once would take as much memory again.
         try:
+            partial.touch()
+            mode = partial.stat().st_mode  # safetensors would leave the file to its owner alone
             save_file(whole, partial, metadata=header)
+            partial.chmod(mode)
+            with open(partial, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, path)
         except SafetensorError as error:  # of a full disk too
             raise OSError(str(error)) from error
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = False) -> Progress:

@@ -49,6 +49,13 @@ def test_a_full_disk_is_told_and_the_old_checkpoint_stays(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [file.name]
 
 
+def test_who_may_read_a_checkpoint_is_left_to_the_umask(tmp_path):
+    (tmp_path / "other").touch()
+    save_checkpoint(tmp_path / "best.safetensors", torch.nn.Linear(2, 1), Progress())
+    modes = {each.stat().st_mode for each in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 @pytest.mark.parametrize("progress", ['{"steps": 3}', "[]", "{"])
 def test_a_checkpoint_of_another_version_is_one_line(tmp_path, progress):
     file = tmp_path / "best.safetensors"
