@@ -242,7 +242,6 @@ def _rules(options: DecodingOptions) -> Iterator[str]:
     yield f"no {ngram}-gram twice" if ngram else "repeats allowed"
     if options.no_repeat_objects:
         yield "no object twice"
-    if options.never_last:
-        yield f"last never {'/'.join(options.never_last)}"
-    if options.banned_words:
-        yield f"never {'/'.join(options.banned_words)}"
+    for what, words in (("last never", options.never_last), ("never", options.banned_words)):
+        if said := [word for word in words if word.strip()]:  # an empty one bans nothing
+            yield f"{what} {'/'.join(said)}"

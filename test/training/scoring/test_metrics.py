@@ -259,3 +259,5 @@ def test_a_signature_tells_every_option_that_decides_on_a_caption():
         "beam 1, length penalty 0, 4 to 9 words, repeats allowed, last never a dog/the, "
         "never cat/hot dog, scores x1"
     )
+    nothing = DecodingOptions(never_last=("",))  # as typed for no words
+    assert "never" not in signature("coco val", 9, nothing, "PTB")
