@@ -166,10 +166,14 @@ def blank_model(config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:
 
 
 def current_commit() -> str:
-    """Of the code in the working directory, or ``unknown``."""
+    """Of this code, wherever it is called from, or ``unknown``."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
