@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+from rclpy.time_source import TimeSource
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError, described
@@ -27,6 +28,7 @@ NodeType = TypeVar("NodeType", bound=Node)
 _EXECUTOR_TIMEOUT_S = 1.0
 _DELIVERY_S = 10.0
 _POLL_S = 0.05
+_WARNING_PERIOD_S = 5.0
 
 
 def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None) -> int:
@@ -59,7 +61,7 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
         executor.add_node(node)
         if begin is not None:
             executor.create_task(begin, node)
-        executor.spin_until_future_complete(stop)
+        _spin(executor, node, stop)
     except ExternalShutdownException:
         pass
     except CaptionerError as error:
@@ -80,6 +82,23 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
         rclpy.try_shutdown()
         ignore_signals()
     return 0
+
+
+def _spin(executor: SingleThreadedExecutor, node: Node, stop: Future[None]) -> None:
+    """Spin until ``stop``; a time on ``/clock`` that rclpy itself fails at ends no node."""
+    while not stop.done():
+        try:
+            executor.spin_until_future_complete(stop)
+            return
+        except ValueError as error:
+            places = traceback.extract_tb(error.__traceback__)
+            if not any(place.name == TimeSource.clock_callback.__name__ for place in places):
+                raise
+            node.get_logger().warning(
+                f"ROS refuses a time on /clock ({error}); expected one from zero on. The last "
+                "time that it took stands",
+                throttle_duration_sec=_WARNING_PERIOD_S,
+            )
 
 
 def leave(status: int) -> NoReturn:

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_harness import SUPPORT, Client, Process, running_node
@@ -82,7 +83,7 @@ def test_a_runtime_that_fails_is_replaced_and_named(tmp_path, monkeypatch, clien
         assert node.stop() == 0
 
 
-def test_a_clock_that_jumps_back_stops_nothing(tmp_path, client, photograph):
+def test_a_clock_that_jumps_back_or_turns_negative_stops_nothing(tmp_path, client, photograph):
     process = Process("captioner_node", tmp_path / "node.log", use_sim_time=True)
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.VOLATILE)
     clock = client.node.create_publisher(Clock, "/clock", latched)
@@ -97,11 +98,16 @@ def test_a_clock_that_jumps_back_stops_nothing(tmp_path, client, photograph):
         client.publish(RAW, raw_message(photograph, header))
         return client.spin_until(lambda: f'"sec": {seconds}' in "".join(client.details), 0.5)
 
+    def negative_refused():
+        clock.publish(Clock(clock=Time(sec=-1)))
+        return "refuses a time on /clock (Seconds" in process.log
+
     try:
         process.wait_for_log("captioning")
         assert client.spin_until(captioned)
         seconds = 10
         assert client.spin_until(captioned)
+        assert client.spin_until(negative_refused)
         seconds = 5000
         assert client.spin_until(captioned)
     finally:
