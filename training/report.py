@@ -80,7 +80,11 @@ def report(captioner: Captioner, images: Sequence[CaptionedImage], count: int, t
     scores = cider_each(texts, references)
     best = np.argsort(scores)[::-1][:count]
     worst = worst_first(texts, references, scores)[:count]
-    parts = [f"<h1>{html.escape(title)}: mean CIDEr {np.mean(scores):.3f}</h1>"]
+    parts = [
+        f"<h1>{html.escape(title)}: mean CIDEr {np.mean(scores):.3f}</h1><p>Over the "
+        f"{len(images)} images of all sources together, by plain tokens; training.evaluate scores "
+        "each source by itself.</p>"
+    ]
     parts.append(_reliability(captions, references))
     for heading, places in (("Best", best), ("Worst: inventions first", worst)):
         parts.append(f"<h2>{heading}</h2>")
