@@ -14,7 +14,7 @@ class Mailbox:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._images: dict[str, ReceivedImage] = {}
-        self._flushing = False
+        self._flushes = 0
         self._closed = False
 
     def put(self, received: ReceivedImage) -> bool:
@@ -25,7 +25,9 @@ class Mailbox:
             self._condition.notify()
             return replaced
 
-    def take(self, due: Callable[[str], bool], timeout_s: float | None) -> list[ReceivedImage]:
+    def take(
+        self, due: Callable[[str], bool], timeout_s: float | None
+    ) -> tuple[list[ReceivedImage], int]:
         """Wait for images and take them, at most one per camera.
 
         Args:
@@ -33,23 +35,24 @@ class Mailbox:
             timeout_s: longest wait; None waits until an image comes or the mailbox closes.
 
         Returns:
-            Oldest first; empty after the timeout or when the mailbox is closed.
+            The images, oldest first, none after the timeout or when the mailbox is closed; and how
+            many calls of `flush` they answer.
         """
         with self._condition:
             self._condition.wait_for(
-                lambda: self._closed or self._flushing or any(map(due, self._images)), timeout_s
+                lambda: self._closed or self._flushes or any(map(due, self._images)), timeout_s
             )
             if self._closed:
-                return []
-            ready = [c for c in self._images if self._flushing or due(c)]
-            self._flushing = False
+                return [], 0
+            ready = [c for c in self._images if self._flushes or due(c)]
+            flushes, self._flushes = self._flushes, 0
             images = [self._images.pop(camera) for camera in ready]
-            return sorted(images, key=lambda received: received.received_s)
+            return sorted(images, key=lambda received: received.received_s), flushes
 
     def flush(self) -> None:
         """Make the next `take` return at once with all images, due or not."""
         with self._condition:
-            self._flushing = True
+            self._flushes += 1
             self._condition.notify()
 
     def close(self) -> None:

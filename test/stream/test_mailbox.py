@@ -7,7 +7,8 @@ from ros2_captioner.stream.mailbox import Mailbox
 
 
 def images(mailbox, resting=(), timeout_s=0.0):
-    return [received.message for received in mailbox.take(lambda c: c not in resting, timeout_s)]
+    taken, _ = mailbox.take(lambda c: c not in resting, timeout_s)
+    return [received.message for received in taken]
 
 
 def test_newest_frame_of_each_camera_oldest_first():
@@ -35,6 +36,13 @@ def test_a_flush_brings_what_is_not_due_once():
     assert images(mailbox, resting="a") == []
 
 
+def test_who_takes_is_told_of_each_flush_once():
+    mailbox = Mailbox()
+    mailbox.flush()
+    mailbox.flush()
+    assert [mailbox.take(lambda c: True, 0.0)[1] for _ in range(2)] == [2, 0]
+
+
 def test_close_wakes_the_taker():
     mailbox = Mailbox()
     taken = []
@@ -42,4 +50,4 @@ def test_close_wakes_the_taker():
     taker.start()
     mailbox.close()
     taker.join(5)
-    assert taken == [[]] and mailbox.closed
+    assert taken == [([], 0)] and mailbox.closed

@@ -140,8 +140,9 @@ class CaptionWorker:
             self._requests.popleft().set_result(Answer(False, "the node was deactivated"))
 
     def _turn(self) -> None:
-        images = self._mailbox.take(self._due, self._patience_s())
-        requests = [self._requests.popleft() for _ in range(len(self._requests))]
+        images, asked = self._mailbox.take(self._due, self._patience_s())
+        # Not those that came since: the frames of cameras that are not due wait for their flush.
+        requests = [self._requests.popleft() for _ in range(asked)]
         self._open = {received.camera: received for received in images}
         captioned: set[str] = set()
         begun_s = time.monotonic()

@@ -73,6 +73,23 @@ def test_a_request_is_told_of_a_frame_that_waited_too_long(bench):
         assert it.ask() == (False, "no frame newer than 2.0 s")
 
 
+def test_a_request_is_not_answered_before_its_frames_are_taken(bench):
+    """The worker may turn after the request was noted, and before it asked for all frames."""
+    with bench() as it:
+        it.wanted = False
+        it.put()
+        turns, flush, patience_s = [], it.mailbox.flush, it.worker._patience_s
+        it.worker._patience_s = lambda: (turns.append(1), patience_s())[1]
+
+        def late():
+            begun = len(turns)
+            wait_for(lambda: len(turns) >= begun + 2)
+            flush()
+
+        it.mailbox.flush = late
+        assert it.ask() == (True, "brightness 100")
+
+
 def test_a_request_for_a_caption_without_words_is_told_why(bench):
     with bench() as it:
         empty = Caption("", float("-inf"), (), (), None)
