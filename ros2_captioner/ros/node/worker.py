@@ -92,7 +92,7 @@ class CaptionWorker:
         self._requests: deque[Future[Answer]] = deque()
         self._batches_s: deque[float] = deque(maxlen=_BATCHES)
         self._busy_since_s: float | None = None
-        self._idle_since_s = time.monotonic()
+        self._last_batch_s = (0.0, 0.0)  # when it began, and ended
         self._thread = threading.Thread(target=self._run, name="captioner-worker", daemon=True)
 
     def start(self) -> None:
@@ -241,8 +241,8 @@ class CaptionWorker:
                 self._statistics.captioned(received.camera, waited_s + time.monotonic() - begun_s)
                 self._open.pop(received.camera)
             yield received.camera
-        self._idle_since_s = time.monotonic()
-        self._batches_s.append(self._idle_since_s - begun_s)
+        self._last_batch_s = (begun_s, time.monotonic())
+        self._batches_s.append(self._last_batch_s[1] - begun_s)
 
     def _inferred(
         self, frames: list[Frame], settings: NodeSettings
@@ -309,8 +309,12 @@ class CaptionWorker:
         return False
 
     def _waited_for_model_s(self, received: ReceivedImage) -> float:
-        """Seconds for which a frame waited for the batch before; what followed was not wanted."""
-        return max(0.0, self._idle_since_s - received.received_s)
+        """Seconds for which a frame waited for the batch before.
+
+        A frame that was there as that began was not due then, and one that stayed was not wanted.
+        """
+        begun_s, ended_s = self._last_batch_s
+        return max(0.0, ended_s - max(begun_s, received.received_s))
 
     def _age_s(self, received: ReceivedImage) -> float:
         stamped_ns = stamp_ns(received.message.header)

@@ -274,6 +274,20 @@ def test_a_model_that_keeps_frames_waiting_for_too_long_is_named(bench):
         assert line.startswith(f"{REAR}: ") and "waited 3.00 s for the model" in line
 
 
+def test_waiting_for_the_rate_limit_is_not_blamed_on_the_model(bench):
+    """Meanwhile it captioned another camera."""
+    with bench(max_rate_hz=0.25, max_frame_age_s=1.0) as it:
+        it.put()
+        it.settle()
+        it.put()
+        it.now_s += 3.9
+        it.put(REAR)
+        wait_for(lambda: it.counts()[REAR] == {"captioned": 1})
+        it.now_s += 0.2
+        assert it.settle()[FRONT] == {"captioned": 1, "expired": 1}
+        assert not it.log.lines
+
+
 @pytest.mark.parametrize(
     ("age_s", "reason", "said"),
     [
