@@ -109,10 +109,12 @@ class Captioner:
         with self._lock:
             self._failover.restore()
             try:
-                return self._run(frames, options)
+                batch = self._run(frames, options)
             except BackendError as error:
                 self._failover.replace(error)
                 return self._run(frames, options)
+            self._failover.forget()
+            return batch
 
     def _run(self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions) -> CaptionBatch:
         """Caption any number of frames, as many together as the runtime takes."""

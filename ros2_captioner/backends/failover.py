@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
-from ros2_captioner.backends.background import Background
+from ros2_captioner.backends.background import LONGEST_PAUSE_S, Background
 from ros2_captioner.backends.base import Backend
 from ros2_captioner.errors import BackendError, CaptionerError, described
 
@@ -22,7 +23,8 @@ class Failover:
         loaders: best first; each loads a backend or raises.
         reason: why no better ones are among them.
         retry_s: seconds after a failure until a better backend is tried again, or the only one
-            is reloaded once more; between further tries the pause doubles.
+            is reloaded once more. Between further tries of a better one the pause doubles, also
+            where it loads, but fails again before it has worked for as long.
         patient: what loads them in the background, where it may take minutes, as the building of
             engines does; the loaders themselves if not given.
 
@@ -44,11 +46,12 @@ class Failover:
     ) -> None:
         self.reason = reason
         self._loaders, self._patient, self._retry_s = loaders, patient or loaders, retry_s
-        self._failed_s = -retry_s
+        self._failed_s, self._pause_s = -math.inf, retry_s
         self._search: Background[Loaded] | None = None
         self._last = False
         self.trouble = ""
         self._take(_load(loaders), first_try_s=0.0)
+        self._used_since_s = -math.inf  # its first failure tells nothing of the next
 
     def replace(self, error: BackendError) -> None:
         """Fall back to the next backend after a failure; the last that loads is reloaded.
@@ -61,29 +64,35 @@ class Failover:
         if self._last and now_s - self._failed_s < self._retry_s:
             raise error
         self._failed_s = now_s
+        # One that came back only to fail will do so again.
+        worked = now_s - self._used_since_s >= self._pause_s
+        self._pause_s = self._retry_s if worked else min(2 * self._pause_s, LONGEST_PAUSE_S)
         why = f"{self._in_use()} failed ({error})"
         place = self._place
         try:
             below, backend, _ = _load(self._loaders[place + 1 :])
         except CaptionerError:
-            self._last = True
+            self._last, self.trouble = True, why
             self.backend = _load(self._loaders[place : place + 1])[1]
             self.trouble = f"{why}; reloaded"
         else:
             self._use(place + 1 + below, backend)
-            self._fall_back(why, first_try_s=self._retry_s)
+            self._fall_back(why, first_try_s=self._pause_s)
 
     def restore(self) -> None:
         """Go back to a better backend once it loads again; it loads in the background."""
         if self._search is None:
-            if time.monotonic() - self._failed_s >= self._retry_s:
-                self.trouble = ""
             return
         found = self._search.poll()
         if found is not None:
             self._take(found, first_try_s=self._retry_s)
         elif self._search.error:
             self._tell(self._search.error)
+
+    def forget(self) -> None:
+        """A batch went well: a failure that has not come again for a while is over."""
+        if self._search is None and time.monotonic() - self._failed_s >= self._retry_s:
+            self.trouble = ""
 
     def _take(self, loaded: Loaded, first_try_s: float) -> None:
         """Use what loaded; better ones that did not are told of and tried again."""
@@ -93,13 +102,13 @@ class Failover:
             self._fall_back(str(errors[0]), first_try_s)
 
     def _use(self, place: int, backend: Backend) -> None:
-        self._place, self.backend = place, backend
+        self._place, self.backend, self._used_since_s = place, backend, time.monotonic()
         self._last = place + 1 == len(self._loaders)
         self._search, self.trouble = None, ""
 
     def _fall_back(self, why: str, first_try_s: float) -> None:
         better = self._patient[: self._place]
-        self._search = Background(lambda: _load(better), self._retry_s, first_try_s)
+        self._search = Background(lambda: _load(better), self._pause_s, first_try_s)
         self._tell(why)
 
     def _tell(self, why: str) -> None:

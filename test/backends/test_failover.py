@@ -91,11 +91,40 @@ def test_the_only_one_is_reloaded_but_not_again_at_once():
     assert only.loads == 2
 
 
-def test_trouble_that_does_not_come_again_is_forgotten():
+def test_trouble_that_does_not_come_again_is_forgotten_once_a_batch_went_well():
+    """Before, the runtime that was reloaded may have failed ever since."""
     failover = Failover([Loader("a")], retry_s=0)
     failover.replace(LOST)
     failover.restore()
+    assert failover.trouble == "a on cpu failed (the device is lost); reloaded"
+    failover.forget()
     assert not failover.trouble
+
+
+def test_the_only_one_that_does_not_load_again_is_told_of():
+    only = Loader("a")
+    failover = Failover([only], retry_s=1000)
+    only.able = False
+    with pytest.raises(BackendError, match="no a"):
+        failover.replace(LOST)
+    assert failover.trouble == "a on cpu failed (the device is lost)"
+
+
+def test_one_that_comes_back_only_to_fail_is_tried_ever_less(monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    failover = Failover([Loader("a"), Loader("b")], retry_s=30)
+
+    def pause_s():
+        failover.replace(LOST)
+        begun_s = now_s[0]
+        while restored(failover) == "b":
+            now_s[0] += 10
+        return now_s[0] - begun_s
+
+    assert [pause_s() for _ in range(4)] == [30, 60, 120, 240]
+    now_s[0] += 240  # it worked
+    assert pause_s() == 30
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), MemoryError(), RuntimeError("builder")])
