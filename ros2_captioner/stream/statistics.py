@@ -12,6 +12,7 @@ from statistics import median
 from typing import NamedTuple
 
 _RATE_WINDOW_S = 5.0
+_ARRIVALS = 1000  # that are kept of each camera
 _GAPS = 10  # between frames, from which the usual one is taken
 _LATENCIES = 200
 
@@ -22,7 +23,7 @@ class CameraReport:
 
     Attributes:
         camera: topic.
-        rate_hz: frames received a second, over the last five seconds.
+        rate_hz: frames received a second, over the last five seconds or the last 1000 frames.
         silent_s: seconds since the last frame arrived, or since counting began or went on.
         usual_gap_s: median seconds between the last frames; 0 before the second.
         received: frames in all.
@@ -62,7 +63,7 @@ class Silence(NamedTuple):
 
 @dataclass
 class _Camera:
-    arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_ARRIVALS))
     received: int = 0
     captioned: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -176,9 +177,11 @@ def _usual_gap_s(entry: _Camera) -> float:
 
 
 def _rate_hz(entry: _Camera, usual_gap_s: float) -> float:
-    """Over the window, or by the usual gap for a camera that is slower than that."""
+    """Over the window, or what of it is kept; by the usual gap for a camera that is slower."""
     now_s = time.monotonic()
     recent = [at for at in entry.arrivals if at > now_s - _RATE_WINDOW_S]
     if usual_gap_s > _RATE_WINDOW_S and now_s - entry.arrivals[-1] < 2 * usual_gap_s:
         return 1 / usual_gap_s
+    if len(recent) == _ARRIVALS:
+        return len(recent) / (now_s - recent[0])
     return len(recent) / _RATE_WINDOW_S

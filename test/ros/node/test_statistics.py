@@ -55,6 +55,15 @@ def test_the_rate_of_a_slow_camera_is_not_nought(statistics, monkeypatch):
     assert statistics.report()[0].rate_hz == pytest.approx(1 / 8)
 
 
+def test_the_rate_of_a_fast_camera_is_not_that_of_what_is_kept_of_it(statistics, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    for _ in range(3000):
+        now[0] += 1 / 400
+        statistics.received(CAMERA)
+    assert statistics.report()[0].rate_hz == pytest.approx(400, rel=0.01)
+
+
 def test_a_pause_is_no_silence(statistics, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
