@@ -32,7 +32,7 @@ def frames_from(
     """
     source = os.path.expanduser(source)
     path = Path(source)
-    if source.isdecimal() or source.startswith("/dev/"):
+    if source.isdecimal():
         return _webcam(source)
     if source and path.is_dir():
         return _images(images_in(path), loop, passed_over)
@@ -40,6 +40,8 @@ def frames_from(
         return _images([path], loop, passed_over)
     if path.is_file():
         return _video(source, loop, passed_over)
+    if source.startswith("/dev/"):  # but /dev/shm, which holds files
+        return _webcam(source)
     raise FrameError(
         "no_source",
         f"found nothing at {source!r}; expected a folder of images, an image, a video file, or "
@@ -145,7 +147,7 @@ def _no_frame(source: str) -> FrameError:
         os.close(os.open(device, os.O_RDONLY | os.O_NONBLOCK))  # a pipe may have no writer
     except OSError as error:
         why = f" ({'' if device == source else f'{device}: '}{error.strerror})"
-    webcam = device.startswith("/dev/")
+    webcam = device.startswith("/dev/") and not os.path.isfile(device)
     expected = "webcam that no other program holds" if webcam else "video that OpenCV decodes"
     return FrameError("no_source", f"cannot read a frame from {source}{why}; expected a {expected}")
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -87,6 +88,17 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, photograph):
     cv2.imwrite(str(tmp_path / "a.png"), photograph[:, :, ::-1])
     for source in ("~", "~/a.png"):
         assert (next(frames_from(source, loop=False)) == photograph).all()
+
+
+def test_files_in_shared_memory_are_no_webcam():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        write_video(f"{folder}/video.avi", "MJPG")
+        assert len(list(frames_from(f"{folder}/video.avi", loop=False))) == 3
+        cv2.imwrite(f"{folder}/a.png", np.full((8, 8, 3), RED, np.uint8))
+        assert len(list(frames_from(folder, loop=False))) == 1
+        Path(folder, "junk.avi").touch()
+        with pytest.raises(FrameError, match="expected a video that OpenCV decodes"):
+            next(frames_from(f"{folder}/junk.avi", loop=False))
 
 
 def test_single_picture(folder):
