@@ -98,7 +98,9 @@ class BagCaptions:
 
     def _detail(self, frame: BagFrame, caption: Any) -> dict[str, Any]:
         """The node's detail; the age is that at recording, and how long it took is left out."""
-        age_s = (frame.recorded.time_ns - stamp_ns(frame.message.header)) * 1e-9
+        # Of a camera that does not stamp its frames the recording is all that is known.
+        stamped_ns = stamp_ns(frame.message.header) or frame.recorded.time_ns
+        age_s = (frame.recorded.time_ns - stamped_ns) * 1e-9
         received = ReceivedImage(frame.recorded.topic, frame.message, 0.0)
         captioned = CaptionedFrame(
             received, frame.picture, caption, _UNTIMED, self._settings, age_s

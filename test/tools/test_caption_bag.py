@@ -78,6 +78,13 @@ def test_a_new_bag_holds_the_recording_and_the_captions(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_frame_without_a_stamp_has_no_age(tmp_path, photograph):
+    source = write_bag(tmp_path / "drive", [(FRONT, 5, jpeg(photograph, 0))])
+    assert main([str(source), "--format", "jsonl"]) == 0
+    (row,) = rows(tmp_path / "drive.jsonl")
+    assert row["stamp"] == {"sec": 0, "nanosec": 0} and row["frame_age_s"] == 0.0
+
+
 def test_all_every_and_changed_choose_frames(bag, tmp_path):
     chosen = {}
     for name, given in {
