@@ -93,3 +93,9 @@ def test_a_caption_that_comes_on_two_topics_is_one_line():
     detail = '{"camera": "/x", "caption": "a dog", "stamp": {"sec": %d, "nanosec": 0}}'
     said = [board.keep_detail(detail % sec, 0.0) for sec in (1, 2, 1, 2, 3)]
     assert [bool(line) for line in said] == [True, True, False, False, True]
+
+
+def test_the_same_caption_of_a_later_frame_without_a_stamp_is_another_line():
+    board = Board()
+    detail = '{"camera": "/x", "caption": "a dog", "stamp": {"sec": 0}, "frame_age_s": %g}'
+    assert all(board.keep_detail(detail % age_s, 0.0) for age_s in (0.0251, 0.0249))
