@@ -72,7 +72,8 @@ def jobs(sources: Sequence[Path], done: Iterable[FrameId]) -> list[Job]:
         done: frames that have their captions.
 
     Raises:
-        OptionsError: a source is missing, holds neither bags nor pictures, or a name is no UTF-8.
+        OptionsError: a source is missing, holds neither bags nor pictures or a folder that may not
+            be read, or a name is no UTF-8.
     """
     known: defaultdict[str, set[FrameId]] = defaultdict(set)
     for frame in done:
@@ -114,7 +115,7 @@ def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
         if source.suffix.lower() in IMAGE_SUFFIXES:
             yield source, False
         return
-    for folder, folders, files in os.walk(source):
+    for folder, folders, files in os.walk(source, onerror=_refuse):
         if METADATA in files:
             folders.clear()
             yield Path(folder), True
@@ -123,6 +124,13 @@ def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
         for name in sorted(files):
             if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
                 yield Path(folder, name), False
+
+
+def _refuse(error: OSError) -> None:
+    """By itself `os.walk` passes over what it cannot read, and nobody would miss its captions."""
+    raise OptionsError(
+        f"cannot read {error.filename}: {error.strerror}; expected folders that you may read"
+    ) from error
 
 
 def _chunks(paths: Iterator[str]) -> Iterator[tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """What a fleet consists of, and what is left of it."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,19 @@ def test_many_pictures_are_several_jobs(tmp_path):
 def test_a_source_of_nothing_is_named(name, archive):
     with pytest.raises(OptionsError, match=f"in .*{name}"):
         jobs([archive / name], [])
+
+
+def test_a_folder_that_may_not_be_read_is_named(archive, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if Path(path).name == "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(OptionsError, match="cannot read .*/sub: Permission denied; expected"):
+        jobs([archive], [])
 
 
 def test_a_name_that_is_no_text_is_said_before_anything_is_captioned(archive):
