@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -170,14 +171,24 @@ def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:
 
 
 def _done(output: Path) -> Iterator[FrameId]:
-    """The frames that have their captions; a file that a kill cut short is deleted."""
+    """The frames that have their captions; a file that a kill cut short is deleted.
+
+    Raises:
+        OptionsError: a file is whole, but none of this command.
+    """
+    needed = [*FrameId._fields, "error"]
     for file in _files(output):
         try:
-            rows = _columns(file, [*FrameId._fields, "error"])
+            names = pyarrow.parquet.read_schema(file).names
         except pyarrow.ArrowInvalid:
             file.unlink()
-        else:
-            yield from (FrameId(**row) for row in rows if row.pop("error") is None)
+            continue
+        if missing := [name for name in needed if name not in names]:
+            raise OptionsError(
+                f"{file} has no {missing[0]}; expected files of this command alone. Move it"
+            )
+        rows = _columns(file, needed)
+        yield from (FrameId(**row) for row in rows if row.pop("error") is None)
 
 
 def _forget_errors(output: Path, sources: Collection[str]) -> None:
@@ -234,7 +245,14 @@ def _workers(fleet: Fleet) -> int:
 
 
 def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], Captioner]) -> None:
-    read = partial(_read, sampling=fleet.sampling, topics=fleet.topics, size=bundle.image_size)
+    here = os.getcwd()
+    read = partial(
+        _read,
+        folder=here,
+        sampling=fleet.sampling,
+        topics=fleet.topics,
+        size=bundle.image_size,
+    )
     (
         ray.data.from_items([job.to_json() for job in left], override_num_blocks=len(left))
         .map_batches(read, batch_size=1, num_cpus=_READER_CORES)
@@ -244,6 +262,7 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
                 "load": load,
                 "model": bundle.digest,
                 "search": search_of(bundle.manifest),
+                "folder": here,
             },
             batch_size=BATCH,
             batch_format="pyarrow",
@@ -255,7 +274,18 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
     )
 
 
-def _read(batch: dict[str, Any], **how: Any) -> Iterator[pyarrow.Table]:
+def _go_to(folder: str) -> None:
+    """Where the run was started, as sources and model may be named from there.
+
+    The processes of a cluster begin where that was started. A machine that lacks the folder finds
+    what has an absolute path.
+    """
+    with suppress(OSError):
+        os.chdir(folder)
+
+
+def _read(batch: dict[str, Any], *, folder: str, **how: Any) -> Iterator[pyarrow.Table]:
+    _go_to(folder)
     for job in batch["item"]:
         for frame in frames(Job.of_json(job), **how):
             yield pyarrow.Table.from_pylist([_frame_row(frame)], schema=_FRAMES)
@@ -273,9 +303,13 @@ class _Captions:
         load: loads the model.
         model: the digest that it must have, which says nothing of the search.
         search: the run's.
+        folder: that the run was started in.
     """
 
-    def __init__(self, load: Callable[[], Captioner], model: str, search: DecodingOptions) -> None:
+    def __init__(
+        self, load: Callable[[], Captioner], model: str, search: DecodingOptions, folder: str
+    ) -> None:
+        _go_to(folder)
         self._captioner, self._search = load(), search
         if self._captioner.bundle.digest != model:
             raise OptionsError(

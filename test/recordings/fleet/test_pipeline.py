@@ -26,6 +26,7 @@ from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import LOCK, only_writer
 from ros2_captioner.recordings.fleet import pipeline
+from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.pipeline import Fleet, Outcome, caption_fleet
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.ros.demo import PHOTOGRAPHS
@@ -197,6 +198,18 @@ def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
         caption_fleet(wanted, load_bundle(), LOAD)
 
 
+def test_relative_paths_are_from_where_the_run_is_started(
+    cluster, tmp_path, bundle_copy, monkeypatch
+):
+    """The cluster was started elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("some").mkdir()
+    shutil.copy(PHOTOGRAPHS / "kitchen.jpg", "some")
+    fleet = Fleet([Path("some")], Path("out"), Sampling(1.0), workers=1, address=cluster.address)
+    load = partial(Captioner.load, os.path.relpath(bundle_copy), device="cpu")
+    assert caption_fleet(fleet, load_bundle(bundle_copy), load) == Outcome(1, [])
+
+
 def test_a_worker_without_the_model_is_told_in_a_line(archive, tmp_path, bundle_copy):
     code = (
         "import shutil, sys\n"
@@ -228,6 +241,17 @@ def test_an_output_that_is_no_run_of_this_command_is_left_alone(archive, tmp_pat
     with pytest.raises(OptionsError, match="cannot make the folder .*mine.parquet"):
         caption_fleet(Fleet([archive], mine, Sampling(1.0)), load_bundle(), LOAD)
     assert mine.exists()
+
+
+def test_a_file_of_the_users_own_is_left_alone(archive, tmp_path):
+    """Beside captions, as a summary of them."""
+    fleet = Fleet([archive], tmp_path, Sampling(1.0))
+    claim(tmp_path, pipeline._run_of(fleet, load_bundle()))
+    summary = tmp_path / "summary.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"word": ["dog"], "count": [3]}), summary)
+    with pytest.raises(OptionsError, match=r"summary\.parquet has no source; .* Move it"):
+        caption_fleet(fleet, load_bundle(), LOAD)
+    assert read(summary) == [{"word": "dog", "count": 3}]
 
 
 def test_the_search_is_that_of_the_bundle(cluster, tmp_path, bundle_copy):
