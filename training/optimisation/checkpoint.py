@@ -142,6 +142,11 @@ def load_training_state(path: Path, state: TrainingState) -> None:
             moments.setdefault(int(index), {})[key] = tensors[name]
     optimiser = state.optimiser
     optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
+    for weight, loaded in optimiser.state.items():
+        for name, value in loaded.items():
+            if value.shape == weight.shape:
+                # A file keeps no strides, and fused AdamW pairs what lies in the same places.
+                loaded[name] = torch.empty_like(weight).copy_(value)
     state.average.load_state_dict(_with_prefix(tensors, _AVERAGE))
     state.scaler.load_state_dict(json.loads(header["scaler"]))
 

@@ -11,6 +11,7 @@ from training.config.settings import ConfigError
 from training.optimisation.checkpoint import (
     Progress,
     TrainingState,
+    load_checkpoint,
     load_training_state,
     read_progress,
     save_checkpoint,
@@ -30,6 +31,32 @@ def test_the_gradient_scale_comes_back(tmp_path):
     fresh = state_of(model)
     load_training_state(file, fresh)
     assert fresh.scaler.state_dict()["scale"] == 32.0
+
+
+def test_a_step_after_resuming_is_the_one_that_would_have_come(tmp_path):
+    """Of a convolution whose weights lie in memory channels last, as the encoder's do."""
+    images, file = torch.rand(2, 3, 5, 5), tmp_path / "last.safetensors"
+    target = torch.rand(2, 4, 3, 3)
+
+    def begun():
+        torch.manual_seed(0)
+        model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        optimiser = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+        return model, TrainingState(optimiser, AveragedModel(model), GradScaler(enabled=False))
+
+    def step(model, state):
+        state.optimiser.zero_grad()
+        ((model(images) - target) ** 2).sum().backward()
+        state.optimiser.step()
+
+    (whole, state), (resumed, fresh) = begun(), begun()
+    step(whole, state)
+    save_checkpoint(file, whole, Progress(), state)
+    load_checkpoint(file, resumed)
+    load_training_state(file, fresh)
+    step(whole, state)
+    step(resumed, fresh)
+    assert torch.equal(resumed.weight, whole.weight) and torch.equal(resumed.bias, whole.bias)
 
 
 def test_a_checkpoint_of_a_model_alone_is_refused(tmp_path):
