@@ -38,8 +38,10 @@ def fit_confidence(
             "fit a confidence on"
         )
     weight = np.concatenate([np.full(len(one), len(labels) / len(one)) for one in features])
-    # Of unit deviation, so that the regularisation treats all features alike.
-    scale = rows.std(axis=0) + 1e-9
+    # Of unit deviation, so that the regularisation treats all features alike. One that is the
+    # same of all captions, as the agreement is where the search has one beam, tells nothing.
+    deviation = rows.std(axis=0)
+    scale = np.where(deviation > 1e-9, deviation, np.inf)
     model = LogisticRegression(max_iter=1000).fit(rows / scale, labels, weight / len(features))
     weights = model.coef_[0] / scale
     return {

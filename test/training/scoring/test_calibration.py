@@ -19,6 +19,19 @@ def test_fitted_confidence_is_the_share_of_true_captions():
     assert calibration_error(reliability(found, list(true))) < 0.03
 
 
+def test_a_feature_that_is_the_same_of_all_captions_spoils_nothing():
+    """As the agreement is, where the search has one beam."""
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(4000, len(FEATURES)))
+    features[:, FEATURES.index("agreement")] = 1.0
+    chance = 1 / (1 + np.exp(-(1.5 * features[:, 3] - 0.5)))
+    true = list(generator.random(4000) < chance)
+    section = fit_confidence([features], [true])
+    found = [ConfidenceModel.of_manifest({"confidence": section}).probability(f) for f in features]
+    assert np.abs(np.array(found) - chance).mean() < 0.03
+    assert section["weights"]["agreement"] == 0
+
+
 def test_captions_that_are_all_alike_are_refused():
     with pytest.raises(MetricsError, match="all alike, true"):
         fit_confidence([np.zeros((3, len(FEATURES)))], [[True] * 3])
