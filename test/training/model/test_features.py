@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import no_room
 
-from training.config.settings import ModelConfig
+from training.config.settings import ConfigError, ModelConfig
 from training.data.frames import read_frames, read_map
 from training.model.encoder import build_encoder
 from training.model.features import cached_maps
@@ -51,6 +51,14 @@ def test_a_map_is_what_the_encoder_gives(encoder, tmp_path):
     path = write(tmp_path / "a.png", 90)
     (file,) = cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
     np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [0, 40, 1000])
+def test_a_map_that_was_cut_short_is_named(encoder, tmp_path, size):
+    (file,) = cached_maps(encoder, 2, [write(tmp_path / "a.png", 90)], SIZE, tmp_path / "cache")
+    os.truncate(file, size)
+    with pytest.raises(ConfigError, match=rf"{file.name}: .*; delete it, and it is computed"):
+        read_map(file)
 
 
 def test_a_full_disk_is_told_with_the_cache(encoder, tmp_path):
