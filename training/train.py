@@ -312,7 +312,8 @@ def _refuse_another_run(output: Path, config: TrainConfig) -> None:
 def _refuse_other_words(output: Path, vocabulary: Vocabulary) -> None:
     """Refuse to go on with a run whose captions have changed: its weights know other words."""
     file = output / VOCABULARY
-    if (output / CONFIG).is_file() and Vocabulary.read(file).words != vocabulary.words:
+    begun = file.is_file() or (output / LAST).is_file()
+    if begun and Vocabulary.read(file).words != vocabulary.words:
         raise ConfigError(
             f"{file} holds other words than the training captions; expected those that the run "
             "began with: choose another --output, or bring them back"
@@ -321,11 +322,12 @@ def _refuse_other_words(output: Path, vocabulary: Vocabulary) -> None:
 
 def _claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
     """Make the folder this run's, unless it is already."""
-    if (output / CONFIG).is_file():
+    if (output / VOCABULARY).is_file():
         return
     replace_file(output / COMMIT, current_commit().encode())
-    replace_file(output / VOCABULARY, vocabulary.to_json().encode())
     write_config(output / CONFIG, config)
+    # Last, as without a config it would be something else's, see `_refuse_another_run`.
+    replace_file(output / VOCABULARY, vocabulary.to_json().encode())
 
 
 def _epoch(

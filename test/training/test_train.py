@@ -23,10 +23,11 @@ from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.files import read_image
-from ros2_captioner.output_files import LOCK
+from ros2_captioner.output_files import LOCK, replace_file
 from training import train as train_module
 from training.config.settings import ConfigError
 from training.export import export
+from training.optimisation import run as run_module
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
 from training.optimisation.run import load_run
 from training.scoring.decode import decode_batches, prepared_images
@@ -289,6 +290,25 @@ def test_a_run_that_never_began_leaves_its_folder_free(tiny_config, tmp_path):
     with pytest.raises(ConfigError, match="nowhere"):
         train(dataclasses.replace(config, data=wrong), tmp_path / "run")
     assert train(config, tmp_path / "run").history[0]["encoder_stages"] == 0
+
+
+@pytest.mark.parametrize("file", ["commit.txt", "config.json", "vocabulary.json"])
+def test_a_run_that_was_killed_as_it_claimed_its_folder_begins_again(
+    tiny_config, tmp_path, monkeypatch, file
+):
+    def until_then(path, content):
+        if path.name == file:
+            raise KeyboardInterrupt
+        replace_file(path, content)
+
+    config = tiny_config(finetune={"epochs": 0})
+    with monkeypatch.context() as patch:
+        for module in (train_module, run_module):
+            patch.setattr(module, "replace_file", until_then)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "run")
+    assert len(train(config, tmp_path / "run").history) == 1
+    assert load_run(tmp_path / "run").config == config
 
 
 def test_changed_captions_do_not_go_on_with_a_run(tiny_config, tmp_path):
