@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from torch import distributed
+
+from training.config.settings import ConfigError
 
 T = TypeVar("T")
 # The first process validates while the others wait.
@@ -18,12 +20,18 @@ _TIMEOUT = timedelta(hours=12)
 
 @contextmanager
 def processes(device: str) -> Iterator[str]:
-    """Join the group that torchrun set up, if it did; yields this process's device."""
+    """Join the group that torchrun set up, if it did; yields this process's device.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
     if "RANK" not in os.environ:
+        _check(device)
         yield device
         return
     cuda = device.startswith("cuda")
     own = f"cuda:{os.environ['LOCAL_RANK']}" if cuda else device
+    _check(own)
     if cuda:
         torch.cuda.set_device(own)
     distributed.init_process_group("nccl" if cuda else "gloo", timeout=_TIMEOUT)
@@ -31,6 +39,18 @@ def processes(device: str) -> Iterator[str]:
         yield own
     finally:
         distributed.destroy_process_group()
+
+
+def _check(device: str) -> None:
+    """Refuse a device that is not there; torch's own error would be a traceback."""
+    asked, there = None, torch.cuda.device_count()
+    with suppress(RuntimeError):  # of a name that it does not know
+        asked = torch.device(device)
+    if asked is None or (asked.type == "cuda" and (asked.index or 0) >= there):
+        raise ConfigError(
+            f"--device: found {device!r} and {there} GPUs; expected cpu, or one of the GPUs, such "
+            "as cuda:0, for each process"
+        )
 
 
 def count() -> int:

@@ -5,7 +5,24 @@ import os
 import pytest
 import torch
 
+from training.config.settings import ConfigError
 from training.optimisation import distributed
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "cuda:x"])
+def test_a_device_that_is_not_there_is_refused(device):
+    said = f"--device: found '{device}' and .*; expected cpu, or"
+    with pytest.raises(ConfigError, match=said), distributed.processes(device):
+        pass
+
+
+def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    said = "found 'cuda:1' and 1 GPUs"
+    with pytest.raises(ConfigError, match=said), distributed.processes("cuda"):
+        pass
 
 
 @pytest.mark.parametrize(
