@@ -209,11 +209,12 @@ class OptimConfig(Settings):
         precision: of the arithmetic: float32, bfloat16, float16 (with scaled gradients), or auto:
             bfloat16 where the processor computes with it, otherwise float32.
         parts: a step's images are computed in so many parts, one after the other, which saves
-            memory and changes nothing else.
+            memory and changes nothing else; but in self-critical training the losses beside the
+            reward count a little more in a part whose samples are longer.
         scheduled_sampling: share of words at the end of a cross-entropy stage that the decoder
             takes from its own predictions; rises linearly from 0 (Bengio et al. 2015).
         attention_penalty: weight of the doubly stochastic attention penalty (Xu et al. 2015,
-            section 4.2.1) in the cross-entropy.
+            section 4.2.1) in the cross-entropy of captions.
         samples: captions drawn per image in self-critical training, each judged by the others.
         bleu_weight: its reward is CIDEr-D plus so many times BLEU-4.
         truth_weight: its reward loses so much for each object or person that a sample names and

@@ -88,7 +88,7 @@ class CrossEntropy:
         words = len(batch.targets)
         value = self._criterion(logits, batch.targets) / max(1, words)
         shown = value.item()
-        if self._penalty:
+        if self._penalty and batch.images.numel():  # sentences have none to attend to
             value = value + self._penalty * uneven_attention(attention, batch.valid)
         return Loss(value, shown, words, words)
 

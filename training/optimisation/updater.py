@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,20 @@ from training.optimisation.arithmetic import arithmetic
 from training.optimisation.objectives import Loss, Objective
 
 Groups = list[tuple[list[nn.Parameter], float]]
+
+
+class Losses(NamedTuple):
+    """What a batch of images and one of sentences are trained on, see `LossModule`.
+
+    Attributes:
+        captions: of the objective.
+        images: sum of all losses that are means over images, each with its weight.
+        sentences: of the objective, with its weight; None without sentences.
+    """
+
+    captions: Loss
+    images: Tensor
+    sentences: Loss | None
 
 
 class LossModule(nn.Module):
@@ -46,14 +60,8 @@ class LossModule(nn.Module):
         self.model, self._memory = model, memory
         self._objective, self._optim, self._kept = objective, optim, kept
 
-    def forward(
-        self, batch: Batch, progress: float, sentences: Batch | None = None
-    ) -> tuple[Loss, Tensor]:
-        """Losses of a batch of images and one of sentences (Venugopalan et al. 2017).
-
-        Returns:
-            The captions' loss, a mean over words; and the sum of all others, means over images.
-        """
+    def forward(self, batch: Batch, progress: float, sentences: Batch | None = None) -> Losses:
+        """Losses of a batch of images and one of sentences (Venugopalan et al. 2017)."""
         optim = self._optim
         grid = self.model.encoder.grid(batch.images, self._kept)
         prepared = self.model.decoder.prepare(grid)
@@ -65,16 +73,16 @@ class LossModule(nn.Module):
         if self._memory is not None:
             distilled = self._memory(batch.images, grid, self._kept)
             others = others + optim.distillation * distilled
-        if sentences is not None:
-            others = others + optim.sentence_weight * self._language(sentences, progress)
-        return loss, others
+        said = self._language(sentences, progress) if sentences is not None else None
+        return Losses(loss, others, said)
 
-    def _language(self, sentences: Batch, progress: float) -> Tensor:
+    def _language(self, sentences: Batch, progress: float) -> Loss:
         """The objective of sentences, told from the evidence that their images would have given."""
         decoder = self.model.decoder
         assert decoder.evidence is not None
         prepared = decoder.prepare_imagined(decoder.evidence.imagined(sentences.known))
-        return self._objective(decoder, prepared, sentences, progress).value
+        loss = self._objective(decoder, prepared, sentences, progress)
+        return loss._replace(value=self._optim.sentence_weight * loss.value)
 
 
 class Updater:
@@ -138,6 +146,7 @@ class Updater:
         self.optimiser.zero_grad(set_to_none=True)
         parts = batch.split(self._optim.parts)
         said = sentences.split(len(parts)) if sentences is not None else []
+        told = max(1.0, distributed.total(sum(len(one.targets) for one in said), self._device))
         # How many words captions will have that are sampled in a part is known only after it; as
         # many as the references until then.
         guess = max(1.0, distributed.total(len(batch.targets), self._device))
@@ -145,9 +154,11 @@ class Updater:
         losses = []
         for place, (part, of_part) in enumerate(zip_longest(parts, said)):
             with self._no_exchange(last=place + 1 == len(parts)):
-                loss, others = self._forward(part, progress, of_part)
-                value = loss.value * (loss.words / guess)
-                value = value + others * (_sampled(loss, part) * len(part.indices) / images)
+                loss, others, language = self._forward(part, progress, of_part)
+                beside = others * (len(part.indices) / images)
+                if language is not None:
+                    beside = beside + language.value * (language.words / told)
+                value = loss.value * (loss.words / guess) + beside * _sampled(loss, part)
                 # Gradients are averaged over processes, so each is scaled up by their number.
                 self.scaler.scale(value * distributed.count()).backward()
             losses.append(loss._replace(value=loss.value.detach()))
@@ -165,11 +176,9 @@ class Updater:
             gradients = [p.grad for p in self._trained if p.grad is not None]
             torch._foreach_mul_(gradients, factor)
 
-    def _forward(
-        self, part: Batch, progress: float, sentences: Batch | None
-    ) -> tuple[Loss, Tensor]:
+    def _forward(self, part: Batch, progress: float, sentences: Batch | None) -> Losses:
         with torch.autocast(self._device.type, self.dtype, enabled=self.dtype is not None):
-            losses: tuple[Loss, Tensor] = self._module(part, progress, sentences)
+            losses: Losses = self._module(part, progress, sentences)
         return losses
 
     def _no_exchange(self, *, last: bool) -> Any:

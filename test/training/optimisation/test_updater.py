@@ -46,7 +46,7 @@ IMAGES = [CaptionedImage(Path(f"{place}"), tuple(of)) for place, of in enumerate
 
 
 KNOWN = [[1, 0], [0, -1], [-1, -1], [1, 1]]
-SENTENCES = ["a dog runs", "a man runs", "a dog fast", "runs a man"]  # of equal length
+SENTENCES = ["a dog runs", "a man", "fast", "runs a man fast"]
 
 
 def batch_of(images, captions):
@@ -93,11 +93,31 @@ def test_parts_change_no_gradient_of_the_cross_entropy(penalty):
     same_steps(CrossEntropy(0.1, attention_penalty=penalty))
 
 
-def test_parts_change_no_gradient_of_the_losses_beside_it():
-    """Images without captions among them, whose parts hold few words or none."""
+@pytest.mark.parametrize("groups", [1, 3, 4])
+def test_parts_change_no_gradient_of_the_losses_beside_it(groups):
+    """Images without captions among them, whose parts hold few words or none.
+
+    And sentences of unequal lengths, of which the last step has fewer groups than parts.
+    """
     some = [CAPTIONS[0], [], CAPTIONS[2], []]
     both = {"evidence_weight": 0.5, "sentence_weight": 0.7}
-    same_steps(CrossEntropy(0.1), captions=some, said=SENTENCES, **both)
+    same_steps(CrossEntropy(0.1), captions=some, said=SENTENCES[:groups], **both)
+
+
+def test_sentences_have_no_image_that_attention_could_be_uneven_over():
+    (plain, _), (fined, _) = (
+        one_step(
+            CrossEntropy(0.1, attention_penalty=penalty),
+            1,
+            captions=[[], [], []],
+            said=SENTENCES,
+            sentence_weight=1.0,
+        )
+        for penalty in (0.0, 1.0)
+    )
+    assert plain["query.weight"].abs().max() > 0
+    for name, gradient in plain.items():
+        torch.testing.assert_close(fined[name], gradient, msg=name)
 
 
 def test_losses_beside_the_captions_add_up():
