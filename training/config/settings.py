@@ -129,7 +129,7 @@ class ModelConfig(Settings):
         decoder: ``adaptive_attention`` (Lu et al. 2017) or ``soft_attention`` (Xu et al. 2015).
         width: D, projected features, and A, attention keys.
         hidden: H, LSTM state; also the word embedding, which is tied to the output layer.
-        dropout: on embeddings and before the output layer.
+        dropout: on the grid, on embeddings and before the output layer.
         evidence_words: E, the most frequent content words that the encoder gives evidence for
             (see `training.model.evidence`); 0 leaves evidence out.
         evidence_dropout: share of the words whose evidence a training step hides from the decoder.
@@ -166,7 +166,8 @@ class StageConfig(Settings):
 
     Attributes:
         epochs: 0 leaves the stage out.
-        batch: images a step, each with all its captions; in all processes together.
+        batch: images a step, each with all its captions, or five by chance of more; in all
+            processes together.
         decoder_lr: peak learning rate of the decoder.
         encoder_lr: peak learning rate of the encoder.
         encoder_stages: how many of the ResNet's four stages train, counted from the output; 4
