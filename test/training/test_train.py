@@ -176,13 +176,13 @@ def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypa
     two = {"epochs": 2}
     config = tiny_config(
         frozen=two,
-        finetune=two | {"encoder_stages": 2},
+        finetune={"epochs": 3, "encoder_stages": 2},  # the second takes no step, the scale falls
         self_critical=two,
         optim={"ema_decay": 0.5, "precision": "float16"},
     )
     whole = train(config, tmp_path / "whole")
-    assert all(0 <= entry["reward"] < 10 for entry in whole.history[4:])
-    for stop_after in (1, 2, 3, 5):
+    assert all(0 <= entry["reward"] < 10 for entry in whole.history[5:])
+    for stop_after in (1, 2, 3, 6):
         folder = tmp_path / f"stopped{stop_after}"
         with monkeypatch.context() as patch:
             patch.setattr("training.train._epoch", interrupted_after(stop_after))
