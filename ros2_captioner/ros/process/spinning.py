@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -79,6 +80,10 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
             executor.shutdown(timeout_sec=_EXECUTOR_TIMEOUT_S)
         if node is not None:
             node.destroy_node()
+        # A lifecycle node leaves DDS only when nothing refers to it any more. Others would take it
+        # for alive, and its shared memory would stay and slow down what starts later.
+        executor = node = None
+        gc.collect()
         rclpy.try_shutdown()
         ignore_signals()
     return 0
