@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import IMAGE_SUFFIXES, images_in, read_image
+
+_AT_ONCE_S = 0.003  # a webcam's next frame takes longer, one that waits in its driver does not
+_MOST_WAITING = 10  # of OpenCV's buffers
+
+Grab = Callable[[cv2.VideoCapture], bool]
 
 
 def frames_from(
@@ -108,14 +114,17 @@ def _images(
 
 
 def _video(
-    source: str, loop: bool, passed_over: Callable[[str], None]
+    source: str,
+    loop: bool,
+    passed_over: Callable[[str], None],
+    grab: Grab = cv2.VideoCapture.grab,
 ) -> Iterator[NDArray[np.uint8]]:
     while True:
         capture = _opened(source)
         frames = 0
         try:
-            while True:
-                read, frame = capture.read()
+            while grab(capture):
+                read, frame = capture.retrieve()
                 if not read:
                     break
                 frames += 1
@@ -131,10 +140,21 @@ def _video(
 
 
 def _webcam(source: str) -> Iterator[NDArray[np.uint8]]:
-    yield from _video(source, loop=False, passed_over=lambda message: None)
+    yield from _video(source, loop=False, passed_over=lambda message: None, grab=_grab_next)
     raise FrameError(
         "no_source", f"{source} gives no more frames; expected a webcam that stays plugged in"
     )
+
+
+def _grab_next(webcam: cv2.VideoCapture) -> bool:
+    """Grab the frame that comes next: those that wait in the driver are as old as the last call."""
+    for _ in range(_MOST_WAITING):
+        begun_s = time.monotonic()
+        if not webcam.grab():
+            return False
+        if time.monotonic() - begun_s > _AT_ONCE_S:
+            break
+    return True
 
 
 def _no_frame(source: str) -> FrameError:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import tempfile
+from collections import deque
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -142,6 +143,45 @@ def test_a_video_that_may_not_be_read_is_told_so(tmp_path, monkeypatch):
     for frames in (frames_from(str(file), loop=False), video_moments(str(file), lambda _: True)):
         with pytest.raises(FrameError, match=r"cannot read a frame .*\(Permission denied\)"):
             next(frames)
+
+
+class Webcam:
+    """Takes a frame every 33 ms, whose pixels are its number; the driver keeps four unread ones."""
+
+    def __init__(self):
+        self.now_s, self.waiting, self.taken = 0.0, deque(), 0
+
+    def monotonic(self):
+        return self.now_s
+
+    def pass_time(self, frames):
+        self.now_s += frames * 0.033
+        free = 4 - len(self.waiting)
+        self.waiting += range(self.taken, self.taken + min(frames, free))
+        self.taken += frames
+
+    def grab(self):
+        if not self.waiting:
+            self.pass_time(1)
+        self.frame = self.waiting.popleft()
+        return True
+
+    def retrieve(self):
+        return True, np.full((8, 8, 3), self.frame, np.uint8)
+
+    def release(self):
+        pass
+
+
+@pytest.mark.parametrize("pause", [0, 1, 2, 30])
+def test_a_webcam_that_is_read_slowly_gives_what_it_sees_now(monkeypatch, pause):
+    webcam = Webcam()
+    monkeypatch.setattr(cv2, "VideoCapture", lambda source: webcam)
+    monkeypatch.setattr("time.monotonic", webcam.monotonic)
+    frames = frames_from("0", loop=True)
+    for _ in range(5):
+        assert next(frames)[0, 0, 0] == webcam.taken - 1
+        webcam.pass_time(pause)
 
 
 def test_shrink_keeps_the_aspect_ratio():
