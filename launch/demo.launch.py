@@ -6,7 +6,9 @@ ros2 launch ros2_captioner demo.launch.py source:=/path/to/bag rviz:=true
 """
 
 import os
+import re
 from pathlib import Path
+from typing import List  # noqa: UP035 (launch compares types with it)
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch.actions import (
@@ -29,6 +31,7 @@ from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 _TOPIC = "/camera/image_raw"
+_DRAWN = re.compile(r"/(captioner|scene_caption)/overlay(/compressed)?$")
 _SHARE = FindPackageShare("ros2_captioner")
 _ARGUMENTS = (
     (
@@ -94,7 +97,11 @@ def _camera_and_captioner(
     source = os.path.expanduser(_text(context, "source"))
     if (Path(source) / METADATA).is_file():
         topics = _image_topics(Path(source))
-        settings = {"bag": _string(source), "rate": number("rate", _text(context, "rate"))}
+        settings = {
+            "bag": _string(source),
+            "topics": ParameterValue(topics, value_type=List[str]),  # noqa: UP006 (launch's own)
+            "rate": number("rate", _text(context, "rate")),
+        }
         player = _player(context, "captioner_bag_player", settings)
     else:
         form = _text(context, "format")
@@ -143,7 +150,8 @@ def _text(context: LaunchContext, name: str) -> str:
 
 
 def _image_topics(bag: Path) -> list[str]:
-    found = recorded_image_topics(bag)
+    # The captioner refuses its own overlay as a camera, and what it draws now comes there.
+    found = [topic for topic in recorded_image_topics(bag) if not _DRAWN.search(topic)]
     if not found:
-        raise RuntimeError(f"{bag} holds no topic of type {' or '.join(IMAGE_TYPES)}")
+        raise RuntimeError(f"{bag} holds no camera: no topic of type {' or '.join(IMAGE_TYPES)}")
     return found

@@ -125,6 +125,22 @@ def test_the_demo_starts_nothing_before_the_captioners_arguments_are_checked(pre
     assert isinstance(first, IncludeLaunchDescription) and len(others) == 1
 
 
+RECORDED = """rosbag2_bagfile_information:
+  topics_with_message_count:
+  - topic_metadata: {name: /front, type: sensor_msgs/msg/Image}
+  - topic_metadata: {name: /captioner/overlay, type: sensor_msgs/msg/Image}
+"""
+
+
+@needs_launch
+def test_of_a_recording_the_cameras_are_played_and_captioned(tmp_path, prefix):
+    """The captioner refuses its own overlay as a camera."""
+    (tmp_path / "metadata.yaml").write_text(RECORDED)
+    captioner, _ = started(DEMO, {"source": str(tmp_path)})
+    assert dict(captioner.launch_arguments)["image_topics"] == "['/front']"
+    assert list(parameters_of(DEMO, {"source": str(tmp_path)})["topics"]) == ["/front"]
+
+
 @needs_launch
 def test_a_missing_viewer_is_named_before_anything_has_started(prefix):
     with pytest.raises(RuntimeError, match="found no package rviz2; type: sudo apt install"):
