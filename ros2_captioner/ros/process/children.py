@@ -24,12 +24,17 @@ def start_node(name: str, parameters: Mapping[str, Any]) -> Child:
     )
     command = [sys.executable, "-c", program, "--ros-args"]
     for parameter, value in parameters.items():
-        command += ["-p", f"{parameter}:={json.dumps(value)}"]
+        command += ["-p", f"{parameter}:={_as_yaml(value)}"]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         return subprocess.Popen(command)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _as_yaml(value: Any) -> str:
+    """A value as ROS reads it: JSON's own escape of an emoji is a pair, which is no YAML."""
+    return json.dumps(value, ensure_ascii=False).encode("ascii", "backslashreplace").decode()
 
 
 def stop_nodes(children: Iterable[Child]) -> None:
