@@ -32,7 +32,8 @@ def declare_parameters(node: Node, kind: type[Settings], *, read_only: bool = Fa
             node.declare_parameter(
                 declaration.name, message_value(declaration.default), _descriptor(declaration)
             )
-            if declaration.kind is tuple and not node.get_parameter(declaration.name).value:
+            value = node.get_parameter(declaration.name).value
+            if declaration.kind is tuple and not value and not isinstance(value, int | float):
                 # An empty list carries no type: rclpy takes it for bytes, or for not set.
                 empty = Parameter(declaration.name, Parameter.Type.STRING_ARRAY, [])
                 node.set_parameters([empty])

@@ -180,6 +180,16 @@ def test_lists_of_a_parameter_file_arrive_and_keep_their_type(node_with_file, tm
     assert parameter.value == list(found.banned_words)
 
 
+@pytest.mark.parametrize("typed", ["no", "[no]", "0"])
+def test_a_word_that_yaml_takes_for_something_else_is_no_empty_list(
+    node_with_file, tmp_path, typed
+):
+    file = tmp_path / "parameters.yaml"
+    file.write_text(f"/**:\n  ros__parameters:\n    banned_words: {typed}\n")
+    with pytest.raises(OptionsError, match="banned_words is .*; expected string_array"):
+        initial_settings(node_with_file(file))
+
+
 def test_a_wrong_value_in_a_parameter_file_is_named(node_with_file, tmp_path):
     file = tmp_path / "parameters.yaml"
     file.write_text("/**:\n  ros__parameters:\n    beam_width: 17\n")
