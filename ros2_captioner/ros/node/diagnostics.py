@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.command_line.text import in_line
 from ros2_captioner.stream.statistics import CameraReport
 
 _HANGS_AFTER_S = 1.5
@@ -121,7 +122,7 @@ def model_values(captioner: Captioner) -> dict[str, str]:
     """What is loaded, where it runs, and why nowhere better."""
     backend, bundle = captioner.backend, captioner.bundle
     return {
-        "name": str(bundle.manifest["name"]),
+        "name": in_line(bundle.manifest["name"]),
         "digest": bundle.digest,
         "backend": backend.name,
         "device": backend.device,

@@ -1,12 +1,18 @@
 """Counters and what diagnostics make of them."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from ros2_captioner.ros.node.diagnostics import camera_status, diagnostic_array, model_status
+from ros2_captioner.ros.node.diagnostics import (
+    camera_status,
+    diagnostic_array,
+    model_status,
+    model_values,
+)
 from ros2_captioner.stream.statistics import Statistics
 
 CAMERA = "/front/image_raw"
@@ -202,3 +208,10 @@ def test_model_levels(rests, trouble, busy_s, model, level, message):
     assert values["latency p50 (ms)"] == "70" and values["latency p95 (ms)"] == ""
     assert int(values["peak memory (MiB)"]) > 0
     assert diagnostic_array(Time(sec=3), [found]).header.stamp.sec == 3
+
+
+def test_a_name_of_a_model_that_is_no_text_can_be_published():
+    bundle = SimpleNamespace(manifest={"name": "gr\udcfcn"}, digest="")
+    backend = SimpleNamespace(name="", device="", precision="")
+    values = model_values(SimpleNamespace(bundle=bundle, backend=backend, reason=""))
+    assert values["name"] == r"gr\udcfcn"
