@@ -1,16 +1,20 @@
 """The demo as a process: how it ends."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import cv2
 import pytest
+from std_msgs.msg import Header, String
 
 from ros2_captioner.command_line.ending import INTERRUPTED
-from ros2_captioner.ros.demo.__main__ import main
+from ros2_captioner.ros.demo.__main__ import Audience, main
+from ros2_captioner.ros.messages.images import jpeg_message
 
 TIMEOUT_S = 60.0
 
@@ -54,6 +58,15 @@ def test_every_photograph_gets_its_caption(demo, tmp_path):
     said = (tmp_path / "log").read_text()
     assert "/scene_caption: " in said and said.endswith("1 captions for 1 photographs\n")
     assert (tmp_path / "captions.png").stat().st_size > 0
+
+
+def test_a_caption_of_another_captioner_is_left_out(photograph):
+    """One that hears the demo's camera too, and was not asked where it looked."""
+    audience = SimpleNamespace(_frames={(1, 2): jpeg_message(photograph, Header())}, captioned={})
+    stamp, words = {"sec": 1, "nanosec": 2}, [{"word": "grass", "log_prob": -1.0}]
+    detail = {"stamp": stamp, "caption": "grass", "score": -1.0, "words": words}
+    Audience._on_detail(audience, String(data=json.dumps(detail)))
+    assert not audience.captioned
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -65,7 +65,8 @@ class Audience(Node):
         detail = json.loads(message.data)
         stamp = (detail["stamp"]["sec"], detail["stamp"]["nanosec"])
         message = self._frames.get(stamp)
-        if message is not None:
+        # Another captioner that hears the camera may not tell the attention.
+        if message is not None and all("attention" in word for word in detail["words"]):
             pair = compressed_to_rgb(message), _caption(detail)
             self.captioned.setdefault(bytes(message.data), pair)
 
