@@ -25,7 +25,8 @@ _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
 _TIFF_TYPES = {3: "H", 4: "I"}
 _MOST_TIFF_TAGS = 1000
 _BMP_PLAIN = (0, 3)  # rows of pixels as they are, their bits by convention or by masks
-_NETPBM = re.compile(rb"P[1-6](?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)")
+# Blanks one by one: of runs of runs, a header without a number would be tried in 2**n ways.
+_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
 _PAM = re.compile(rb"P7\n(?:#[^\n]*\n)*WIDTH (\d+)\n(?:#[^\n]*\n)*HEIGHT (\d+)\n")
 _LONGEST_TEXT = 4096  # bytes of a Netpbm header, comments included
 

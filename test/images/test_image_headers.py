@@ -78,3 +78,10 @@ def test_progressive_jpeg_with_comments_and_fill_bytes():
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM" + bytes(50)])
 def test_other_or_cut_data_states_nothing(data):
     assert stated_size(data) is None
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\n", b"#\n"])
+def test_a_netpbm_header_of_blanks_alone_is_refused_at_once(blank):
+    """A pattern that tries them in all ways would take 2**2000 steps."""
+    for begin in (b"P6", b"P6 30"):
+        assert stated_size(begin + 2000 * blank + b"x") is None
