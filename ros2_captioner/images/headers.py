@@ -17,7 +17,7 @@ _JPEG = b"\xff\xd8"
 # Start-of-frame markers carry the size; C4, C8 and CC among them are something else.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _APP1 = 0xDA, 0xE1
-_MARKERS_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01}
+_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # its marker; the others have no length
 _EXIF = b"Exif\0\0"
 _TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
@@ -113,20 +113,14 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
 
     What lies between segments is skipped, as libjpeg does: a size could hide behind it.
     """
-    place = data.find(b"\xff", len(_JPEG)) if is_jpeg(data) else -1
-    while 0 <= place <= len(data) - 4:
-        marker = data[place + 1]
-        if marker == 0xFF:
-            place += 1
-            continue
-        if marker in _MARKERS_WITHOUT_LENGTH:
-            place = data.find(b"\xff", place + 2)
-            continue
+    found = _SEGMENT.search(data, len(_JPEG)) if is_jpeg(data) else None
+    while found and found.end() + 2 <= len(data):
+        marker, place = found[1][0], found.start()
         yield marker, place
         if marker == _START_OF_SCAN:
             return
-        length = int(struct.unpack_from(">H", data, place + 2)[0])
-        place = data.find(b"\xff", place + 2 + length)
+        (length,) = struct.unpack_from(">H", data, place + 2)
+        found = _SEGMENT.search(data, place + 2 + length)
 
 
 def _png_size(data: bytes) -> Size:
