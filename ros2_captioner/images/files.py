@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.images.decoding import Pixels, decode
@@ -49,7 +50,7 @@ def check_image_suffix(path: Path | str) -> None:
         OptionsError: names the file.
     """
     try:
-        cv2.imencode(Path(path).suffix, np.zeros((1, 1, 3), np.uint8))
+        _encoded(path, np.zeros((1, 1, 3), np.uint8))
     except cv2.error as error:
         raise OptionsError(
             f"cannot write an image as {path}; expected a name that ends in .png or .jpg"
@@ -62,9 +63,8 @@ def write_image(path: Path | str, image: Pixels) -> None:
     Raises:
         OSError: the folder is missing, the suffix is unknown, or its format holds no such size.
     """
-    # Not by name: OpenCV dies of one that is not UTF-8.
     try:
-        done, encoded = cv2.imencode(Path(path).suffix, np.ascontiguousarray(image[:, :, ::-1]))
+        done, encoded = _encoded(path, image)
     except cv2.error as error:
         raise OSError(
             f"cannot write {path} ({error.err}); expected a name that ends in .png or .jpg"
@@ -76,6 +76,13 @@ def write_image(path: Path | str, image: Pixels) -> None:
             "hold; expected fewer pixels, or a name that ends in .png"
         )
     replace_file(Path(path), encoded.tobytes())
+
+
+def _encoded(path: Path | str, image: Pixels) -> tuple[bool, NDArray[np.uint8]]:
+    """Whether OpenCV encoded an RGB image in the format of the path's suffix, and the bytes."""
+    # Not by name, and without what is no UTF-8: OpenCV dies of it.
+    suffix = Path(path).suffix.encode(errors="replace").decode()
+    return cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]))
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -6,9 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from ros2_captioner.errors import FrameError
+from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.images.decoding import simplejpeg
-from ros2_captioner.images.files import images_in, read_image, write_image
+from ros2_captioner.images.files import (
+    check_image_suffix,
+    images_in,
+    read_image,
+    write_image,
+)
 
 
 def test_read_image_gives_rgb(tmp_path):
@@ -78,9 +83,11 @@ def test_write_image_names_what_it_cannot_write(tmp_path):
     image = np.full((4, 4, 3), (255, 0, 0), np.uint8)
     write_image(tmp_path / "red.png", image)
     np.testing.assert_array_equal(read_image(tmp_path / "red.png"), image)
-    for name in ("nowhere/red.png", "red.tif.unknown", "red"):
+    for name in ("nowhere/red.png", "red.tif.unknown", "red", "red.p\udcfcg"):
         with pytest.raises(OSError, match=rf"cannot write .*{name}.*expected"):
             write_image(tmp_path / name, image)
+    with pytest.raises(OptionsError, match="expected a name that ends in"):
+        check_image_suffix("red.p\udcfcg")
 
 
 @pytest.mark.parametrize(("name", "height"), [("tall.jpg", 70_000), ("tall.webp", 20_000)])
