@@ -175,7 +175,8 @@ def _no_frame(source: str) -> FrameError:
 def _opened(source: str) -> cv2.VideoCapture:
     try:
         source.encode()  # OpenCV dies of a name that is not UTF-8
-        return cv2.VideoCapture(int(source) if source.isdecimal() else source)
+        # Of a relative path with a colon, FFmpeg would take what is before it for a protocol.
+        return cv2.VideoCapture(int(source) if source.isdecimal() else os.path.abspath(source))
     except (UnicodeEncodeError, OverflowError, cv2.error) as error:
         raise FrameError(
             "no_source",

@@ -114,6 +114,14 @@ def test_video_file_in_rgb(tmp_path):
     assert not told
 
 
+def test_a_time_in_the_name_of_a_video_is_no_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "2026-11-27T10:30:00.mp4"
+    write_video(tmp_path / name, "mp4v")
+    assert len(list(frames_from(name, loop=False))) == 3
+    assert len(list(video_moments(name, lambda time_ns: True))) == 3
+
+
 def test_of_a_cut_video_it_is_told_that_more_is_missing(tmp_path):
     file, told = tmp_path / "video.avi", []
     write_video(file, "MJPG")
