@@ -79,7 +79,8 @@ class ObjectWords:
         found: dict[int, tuple[str, float]] = {}  # by object
         for place in likely[np.argsort(-of_words[likely], kind="stable")].tolist():
             found.setdefault(self._objects[place], (self._words[place], float(of_words[place])))
-        return tuple(found.values())[:_MOST_OBJECTS]
+        once = dict(found.values())  # two objects may share a word, as a desk is a table too
+        return tuple(once.items())[:_MOST_OBJECTS]
 
     def _of_words(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
         # Rounding may leave a little more than certainty.

@@ -22,6 +22,11 @@ def test_the_likeliest_word_of_each_object_likeliest_first():
     assert [p for _, p in OBJECTS.seen(EVIDENCE)] == pytest.approx([0.9, 0.5], abs=1e-3)
 
 
+def test_a_word_of_two_objects_is_listed_once():
+    pets = ObjectWords({**PRIORS, "pet": PRIORS["dog"]}, VOCABULARY)
+    assert pets.seen(EVIDENCE) == OBJECTS.seen(EVIDENCE)
+
+
 def test_an_object_is_as_probable_as_its_likeliest_word():
     assert OBJECTS.probabilities(EVIDENCE) == pytest.approx([0.5, 0.9, 0.02], abs=1e-3)
 
