@@ -37,7 +37,8 @@ class Background(Generic[Result]):
         if self._found:
             return self._found[0]
         if time.monotonic() >= self._due_s:
-            self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+            # No daemon: Python's end would stop it inside a runtime, and that is a SIGSEGV.
+            self._thread = threading.Thread(target=self._run, name="background")
             self._thread.start()
         return None
 

@@ -7,6 +7,7 @@ is that of the ONNX file, and every tensor has an optimisation profile.
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -128,8 +129,7 @@ def build_engine(
         names = bundle.manifest["graphs"][part]["inputs"][tensor.name]["shape"]
         profile.set_shape(tensor.name, *(_shape(names, sizes) for sizes in _sizes(limits)))
     config.add_optimization_profile(profile)
-    if progress is not None:
-        config.progress_monitor = _monitor(trt, progress)
+    config.progress_monitor = _monitor(trt, progress)
     if capability:
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(trt.ComputeCapability, capability), 0)
@@ -166,8 +166,8 @@ def _logger(trt: Any, complaints: list[str]) -> Any:
     return Collector()
 
 
-def _monitor(trt: Any, progress: Progress) -> Any:
-    """Hands TensorRT's outermost phase on."""
+def _monitor(trt: Any, progress: Progress | None) -> Any:
+    """Hands TensorRT's outermost phase on, and cancels what the end of the process waits for."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -179,9 +179,9 @@ def _monitor(trt: Any, progress: Progress) -> Any:
                 self._steps[phase_name] = num_steps
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            if phase_name in self._steps:
+            if progress is not None and phase_name in self._steps:
                 progress(phase_name, step + 1, self._steps[phase_name])
-            return True  # false would cancel the build
+            return threading.main_thread().is_alive()  # false cancels the build
 
         def phase_finish(self, phase_name: str) -> None:
             self._steps.pop(phase_name, None)

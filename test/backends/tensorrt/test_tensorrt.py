@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -360,6 +361,29 @@ def test_graphs_build_with_the_real_parser_and_builder(precision, part, capabili
         lambda *step: seen.append(step), capability,
     )  # fmt: skip
     assert len(plan) > 1_000_000 and seen
+
+
+_ENDS_WHILE_BUILDING = """
+import threading
+from ros2_captioner.backends.background import Background
+from ros2_captioner.backends.tensorrt import backend, engines
+from ros2_captioner.bundle import load_bundle
+
+trt, bundle, begun = engines.import_tensorrt(), load_bundle(), threading.Event()
+
+def build():
+    step = lambda *given: begun.set()
+    return engines.build_engine(trt, bundle, "float16", "encoder", backend.LIMITS, step, "SM86")
+
+Background(build, 30.0, 0.0).poll()
+assert begun.wait(60)
+"""
+
+
+@needs_rtx
+def test_a_process_that_ends_while_an_engine_is_built_ends_well():
+    done = subprocess.run([sys.executable, "-c", _ENDS_WHILE_BUILDING], cwd=ROOT, timeout=100)
+    assert done.returncode == 0
 
 
 @needs_rtx
