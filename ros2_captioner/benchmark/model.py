@@ -14,6 +14,7 @@ from ros2_captioner.benchmark.timing import STEPS, fixed_length, interleaved, sy
 from ros2_captioner.bundle import Bundle, load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Timing
+from ros2_captioner.errors import BackendError
 
 
 class Setting(NamedTuple):
@@ -71,7 +72,11 @@ def measure_captioners(
     cameras: Sequence[int],
     rounds: int,
 ) -> list[dict[str, Any]]:
-    """Time loaded models, named by backend and precision; see `measure_model`."""
+    """Time loaded models, named by backend and precision; see `measure_model`.
+
+    Raises:
+        BackendError: a model changed its runtime meanwhile, as when an engine was built at last.
+    """
     settings = [
         Setting(*runtime, width, count)
         for runtime in captioners
@@ -80,10 +85,24 @@ def measure_captioners(
     ]
     frames = synthetic_frames(max(cameras))
     calls = {setting: _call(captioners[setting[:2]], setting, frames) for setting in settings}
+    before = [_runtime(captioner) for captioner in captioners.values()]
+    timed = interleaved(calls, rounds)
+    for was, captioner in zip(before, captioners.values(), strict=True):
+        if (now := _runtime(captioner)) != was:
+            why = f" ({captioner.trouble})" if captioner.trouble else ""
+            raise BackendError(
+                f"{now} took over from {was} while that was timed{why}; expected one runtime to "
+                "the end. Type it again, or name one with --backends"
+            )
     return [
         {**_row(setting, runs), "CIDEr": _cider(captioners[setting[:2]].bundle, setting.precision)}
-        for setting, runs in interleaved(calls, rounds).items()
+        for setting, runs in timed.items()
     ]
+
+
+def _runtime(captioner: Captioner) -> str:
+    backend = captioner.backend
+    return f"{backend.name} on {backend.device} in {backend.precision}"
 
 
 def _cider(bundle: Bundle, precision: str) -> float | str:

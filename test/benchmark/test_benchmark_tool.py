@@ -1,12 +1,16 @@
 """The benchmark command: every combination is timed and reported."""
 
+import copy
 import json
 
 import pytest
 
+from ros2_captioner.backends.failover import Failover
 from ros2_captioner.benchmark.command import main
 from ros2_captioner.benchmark.timing import interleaved
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BackendError
 
 
 def test_every_combination_has_a_row(tmp_path, capsys):
@@ -22,6 +26,24 @@ def test_every_combination_has_a_row(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5 and lines[0].split()[:2] == ["backend", "precision"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_what_another_runtime_took_over_in_the_middle_has_no_row(monkeypatch, captioner, capsys):
+    better, attempts = copy.copy(captioner.backend), []
+    better.name = "better"
+
+    def built_the_second_time():
+        attempts.append(None)
+        if len(attempts) == 1:
+            raise BackendError("no engine yet")
+        return better
+
+    failover = Failover([built_the_second_time, lambda: captioner.backend])
+    monkeypatch.setattr(Captioner, "load", lambda *given: Captioner(captioner.bundle, failover))
+    assert main(["--precisions", "int8", "--beam-widths", "1", "--cameras", "1"]) == 2
+    shown = capsys.readouterr()
+    assert "error: better on cpu in int8 took over from onnxruntime on cpu in int8" in shown.err
+    assert not shown.out
 
 
 def test_calls_take_turns_and_the_warm_up_is_left_out():
