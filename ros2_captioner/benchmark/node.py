@@ -39,7 +39,7 @@ def measure_node(
         in percent of one core, peak memory in MiB, and memory on the GPU, None without one.
 
     Raises:
-        BackendError: the node does not caption.
+        BackendError: the node does not caption, or ended.
     """
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     # Reliable: best-effort frames of this size are lost by the defaults of Fast DDS.
@@ -53,6 +53,10 @@ def measure_node(
         for place in range(sent):
             watch.send()
             watch.spin(begun_s + (place + 1) / rate_hz)
+        if (status := child.poll()) is not None:
+            raise BackendError(
+                f"the node ended with status {status} while it was timed; see what it said above"
+            )
         cpu = 100 * (_cpu_s(child.pid) - begun_cpu_s) / (time.monotonic() - begun_s)
         watch.spin(time.monotonic() + _LAST_S)
         memory = {"peak_memory_mib": round(_peak_mib(child.pid)),

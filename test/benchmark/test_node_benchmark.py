@@ -6,6 +6,7 @@ import pytest
 
 from ros2_captioner.benchmark import command, node
 from ros2_captioner.benchmark.node import measure_node
+from ros2_captioner.errors import BackendError
 
 
 @pytest.fixture
@@ -35,6 +36,12 @@ def test_without_a_precision_the_node_takes_its_own(nodes, capsys):
     assert [each["beam_width"] for each in nodes] == [1, 3]
     assert all("precision" not in each for each in nodes)
     assert capsys.readouterr().out.split("\n\n")[1].split()[:2] == ["backend", "beam_width"]
+
+
+def test_a_node_that_dies_in_the_middle_is_told(photograph, monkeypatch):
+    monkeypatch.setattr(node, "_warm_up", lambda watch, child, period_s: child.kill())
+    with pytest.raises(BackendError, match="ended with status -9 while it was timed"):
+        measure_node({}, photograph, rate_hz=10.0, seconds=1.0)
 
 
 def test_a_slow_camera_loses_nothing_and_its_captions_are_timed(photograph):
