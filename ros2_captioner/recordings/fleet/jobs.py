@@ -108,22 +108,31 @@ def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
     """Paths in the order of their names, each with whether it is a bag."""
     if not source.exists():
         return
-    if source.suffix in _BAG_SUFFIXES:
-        yield source, True
-        return
     if not source.is_dir():
-        if source.suffix.lower() in IMAGE_SUFFIXES:
-            yield source, False
+        yield from _file(source)
         return
-    for folder, folders, files in os.walk(source, onerror=_refuse):
+    walked: set[str] = set()
+    for folder, folders, files in os.walk(source, onerror=_refuse, followlinks=True):
+        if (real := os.path.realpath(folder)) in walked:  # as a link to a folder above may lead to
+            folders.clear()
+            continue
+        walked.add(real)
         if METADATA in files:
             folders.clear()
             yield Path(folder), True
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
-                yield Path(folder, name), False
+            if not name.startswith("."):
+                yield from _file(Path(folder, name))
+
+
+def _file(path: Path) -> Iterator[tuple[Path, bool]]:
+    """A file of a bag counts by itself where the bag's metadata are not, as after a crash."""
+    if path.suffix in _BAG_SUFFIXES:
+        yield path, True
+    elif path.suffix.lower() in IMAGE_SUFFIXES:
+        yield path, False
 
 
 def _refuse(error: OSError) -> None:

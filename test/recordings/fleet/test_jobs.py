@@ -25,6 +25,28 @@ def test_bags_and_pictures_are_found_at_any_depth_and_once(archive):
     assert pictures == Job(pictures=(str(archive / "a.jpg"), str(archive / "sub/b.PNG")))
 
 
+def test_files_of_bags_without_metadata_are_bags(tmp_path):
+    """As after a crash of the recorder, or of another one than rosbag2's."""
+    for name in ("lost/lost_0.mcap", "lost/lost_1.mcap", "alone.db3", ".hidden.mcap"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [job.bag for job in jobs([tmp_path], [])]
+    names = ["alone.db3", "lost/lost_0.mcap", "lost/lost_1.mcap"]
+    assert found == [str(tmp_path / name) for name in names]
+
+
+def test_links_to_folders_are_followed_once(archive, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "f.jpg").touch()
+    (archive / "linked").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(archive)
+    (archive / "twice").symlink_to(archive / "sub")
+    bag, pictures = jobs([archive], [])
+    assert bag.bag == str(archive / "sub/drive")
+    names = ["a.jpg", "linked/f.jpg", "sub/b.PNG"]
+    assert pictures.pictures == tuple(str(archive / name) for name in names)
+
+
 def test_what_is_done_is_left_out(archive):
     drive = str(archive / "sub/drive")
     done = [FrameId(str(archive / "a.jpg")), FrameId(drive, "/front", 5)]
