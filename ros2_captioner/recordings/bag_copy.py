@@ -15,6 +15,7 @@ from ros2_captioner.recordings.journal import Moment
 from ros2_captioner.stream.namespaces import own_namespaces
 
 _STRING = "std_msgs/msg/String"
+_VERSION = 8  # the newest that Humble reads: it wants QoS as text, which 9 has as a list
 _UNKNOWN_DIGEST = f"RIHS01_{'0' * 64}"  # old bags have none, and rosbags wants one
 _Message = tuple[int, Any, Any]  # time in nanoseconds, connection of the new bag, CDR bytes
 
@@ -70,7 +71,7 @@ class CaptionedBag:
 
         with self._opened_again() as reader:
             storage, compression = _kept_format(reader)
-            writer = Writer(target, version=9, storage_plugin=storage)
+            writer = Writer(target, version=_VERSION, storage_plugin=storage)
             writer.set_compression(compression, CompressionFormat.ZSTD)
             try:
                 with writer:

@@ -10,9 +10,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytest.importorskip("rosbags")
 from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import Writer
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.bag import ImageBag
@@ -76,6 +86,27 @@ def test_a_new_bag_holds_the_recording_and_the_captions(
     assert len(captions) == 2 * 2 * 3  # two topics, two cameras, one a second
     assert "drive_captioned: 6 captions\n" in capsys.readouterr().out
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite3"])
+def test_humble_reads_the_new_bag(form, tmp_path, photograph):
+    """Its rosbag2 takes the QoS of a topic for text, which is YAML with numbers."""
+    ever = QosTime(0, 0)
+    qos = Qos(
+        QosHistory.KEEP_LAST, 5, QosReliability.BEST_EFFORT, QosDurability.VOLATILE, ever, ever,
+        QosLiveliness.AUTOMATIC, ever, False,
+    )  # fmt: skip
+    kind, cdr = jpeg(photograph, 1.0)
+    with Writer(tmp_path / "drive", version=9, storage_plugin=FORMATS[form][0]) as writer:
+        topic = writer.add_connection(REAR, kind, typestore=STORE, offered_qos_profiles=[qos])
+        writer.write(topic, 10**9, cdr)
+    assert main([str(tmp_path / "drive")]) == 0
+    metadata = yaml.safe_load((tmp_path / "drive_captioned/metadata.yaml").read_text())
+    topics = metadata["rosbag2_bagfile_information"]["topics_with_message_count"]
+    texts = [topic["topic_metadata"]["offered_qos_profiles"] for topic in topics]
+    assert len(texts) == 3 and texts[1:] == ["", ""]
+    (told,) = yaml.safe_load(texts[0])
+    assert (told["history"], told["depth"], told["reliability"]) == (1, 5, 2)
 
 
 def test_a_frame_without_a_stamp_has_no_age(tmp_path, photograph):
