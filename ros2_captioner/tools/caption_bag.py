@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_new(output)  # hours may have passed
             os.replace(partial, output)
         count = sum(1 for _ in journal.moments())
-        shutil.rmtree(work)
+    shutil.rmtree(work)  # NFS deletes no folder while a file of it is open, as the lock's was
     report.end(count, output)
     return 1 if report.faults else 0
 

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,6 +297,19 @@ def test_an_encrypted_bag_is_named(bag, capsys):
 def test_a_bag_without_messages_gives_a_bag_without_captions(tmp_path, messages, capsys):
     assert main([str(write_bag(tmp_path / "drive", [])), "--format", "jsonl"]) == 2
     assert "no images on any topic" in capsys.readouterr().err
+
+
+def test_no_file_is_open_in_the_folder_that_is_deleted(bag, monkeypatch):
+    """NFS would keep such a file under another name, and with it the folder."""
+    rmtree, opened = shutil.rmtree, "/proc/self/fd"
+
+    def as_on_nfs(folder):
+        links = [os.path.join(opened, number) for number in os.listdir(opened)]
+        assert not [link for link in links if str(folder) in os.path.realpath(link)]
+        rmtree(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", as_on_nfs)
+    assert main([str(bag), "--format", "jsonl"]) == 0
 
 
 @pytest.mark.parametrize("given", [["--every", "-1"], ["--changed", "2"], ["--topics", "/none"]])
