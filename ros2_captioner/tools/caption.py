@@ -155,14 +155,16 @@ def _write_subtitles(
     captioner: Captioner, options: DecodingOptions, sampling: Sampling, parsed: argparse.Namespace
 ) -> int:
     progress = Progress()
-    cues = video_cues(
-        parsed.images[0],
-        captioner,
-        options,
-        sampling,
-        lambda seconds: progress.show(f"{seconds:.0f} s of {parsed.images[0]}"),
-    )
-    progress.clear()
+    try:
+        cues = video_cues(
+            parsed.images[0],
+            captioner,
+            options,
+            sampling,
+            lambda seconds: progress.show(f"{seconds:.0f} s of {parsed.images[0]}"),
+        )
+    finally:
+        progress.clear()
     failed = 0
     for target, as_text in ((parsed.vtt, as_vtt), (parsed.srt, as_srt)):
         if target:

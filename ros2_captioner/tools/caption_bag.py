@@ -54,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with only_writer(work, output):
         _check_new(output)  # another run may have ended meanwhile
         journal = captions.journal(work / _JOURNAL)
-        captions.write(journal)
+        try:
+            captions.write(journal)
+        finally:  # an error has a line of its own
+            report.clear()
         with writing(output):
             partial = _cleared(work / output.name)
             if copy:
@@ -152,8 +155,10 @@ class _Report:
         left = timedelta(seconds=round(spent_s / count * max(0, self._total - count)))
         self._progress.show(f"{count}/{self._total} messages, {left} left")
 
-    def end(self, captions: int, output: Path) -> None:
+    def clear(self) -> None:
         self._progress.clear()
+
+    def end(self, captions: int, output: Path) -> None:
         faults = f", {self.faults} broken messages passed over" if self.faults else ""
         print(in_line(f"{output}: {captions} captions{faults}"))
 

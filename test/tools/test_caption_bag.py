@@ -312,6 +312,19 @@ def test_no_file_is_open_in_the_folder_that_is_deleted(bag, monkeypatch):
     assert main([str(bag), "--format", "jsonl"]) == 0
 
 
+def test_an_error_does_not_follow_the_progress_in_its_line(bag, monkeypatch, capsys):
+    def broken(bag, sampling, refused, advanced):
+        advanced(1)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield
+
+    monkeypatch.setattr(bag_captions, "bag_frames", broken)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main([str(bag), "--format", "jsonl"]) == 2
+    progress, error = capsys.readouterr().err.split("\r")[1::2]
+    assert progress.startswith("1/12 messages") and error.startswith("error: ")
+
+
 @pytest.mark.parametrize("given", [["--every", "-1"], ["--changed", "2"], ["--topics", "/none"]])
 def test_what_cannot_be_done_is_one_line(given, bag, capsys):
     assert main([str(bag), *given]) == 2

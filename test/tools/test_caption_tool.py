@@ -244,6 +244,18 @@ def test_subtitles_of_a_video_that_was_cut_are_told_to_be_short(video, tmp_path,
     assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000")
 
 
+def test_an_error_does_not_follow_the_progress_in_its_line(video, tmp_path, monkeypatch, capsys):
+    def broken(path, captioner, options, sampling, advanced):
+        advanced(3.0)
+        raise BackendError("broken")
+
+    monkeypatch.setattr(tool, "video_cues", broken)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main([video, "--vtt", str(tmp_path / "out.vtt")]) == 2
+    progress, error = capsys.readouterr().err.split("\r")[1::2]
+    assert progress.startswith("3 s of") and error == "error: broken\n"
+
+
 def test_a_video_and_its_subtitles_are_in_the_home_folder(video, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     video = f"~/{Path(video).relative_to(tmp_path)}"
