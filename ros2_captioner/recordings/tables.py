@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ros2_captioner.recordings.journal import Moment
 
-_COLUMNS = ("recording", "time_ns", "camera", "frame_id", "caption", "score")
+_COLUMNS = ("recording", "time_ns", "camera", "frame_id", "caption", "score", "confidence")
 
 
 def write_jsonl(target: Path, recording: str, moments: Iterable[Moment]) -> None:

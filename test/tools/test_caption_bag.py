@@ -140,7 +140,8 @@ def test_tables_and_subtitles_say_the_same(bag, tmp_path):
     assert {row["recording"] for row in told} == {"drive"}
     with open(tmp_path / "drive.csv", newline="") as stream:
         table = list(csv.DictReader(stream))
-    assert [row["caption"] for row in table] == [row["caption"] for row in told]
+    for name in ("caption", "confidence"):
+        assert [row[name] for row in table] == [str(row[name]) for row in told]
     subtitles = (tmp_path / "drive.vtt").read_text()
     assert subtitles.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:0")
     assert f"<v {FRONT}>{told[0]['caption']}\n" in subtitles
