@@ -98,8 +98,11 @@ def _picture(row: Row, captions: Path) -> NDArray[np.uint8]:
 
 
 def _found(name: str, captions: Path) -> Path:
-    """What a caption names: a path, or a name beside the captions."""
-    candidates = (Path(name), captions.parent / name)
+    """What a caption names, beside the captions or here.
+
+    There first: numbered pictures are called alike in every folder.
+    """
+    candidates = (captions.parent / name, Path(name))
     if found := next((path for path in candidates if path.exists()), None):
         return found
-    raise OptionsError(f"found no {name} here, nor beside {captions}; expected what was captioned")
+    raise OptionsError(f"found no {name} beside {captions}, nor here; expected what was captioned")

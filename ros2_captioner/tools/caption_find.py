@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--pictures",
         type=user_path,
         metavar="OUT.html",
-        help="also write a page with the pictures, which are looked for where the command runs and "
-        "beside the captions",
+        help="also write a page with the pictures, which are looked for beside the captions, then "
+        "where the command runs",
     )
     parser.add_argument("--limit", type=at_least_one, default=10, metavar="N", help="(default: 10)")
     parsed = parser.parse_args(arguments)

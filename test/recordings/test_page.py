@@ -38,6 +38,19 @@ def test_a_picture_is_found_beside_its_captions_and_shrunk(tmp_path, photograph)
     assert "<small>confidence 83%</small><small>a.png</small><small>sees dog 91%</small>" in page
 
 
+def test_a_picture_beside_its_captions_is_taken_before_one_of_the_same_name_here(
+    tmp_path, photograph, second_photograph, monkeypatch
+):
+    for day, picture in (("one", photograph), ("other", second_photograph)):
+        (tmp_path / day).mkdir()
+        write_image(tmp_path / day / "1.png", picture)
+    monkeypatch.chdir(tmp_path / "other")
+    write_page(tmp_path / "out.html", "dogs", [hit(Path("../one/c.jsonl"), picture="1.png")])
+    ((picture, _),) = shown(tmp_path / "out.html")
+    expected = cv2.resize(photograph, (480, 360), interpolation=cv2.INTER_AREA)
+    assert np.abs(picture.astype(int) - expected).mean() < 6
+
+
 def test_the_frame_of_a_bag_is_the_one_that_was_captioned(tmp_path, photograph, second_photograph):
     pytest.importorskip("rosbags")
     from bags import jpeg, write_bag
@@ -60,7 +73,7 @@ def test_what_is_written_is_text_and_what_is_missing_is_said(tmp_path):
     write_page(tmp_path / "out.html", "<script>", [found])
     page = (tmp_path / "out.html").read_text()
     assert "<script>" not in page and "<h1>&lt;script&gt;</h1>" in page
-    assert "found no &lt;none&gt;.png here" in page and not shown(tmp_path / "out.html")
+    assert "found no &lt;none&gt;.png beside" in page and not shown(tmp_path / "out.html")
     write_page(tmp_path / "out.html", "x", [])
     assert "No caption has any" in (tmp_path / "out.html").read_text()
 
