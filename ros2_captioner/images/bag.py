@@ -140,7 +140,20 @@ def _checked(folder: str) -> Path:
         raise OptionsError(f"found nothing at {folder!r}; {_EXPECTED}")
     if path.is_dir():
         _metadata(path)
+    _check_logs(path)
     return path
+
+
+def _check_logs(path: Path) -> None:
+    """After a crash the last messages may be in SQLite's log alone, which rosbags does not read."""
+    logs = path.glob("*.db3-wal") if path.is_dir() else [path.with_name(f"{path.name}-wal")]
+    for log in logs:
+        if log.is_file() and log.stat().st_size:
+            database = str(log).removesuffix("-wal")
+            raise OptionsError(
+                f"{log} holds messages that are not in the database yet; expected a bag without "
+                f"it, type: sqlite3 {database} 'PRAGMA wal_checkpoint(TRUNCATE)'"
+            )
 
 
 def recorded_image_topics(folder: Path) -> list[str]:

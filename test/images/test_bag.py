@@ -1,6 +1,9 @@
 """What is no bag is named before any message is read."""
 
 import os
+import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -59,3 +62,25 @@ def test_the_metadata_of_a_bag_is_parsed_by_its_reader_alone(tmp_path, monkeypat
     folder = write_bag(tmp_path / "drive", [("/front", 1.0, raw(photograph, 1.0))])
     monkeypatch.setattr("yaml.safe_load", lambda content: pytest.fail("parsed once more"))
     assert ImageBag(str(folder)).messages_total == 1
+
+
+@pytest.mark.parametrize("of", ["folder", "file"])
+def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path, photograph):
+    """As of rosbag2's resilient preset: what has not been merged into the database by then."""
+    from bags import jpeg, write_bag
+
+    folder, crashed = tmp_path / "drive", tmp_path / "crashed"
+    sent = [("/front", second, jpeg(photograph, second)) for second in (1, 2)]
+    write_bag(folder, sent, "sqlite3")
+    with closing(sqlite3.connect(folder / "drive.db3")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("UPDATE messages SET timestamp = timestamp + 1")
+        database.commit()
+        shutil.copytree(folder, crashed)
+    file = crashed / "drive.db3"
+    bag = str(crashed if of == "folder" else file)
+    with pytest.raises(OptionsError, match=r"drive\.db3-wal holds messages .*, type: sqlite3 "):
+        ImageBag(bag)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
