@@ -26,7 +26,14 @@ def at_least_one(text: str) -> int:
 
 
 def user_path(text: str) -> Path:
-    """A path, where ``~`` may have come unexpanded, as shells leave it in ``--output=~/out``."""
+    """A path, where ``~`` may have come unexpanded, as shells leave it in ``--output=~/out``.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, as of a variable that is not set: to pathlib that
+            is the current folder.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("found an empty path; expected a file or a folder")
     return Path(os.path.expanduser(text))
 
 

@@ -57,3 +57,9 @@ def test_a_home_folder_that_the_shell_left_alone_is_the_users(monkeypatch):
     assert str(user_path("~/out")) == "/home/me/out" and str(user_path("a~")) == "a~"
     fleet = caption_fleet.argument_parser().parse_args(["~/in", "--output=~/out"])
     assert (str(fleet.sources[0]), str(fleet.output)) == ("/home/me/in", "/home/me/out")
+
+
+def test_an_empty_path_is_not_the_current_folder():
+    """As of a variable that is not set."""
+    with pytest.raises(argparse.ArgumentTypeError, match="^found an empty path; expected a file"):
+        user_path("")
