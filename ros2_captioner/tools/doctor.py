@@ -169,15 +169,20 @@ def _onnxruntime() -> Finding:
 
 
 def _optional() -> Iterator[Finding]:
-    for subject, modules in (
-        ("OpenVINO", ("openvino",)),
-        ("TensorRT", ("tensorrt", "tensorrt_rtx")),
-        ("simplejpeg", ("simplejpeg",)),
-    ):
-        tried = (_try(f"import {name} as m; print(m.__name__, m.__version__)") for name in modules)
-        best = next((each for each in tried if each.works), None)
-        text = best.text if best else "not installed; it is optional"
-        yield Finding(subject, OK if best else NOTE, text)
+    yield _one_of("OpenVINO", "openvino")
+    yield _one_of("TensorRT", "tensorrt", "tensorrt_rtx")
+    yield _one_of("simplejpeg", "simplejpeg")
+
+
+def _one_of(subject: str, *modules: str) -> Finding:
+    text = "not installed; it is optional"
+    for name in modules:
+        found = _try(f"import {name} as m; print(m.__name__, m.__version__)")
+        if found.works:
+            return Finding(subject, OK, found.text)
+        if f"No module named {name!r}" not in found.text:
+            text = f"does not import: {found.text}"
+    return Finding(subject, NOTE, text)
 
 
 def _gpu() -> Finding:
@@ -211,7 +216,9 @@ def _ros() -> Finding:
 
 def _middleware() -> Finding:
     """Raw images above 512 KB need a profile of Fast DDS in the process that publishes them."""
-    middleware = os.environ.get("RMW_IMPLEMENTATION", "the default middleware")
+    middleware = os.environ.get("RMW_IMPLEMENTATION") or "the default middleware"
+    if middleware.startswith("rmw_") and "fastrtps" not in middleware:
+        return Finding("DDS profile", OK, f"{middleware}, which reads no profile of Fast DDS")
     variable = profiles_variable()
     profile = os.environ.get(variable, "")
     if profile and not Path(profile).is_file():

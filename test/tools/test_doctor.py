@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ros2_captioner.tools.doctor import _middleware
+from ros2_captioner.tools.fast_dds import profiles_variable
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -93,6 +96,23 @@ def test_a_broken_numpy_is_reinstalled(tmp_path):
 def test_a_numpy_too_new_for_opencv_is_named(tmp_path):
     path = broken(tmp_path, "cv2", "numpy.core.multiarray failed to import")
     assert examine(path=[path], status=1)["OpenCV"][2] == "pip install 'numpy<2'"
+
+
+def test_an_optional_package_that_is_broken_is_not_told_as_missing(tmp_path):
+    path = broken(tmp_path, "openvino", "libtbb.so.12: cannot open shared object file")
+    state, text, _ = examine(path=[path], status=0)["OpenVINO"]
+    assert state == "note" and text.startswith("does not import: ImportError: libtbb.so.12: ")
+
+
+@pytest.mark.parametrize(
+    ("middleware", "state"),
+    [("", "note"), ("rmw_fastrtps_dynamic_cpp", "note"), ("rmw_cyclonedds_cpp", "ok")],
+)
+def test_only_fast_dds_is_told_to_take_its_profile(middleware, state, monkeypatch):
+    monkeypatch.setenv("RMW_IMPLEMENTATION", middleware)
+    monkeypatch.delenv(profiles_variable(), raising=False)
+    found = _middleware()
+    assert (found.state, bool(found.remedy)) == (state, state == "note")
 
 
 def test_findings_are_lines_with_their_remedy_below(tmp_path):
