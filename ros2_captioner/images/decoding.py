@@ -18,6 +18,7 @@ from ros2_captioner.images.headers import (
     is_jpeg,
     orientation,
     png_is_whole,
+    scan_count,
     scan_place,
     stated_size,
 )
@@ -30,6 +31,7 @@ except ImportError:  # comes with pip, not with apt
 
 Pixels = NDArray[np.uint8]
 _JPEG_END = b"\xff\xd9"
+_MOST_SCANS = 100  # of a JPEG; a progressive one has about ten, and a thousand fit some kilobytes
 # Formats whose structure is checked first: libpng, and OpenCV of BMP, print lines of their own, and
 # OpenCV takes a damaged TIFF for whole.
 _WHOLE = {"PNG": png_is_whole, "BMP": bmp_is_whole, "TIFF": tiff_is_whole}
@@ -74,7 +76,7 @@ def decode(
     if not data:
         raise FrameError("empty", f"found no data in {what}; expected a JPEG or PNG")
     if is_jpeg(data):
-        _check_end(data)
+        _check_scans(data)
     size = stated_size(data)
     if size is None:
         raise FrameError(
@@ -121,11 +123,17 @@ def _check_codec(kind: str) -> None:
         )
 
 
-def _check_end(data: bytes) -> None:
+def _check_scans(data: bytes) -> None:
     if data.find(_JPEG_END, scan_place(data)) < 0:
         raise FrameError(
             "truncated",
             f"found a JPEG of {len(data)} bytes without an end marker; expected a whole one",
+        )
+    if (scans := scan_count(data)) > _MOST_SCANS:
+        raise FrameError(
+            "too_large",
+            f"found a JPEG of {scans} scans, each of which takes as long as a picture; expected at "
+            f"most {_MOST_SCANS}",
         )
 
 

@@ -16,8 +16,9 @@ PNG = b"\x89PNG\r\n\x1a\n"  # how it begins
 _JPEG = b"\xff\xd8"
 # Start-of-frame markers carry the size; C4, C8 and CC among them are something else.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START_OF_SCAN, _APP1 = 0xDA, 0xE1
-_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # its marker; the others have no length
+_END, _START_OF_SCAN, _APP1 = 0xD9, 0xDA, 0xE1
+# Its marker; the others have no length, and only they come among the pixels of a scan.
+_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 _EXIF = b"Exif\0\0"
 _TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
@@ -58,6 +59,11 @@ def scan_place(data: bytes) -> int:
     Before it an embedded thumbnail may have an end marker of its own.
     """
     return next((at for marker, at in _jpeg_segments(data) if marker == _START_OF_SCAN), 0)
+
+
+def scan_count(data: bytes) -> int:
+    """How many scans a JPEG has; for each a decoder goes through the whole picture."""
+    return sum(marker == _START_OF_SCAN for marker, _ in _jpeg_segments(data))
 
 
 def png_is_whole(data: bytes) -> bool:
@@ -109,16 +115,16 @@ def _jpeg_size(data: bytes) -> Size | None:
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Marker and place of each segment of a JPEG up to its first scan.
+    """Marker and place of each segment of a JPEG, the heads of its scans among them.
 
     What lies between segments is skipped, as libjpeg does: a size could hide behind it.
     """
     found = _SEGMENT.search(data, len(_JPEG)) if is_jpeg(data) else None
     while found and found.end() + 2 <= len(data):
         marker, place = found[1][0], found.start()
-        yield marker, place
-        if marker == _START_OF_SCAN:
+        if marker == _END:
             return
+        yield marker, place
         (length,) = struct.unpack_from(">H", data, place + 2)
         found = _SEGMENT.search(data, place + 2 + length)
 

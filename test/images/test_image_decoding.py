@@ -77,6 +77,19 @@ def test_a_marker_among_the_pixels_of_a_jpeg_is_damage(jpeg, marker):
     assert caught.value.reason == "truncated"
 
 
+def test_a_jpeg_of_scans_without_end_is_refused_before_it_is_decoded(photograph):
+    """Some kilobytes of a large picture would take minutes."""
+    progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    data = cv2.imencode(".jpg", photograph, progressive)[1].tobytes()
+    scan = data[data.rindex(b"\xff\xda") : -len(END)]
+    assert decode(data + END + 200 * scan + END, "the data", MAX_PIXELS).shape == photograph.shape
+    # Nor is an end within a comment one.
+    many = data[: -len(END)] + b"\xff\xfe\0\4" + END + 200 * scan + END
+    with pytest.raises(FrameError, match=r"a JPEG of 2\d\d scans") as caught:
+        decode(many, "the data", MAX_PIXELS)
+    assert caught.value.reason == "too_large"
+
+
 @pytest.mark.parametrize("count", [1, 62, 63, 64, 100, 5000])
 @pytest.mark.parametrize("byte", [0, 0xFF, 0xD9])
 def test_what_follows_the_end_of_a_jpeg_is_left_alone(jpeg, count, byte):
