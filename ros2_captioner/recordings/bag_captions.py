@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,14 @@ class BagCaptions:
         self._search = captioner.default_options()
         self._settings = NodeSettings(**asdict(self._search))  # of which the detail tells
 
-    def journal(self, path: Path) -> Journal:
-        """The journal of this run at a path, see `ros2_captioner.recordings.journal.Journal`."""
-        backend = self._captioner.backend
+    def journal(self, path: Path, runtime: Mapping[str, str]) -> Journal:
+        """The journal of this run, see `ros2_captioner.recordings.journal.Journal`.
+
+        Args:
+            path: of its file.
+            runtime: backend, precision and device as they were asked for; what is in use may change
+                meanwhile, as when an engine was built.
+        """
         return Journal(
             path,
             {
@@ -62,7 +67,7 @@ class BagCaptions:
                 "every_s": self._sampling.every_s,
                 "changed": self._sampling.changed,
                 "model": self._captioner.bundle.digest,
-                "precision": backend.precision,
+                **runtime,
                 "search": asdict(self._search),
             },
         )

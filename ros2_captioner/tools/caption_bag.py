@@ -23,7 +23,7 @@ from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
 from ros2_captioner.recordings.subtitles import as_vtt, joined
 from ros2_captioner.recordings.tables import write_csv, write_jsonl
-from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner
+from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner, runtime_of
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
 _SUFFIXES = {"bag": "_captioned", "jsonl": ".jsonl", "csv": ".csv", "vtt": ".vtt"}
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work.mkdir(exist_ok=True)
     with only_writer(work, output):
         _check_new(output)  # another run may have ended meanwhile
-        journal = captions.journal(work / _JOURNAL)
+        journal = captions.journal(work / _JOURNAL, runtime_of(parsed))
         try:
             captions.write(journal)
         finally:  # an error has a line of its own

@@ -12,7 +12,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, command_parser, user_path
 from ros2_captioner.command_line.text import in_line
-from ros2_captioner.tools.model_arguments import add_model_arguments
+from ros2_captioner.tools.model_arguments import add_model_arguments, runtime_of
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Late, as it needs Ray.
     from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
 
-    runtime = {name: getattr(parsed, name) for name in ("backend", "precision", "device")}
+    runtime = runtime_of(parsed)
     fleet = Fleet(
         parsed.sources,
         parsed.output,

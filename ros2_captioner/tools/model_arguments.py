@@ -25,12 +25,17 @@ def model_files(model: str) -> list[Path]:
     return [*bundle_folder(model).glob("*")]
 
 
+def runtime_of(parsed: argparse.Namespace) -> dict[str, str]:
+    """Backend, precision and device as they were asked for."""
+    return {name: getattr(parsed, name) for name in ("backend", "precision", "device")}
+
+
 def load_captioner(parsed: argparse.Namespace) -> Captioner:
     """Load the model that the arguments name, and say so where its runtime is not the best one.
 
     Errors are those of `Captioner.load`.
     """
-    captioner = Captioner.load(parsed.model, parsed.backend, parsed.precision, parsed.device)
+    captioner = Captioner.load(parsed.model, **runtime_of(parsed))
     if captioner.trouble:
         print(in_line(f"note: {captioner.trouble}"), file=sys.stderr)
     return captioner

@@ -36,6 +36,7 @@ from ros2_captioner.tools import caption_bag
 from ros2_captioner.tools.caption_bag import main
 
 FRONT, REAR = "/front/image_raw", "/rear/image_raw/compressed"
+ON_CPU = {"backend": "auto", "precision": "auto", "device": "cpu"}
 SCRIPT = Path(__file__).parents[2] / "scripts/caption_bag"
 
 
@@ -381,7 +382,7 @@ def test_a_run_searches_as_the_bundle_says_and_goes_on_only_so(bag, tmp_path, bu
     left = tmp_path / ".next.jsonl.partial"
     left.mkdir()
     BagCaptions(ImageBag(str(bag)), model, Sampling(1.0), pytest.fail, int).journal(
-        left / "journal.jsonl"
+        left / "journal.jsonl", ON_CPU
     )
     search(4)
     assert run(tmp_path / "next.jsonl") == 2
@@ -401,10 +402,22 @@ def test_an_interrupted_run_goes_on_from_within_the_bag(bag, tmp_path, monkeypat
     left.mkdir()
     model = Captioner.load(device="cpu")
     journal = BagCaptions(ImageBag(str(bag)), model, Sampling(1.0), pytest.fail, int)
-    journal.journal(left / "journal.jsonl")
+    journal.journal(left / "journal.jsonl", ON_CPU)
     monkeypatch.chdir(bag)
     given = [".", "--format", "jsonl", "--device", "cpu", "--output", str(tmp_path / "out")]
     assert main(given) == 0 and len(rows(tmp_path / "out")) == 6
+
+
+@pytest.mark.parametrize(("precision", "status"), [("auto", 0), ("int8", 2)])
+def test_a_run_goes_on_where_another_runtime_took_over(precision, status, bag, tmp_path):
+    """As where the engines were built meanwhile, if nobody asked for one precision."""
+    left = tmp_path / ".drive.jsonl.partial"
+    left.mkdir()
+    model = Captioner.load(device="cpu", precision="float16")
+    journal = BagCaptions(ImageBag(str(bag)), model, Sampling(1.0), pytest.fail, int)
+    journal.journal(left / "journal.jsonl", ON_CPU)
+    given = ["--format", "jsonl", "--device", "cpu", "--precision", precision]
+    assert main([str(bag), *given]) == status
 
 
 def test_what_was_written_is_whole_even_if_nobody_reads_of_it(bag, tmp_path):

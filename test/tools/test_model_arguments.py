@@ -12,7 +12,7 @@ from ros2_captioner.tools.model_arguments import add_model_arguments, load_capti
 @pytest.mark.parametrize("trouble", ["", "no memory\nleft; onnxruntime on cpu takes over"])
 def test_a_runtime_that_had_to_take_over_is_told_in_a_line(trouble, monkeypatch, capsys):
     loaded = SimpleNamespace(trouble=trouble)
-    monkeypatch.setattr(Captioner, "load", lambda *given: loaded)
+    monkeypatch.setattr(Captioner, "load", lambda *given, **runtime: loaded)
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     assert load_captioner(parser.parse_args([])) is loaded
