@@ -24,6 +24,7 @@ from ros2_captioner.version import VERSION
 OK, NOTE, FAULT = "ok", "note", "fault"  # a fault keeps the captioner from running
 _TRY_TIMEOUT_S = 120.0
 _GRAPH_TIMEOUT_S = 20.0
+_HIGHEST_DOMAIN = 232  # its ports are the last below 65536
 _OLDEST_PYTHON = (3, 10)
 _RUNTIME_LINE = "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user --no-deps onnxruntime"
 
@@ -233,8 +234,9 @@ def _middleware() -> Finding:
 
 def _discovery() -> Finding:
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
-    if not domain.isdecimal():
-        text = f"ROS_DOMAIN_ID is {domain!r}; expected a whole number, so no node starts"
+    if not domain.isdecimal() or int(domain) > _HIGHEST_DOMAIN:
+        expected = f"expected a whole number, {_HIGHEST_DOMAIN} at most"
+        text = f"ROS_DOMAIN_ID is {domain!r}; {expected}, so no node starts"
         return Finding("discovery", NOTE, text, "unset ROS_DOMAIN_ID")
     reach = {
         name: os.environ[name]

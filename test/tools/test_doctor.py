@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ros2_captioner.tools.doctor import _middleware
+from ros2_captioner.tools.doctor import _discovery, _middleware
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[2]
@@ -70,12 +70,15 @@ def test_a_middleware_that_ros_from_wheels_lacks_is_told_with_its_own_remedy(mon
     assert "type:" not in text and remedy == "unset RMW_IMPLEMENTATION"
 
 
-def test_a_domain_that_is_no_number_is_not_well(monkeypatch):
-    pytest.importorskip("rclpy")
-    monkeypatch.setenv("ROS_DOMAIN_ID", "robot")
-    state, text, remedy = examine(status=0)["discovery"]
-    assert state == "note" and "'robot'; expected a whole number" in text
-    assert remedy == "unset ROS_DOMAIN_ID"
+@pytest.mark.parametrize("domain", ["robot", "233"])
+def test_a_domain_that_cannot_be_is_not_well(domain, monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    found = _discovery()
+    assert found.state == "note"
+    assert f"{domain!r}; expected a whole number, 232 at most" in found.text
+    assert found.remedy == "unset ROS_DOMAIN_ID"
+    monkeypatch.setenv("ROS_DOMAIN_ID", "232")
+    assert _discovery().state == "ok"
 
 
 def test_a_missing_model_is_named(tmp_path):
