@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = Path(os.path.expanduser(parsed.bag))
     # Not Path.resolve, which raises of a link to itself.
     output = Path(parsed.output or f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
+    _check_suffix(output, parsed.format)
     _check_new(output)
     check_output("--output", output)
     work = unfinished(output)
@@ -95,6 +96,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model_arguments(parser)
     return parser
+
+
+def _check_suffix(output: Path, form: str) -> None:
+    """Hours later a bag of the name captions.jsonl would be there."""
+    meant = next((each for each, suffix in _SUFFIXES.items() if suffix == output.suffix), form)
+    if meant != form:
+        raise OptionsError(
+            f"found --output {output} with --format {form}; expected --format {meant}, or a name "
+            "that ends otherwise"
+        )
 
 
 def _check_new(output: Path) -> None:

@@ -346,6 +346,15 @@ def test_what_is_no_interrupted_run_is_never_taken_for_one(kind, tmp_path, messa
     assert read_bag(source)
 
 
+def test_an_output_that_is_named_as_another_format_is_refused(bag, tmp_path, capsys):
+    output = tmp_path / "out.jsonl"
+    for form in ("bag", "csv"):
+        assert main([str(bag), "--format", form, "--output", str(output)]) == 2
+        said = capsys.readouterr().err
+        assert f"with --format {form}; expected --format jsonl" in said
+    assert not output.exists()
+
+
 def test_an_output_that_cannot_be_is_named_before_anything_is_read(tmp_path, capsys):
     assert main([str(tmp_path / "none"), "--output", str(tmp_path / "nowhere/x")]) == 2
     said = capsys.readouterr().err
