@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -25,3 +27,15 @@ def _has_bfloat16(device: torch.device) -> bool:
     # Older torch cannot say what its processor has.
     found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(has for name, has in found.items() if "bf16" in name)
+
+
+@contextmanager
+def without_gradients() -> Iterator[None]:
+    """`torch.no_grad`, also for a pass before the one that is trained by.
+
+    Autocast keeps the weights that it cast for the next pass. Up to torch 2.10 they have no
+    gradient if they were cast in here, and would be trained no more.
+    """
+    with torch.no_grad():
+        yield
+    torch.clear_autocast_cache()

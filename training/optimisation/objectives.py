@@ -13,6 +13,7 @@ from training.data.batches import Batch
 from training.data.captions import CaptionedImage
 from training.data.objects import named_objects, objects_in
 from training.model.decoder import Decoder, Prepared
+from training.optimisation.arithmetic import without_gradients
 from training.scoring.bleu import bleu_4
 from training.scoring.cider import CiderReward
 
@@ -93,7 +94,7 @@ class CrossEntropy:
         return Loss(value, shown, words, words)
 
 
-@torch.no_grad()
+@without_gradients()
 def with_own_words(decoder: Decoder, prepared: Prepared, batch: Batch, share: float) -> Tensor:
     """The batch's tokens, some replaced by what the decoder itself predicts there.
 
@@ -202,7 +203,7 @@ class SelfCritical:
         return [*words, END] if ids[-1] == self._vocabulary.end else words
 
 
-@torch.no_grad()
+@without_gradients()
 def sample(
     decoder: Decoder,
     prepared: Prepared,
