@@ -89,7 +89,7 @@ class DataConfig(Settings):
     Attributes:
         train: sources of training data, at least one with captions.
         val: sources that epochs are scored on; those with captions choose the best epoch.
-        min_word_count: words that fewer training sentences hold become ``<unk>``.
+        min_word_count: words that occur fewer times in the training captions become ``<unk>``.
         max_words: longer captions are cut for training.
     """
 
