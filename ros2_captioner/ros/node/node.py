@@ -297,7 +297,7 @@ class CaptionerNode(LifecycleNode):
         for camera in self._cameras:
             camera.inspect()
         trouble = self._captioner.trouble if self._captioner else ""
-        if trouble != self._trouble_reported:
+        if trouble != self._trouble_reported and self._captioner:  # unloading mends nothing
             self.get_logger().warning(in_line(trouble) or "the runtime works again")
         self._trouble_reported = trouble
         self._report_hang()

@@ -79,6 +79,10 @@ def test_a_runtime_that_fails_is_replaced_and_named(tmp_path, monkeypatch, clien
         assert "the device is lost" in status.message and "reloaded" in status.message
         node.wait_for_log("onnxruntime on cpu failed (the device is lost); reloaded")
         assert "inference_failed" not in node.log
+        assert client.transition("deactivate") and client.transition("cleanup")
+        for _ in range(2):  # the cameras are watched more often
+            client.diagnosis("model", lambda s: "unconfigured" in s.message)
+        assert "works again" not in node.log
     finally:
         assert node.stop() == 0
 
