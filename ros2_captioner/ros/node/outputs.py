@@ -53,11 +53,8 @@ class Outputs:
 
     def listened(self) -> bool:
         """Whether anybody subscribes to any of the topics."""
-        return any(output.listened for output in self._outputs())
-
-    def _outputs(self) -> list[Output]:
         groups = chain.from_iterable(self._topics.values())
-        return list(dict.fromkeys(output for group in groups for output in group.all))
+        return any(output.listened for group in groups for output in group.all)
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look.
