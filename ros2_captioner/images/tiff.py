@@ -48,9 +48,11 @@ def _as_grey(data: bytes) -> bytes:
     row_bytes, rows = first(_WIDTH, 0) * samples, min(first(_ROWS, height), height)
     offsets, counts = tiff_values(data, _OFFSETS), tiff_values(data, _COUNTS)
     if tiles := tiff_values(data, _TILE_OFFSETS):  # each as a strip of its own
-        offsets, counts = tiles, tiff_values(data, _TILE_COUNTS)
-        row_bytes, rows = first(_TILE_WIDTH, 0) * samples, first(_TILE_HEIGHT, 0)
-        height = rows * len(tiles)
+        columns, rows = first(_TILE_WIDTH, 0) or 1, first(_TILE_HEIGHT, 0) or 1
+        count = -(-first(_WIDTH, 0) // columns) * -(-height // rows)
+        # More are not of the picture, and would take gigabytes that no header tells of.
+        offsets, counts = tiles[:count], tiff_values(data, _TILE_COUNTS)[:count]
+        row_bytes, height = columns * samples, rows * len(offsets)
     if row_bytes % 2 and rows > 1:  # two rows as one
         height = height // rows * (rows // 2) + height % rows // 2
         row_bytes, rows = 2 * row_bytes, rows // 2

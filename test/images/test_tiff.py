@@ -81,5 +81,13 @@ def test_strips_and_tiles_that_end_early_are_refused(size, tags, order):
         decode(cut, "the data", 10**6)
 
 
+def test_tiles_that_the_picture_does_not_have_are_left_alone():
+    """A thousand that are all the same bytes would take gigabytes."""
+    tile, broken = zlib.compress(bytes(32 * 16)), [b"none"] * 50
+    data = tiff("<", [*[tile] * 6, *broken], {322: 32, 323: 16})
+    assert decode(data, "the data", 10**6).shape == (48, 64, 3)
+    assert not tiff_is_whole(tiff("<", [*[tile] * 5, *broken], {322: 32, 323: 16}))
+
+
 def test_a_directory_that_leads_nowhere_is_refused():
     assert not tiff_is_whole(tiff("<", [b"", b""], {278: 24})[:100])
