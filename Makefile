@@ -23,7 +23,7 @@ RUNTIME := .venv/bin
 TRAINING := .venv-training/bin
 TORCH := torch==2.14.1 torchvision==0.29.1
 # For the benchmark's camera, which publishes raw frames.
-LARGE_IMAGES := FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml
+LARGE_IMAGES := $(if $(filter humble jazzy,$(ROS_DISTRO)),FASTRTPS,FASTDDS)_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml
 
 .PHONY: demo test test-runtime test-training test-jazzy test-humble bench gpu soak docs parameters clean
 
