@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.output_files import writing
+from ros2_captioner.recordings.difference import differing
 
 
 class Moment(NamedTuple):
@@ -56,9 +57,10 @@ class Journal:
                 if not found:
                     stream.write(f"{self._head}\n")
         if found not in ("", self._head):
+            before, present = differing(_parsed(found), json.loads(self._head))
             raise OptionsError(
-                f"{path} holds captions of an interrupted run with {found}; this one has "
-                f"{self._head}. Repeat that command to go on with it, or delete the file"
+                f"{path} holds captions of an interrupted run with {before}; this one has "
+                f"{present}. Repeat that command to go on with it, or delete the file"
             )
 
     def batches(self) -> Iterator[list[Moment]]:
@@ -92,6 +94,13 @@ class Journal:
         """
         with writing(self.path), open(self.path, "a", encoding="utf-8") as stream:
             stream.write(f"{json.dumps(batch)}\n")
+
+
+def _parsed(head: str) -> Any:
+    try:
+        return json.loads(head)
+    except ValueError:
+        return head
 
 
 def _drop_torn_line(path: Path) -> None:

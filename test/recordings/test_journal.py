@@ -34,9 +34,9 @@ def test_a_torn_head_is_written_again(tmp_path):
 
 
 def test_another_run_is_refused(tmp_path):
-    Journal(tmp_path / "journal", {"bag": "one"})
-    with pytest.raises(OptionsError, match="Repeat that command"):
-        Journal(tmp_path / "journal", {"bag": "two"})
+    Journal(tmp_path / "journal", {"bag": "one", "start_ns": 5})
+    with pytest.raises(OptionsError, match="with {'bag': 'one'}; this one has {'bag': 'two'}. Re"):
+        Journal(tmp_path / "journal", {"bag": "two", "start_ns": 5})
 
 
 @pytest.mark.parametrize("line", [b"\xff\xfe\n", b"no json\n", b"\0\0\0\n", b"5\n", b"[[1]]\n"])

@@ -395,7 +395,7 @@ def test_a_run_searches_as_the_bundle_says_and_goes_on_only_so(bag, tmp_path, bu
     )
     search(4)
     assert run(tmp_path / "next.jsonl") == 2
-    assert '"max_length": 3' in capsys.readouterr().err
+    assert "with {'search': {'max_length': 3}}; this one" in capsys.readouterr().err
 
 
 def test_a_bag_in_the_home_folder_is_copied_beside_itself(bag, tmp_path, monkeypatch):

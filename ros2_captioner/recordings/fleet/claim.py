@@ -9,6 +9,7 @@ from typing import Any
 
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.output_files import replace_file
+from ros2_captioner.recordings.difference import differing
 
 NOTE = "_run.json"  # readers of Parquet pass over names with an underscore
 _REMEDY = "Give another --output, or delete the folder"
@@ -37,8 +38,9 @@ def claim(output: Path, run: Mapping[str, Any]) -> None:
         )
     before = _read(note)
     if before != (present := json.loads(text)):
+        theirs, ours = differing(before, present)
         raise OptionsError(
-            f"{output} holds captions of a run with {before}; this one has {present}. {_REMEDY}"
+            f"{output} holds captions of a run with {theirs}; this one has {ours}. {_REMEDY}"
         )
 
 
