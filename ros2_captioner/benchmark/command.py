@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -37,12 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.rounds,
     )
     tables = {"captions": rows}
-    print(_table(tables["captions"]))
-    if parsed.node_rates:
-        tables["node"] = _measure_nodes(parsed)
-        print(f"\n{_table(tables['node'])}")
-    if parsed.json is not None:
-        replace_file(parsed.json, f"{json.dumps(tables, indent=2)}\n".encode())
+    try:
+        print(_table(rows))
+        if parsed.node_rates:
+            tables["node"] = []
+            for row in _measure_nodes(parsed):
+                tables["node"].append(row)
+            print(f"\n{_table(tables['node'])}")
+    finally:  # where the node fails, what was measured stays
+        if parsed.json is not None:
+            replace_file(parsed.json, f"{json.dumps(tables, indent=2)}\n".encode())
     return 0
 
 
@@ -53,6 +58,14 @@ def _check(parsed: argparse.Namespace) -> None:
         if not all(0 < value < math.inf for value in values):
             option = f"--{name.replace('_', '-')}"
             raise OptionsError(f"{option} is {given}; expected more than zero")
+    if parsed.node_rates:
+        try:
+            importlib.import_module("ros2_captioner.benchmark.node")
+        except ImportError as error:  # not after minutes of measuring
+            raise OptionsError(
+                f"--node-rates needs ROS 2 ({error}); source an installation, or type: pip install "
+                "'ros2_captioner[ros]'"
+            ) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,21 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure_nodes(parsed: argparse.Namespace) -> list[dict[str, Any]]:
+def _measure_nodes(parsed: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Run the node with each backend, precision asked for, beam width and rate; a row each."""
     from ros2_captioner.benchmark.node import measure_node  # late: it needs ROS
 
     # Without one the node takes what its runtime prefers.
     variants = [{"precision": each} for each in parsed.precisions or ()] or [{}]
-    rows = []
     for backend, variant, width, rate_hz in product(
         parsed.backends, variants, parsed.beam_widths, parsed.node_rates
     ):
         chosen = {"model": parsed.model, "backend": backend, **variant, "device": parsed.device,
                   "beam_width": width, "min_length": STEPS, "max_length": STEPS}  # fmt: skip
         found = measure_node(chosen, synthetic_frames(1)[0], rate_hz, parsed.node_seconds)
-        rows.append({"backend": backend, **variant, "beam_width": width, **found})
-    return rows
+        yield {"backend": backend, **variant, "beam_width": width, **found}
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

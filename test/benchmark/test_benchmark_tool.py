@@ -2,10 +2,12 @@
 
 import copy
 import json
+import sys
 
 import pytest
 
 from ros2_captioner.backends.failover import Failover
+from ros2_captioner.benchmark import command
 from ros2_captioner.benchmark.command import main
 from ros2_captioner.benchmark.timing import interleaved
 from ros2_captioner.bundle import load_bundle
@@ -68,6 +70,13 @@ def test_errors_are_one_line_and_status_2(options, capsys):
     printed = capsys.readouterr().err
     assert printed.startswith("error: ") and len(printed.splitlines()) == 1
     assert "expected" in printed
+
+
+def test_without_ros_it_is_told_before_anything_is_measured(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ros2_captioner.benchmark.node", None)
+    monkeypatch.setattr(command, "measure_model", lambda *given: pytest.fail("measured"))
+    assert main(["--node-rates", "2"]) == 2
+    assert capsys.readouterr().err.startswith("error: --node-rates needs ROS 2 (")
 
 
 def test_the_table_never_destroys_the_model(bundle_copy, capsys):

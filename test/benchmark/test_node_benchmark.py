@@ -1,6 +1,7 @@
 """The node under the benchmark's stopwatch."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 
@@ -36,6 +37,15 @@ def test_without_a_precision_the_node_takes_its_own(nodes, capsys):
     assert [each["beam_width"] for each in nodes] == [1, 3]
     assert all("precision" not in each for each in nodes)
     assert capsys.readouterr().out.split("\n\n")[1].split()[:2] == ["backend", "beam_width"]
+
+
+def test_where_a_node_fails_what_was_measured_stays(nodes, monkeypatch, tmp_path):
+    measured = Mock(side_effect=[{"p50_ms": 1.0}, BackendError("it died")])
+    monkeypatch.setattr(node, "measure_node", measured)
+    file = tmp_path / "table.json"
+    assert command.main(["--node-rates", "2", "30", "--beam-widths", "3", "--json", str(file)]) == 2
+    tables = json.loads(file.read_text())
+    assert tables["captions"] == [{"backend": "fast"}] and len(tables["node"]) == 1
 
 
 def test_a_node_that_dies_in_the_middle_is_told(photograph, monkeypatch):
