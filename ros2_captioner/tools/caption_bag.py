@@ -27,7 +27,7 @@ from ros2_captioner.tools.model_arguments import add_model_arguments, load_capti
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
 _SUFFIXES = {"bag": "_captioned", "jsonl": ".jsonl", "csv": ".csv", "vtt": ".vtt"}
-_JOURNAL = "journal.jsonl"
+_JOURNAL, _PARTIAL = "journal.jsonl", "output"  # in the folder of a run
 
 
 @command(failed=2)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:  # an error has a line of its own
             report.clear()
         with writing(output):
-            partial = _cleared(work / output.name)
+            partial = _emptied(work / _PARTIAL) / output.name
             if copy:
                 copy.write(partial, journal.moments())
             else:
@@ -123,12 +123,12 @@ def _check_work(work: Path) -> None:
         )
 
 
-def _cleared(partial: Path) -> Path:
-    """The path, without what a kill left there."""
-    if partial.is_dir():
-        shutil.rmtree(partial)
-    partial.unlink(missing_ok=True)
-    return partial
+def _emptied(folder: Path) -> Path:
+    """A folder of its own, as an output may have any name, without what a kill left there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
 
 
 def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> None:

@@ -189,7 +189,7 @@ def test_a_killed_run_goes_on_to_the_same_output(form, tmp_path, messages):
     assert killed.returncode == -signal.SIGKILL and not output.exists()
     (left,) = tmp_path.glob(".*.partial")
     assert (left / "journal.jsonl").read_text().endswith("[[1000, {")
-    (left / "output").mkdir()  # as after a kill while the output was written
+    (left / "output/output").mkdir(parents=True)  # as after a kill while the output was written
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     if form == "bag":
@@ -344,6 +344,12 @@ def test_what_is_no_interrupted_run_is_never_taken_for_one(kind, tmp_path, messa
     assert main([str(source), "--format", "jsonl", "--output", str(tmp_path / "out")]) == 2
     assert ".out.partial is in the way" in capsys.readouterr().err
     assert read_bag(source)
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", LOCK])
+def test_an_output_may_be_named_as_what_a_run_keeps(name, bag, tmp_path):
+    assert main([str(bag), "--format", "jsonl", "--output", str(tmp_path / name)]) == 0
+    assert len(rows(tmp_path / name)) == 6
 
 
 def test_an_output_that_is_named_as_another_format_is_refused(bag, tmp_path, capsys):
