@@ -192,6 +192,16 @@ def test_the_command_asks_for_what_was_typed(tmp_path, monkeypatch, capsys):
     assert {name: getattr(fleet, name) for name in options} == options
 
 
+@pytest.mark.parametrize(("granted", "cores"), [({5}, 2), ({1, 2, 3}, 3)])
+def test_a_cluster_of_this_machine_has_the_cores_that_are_granted(granted, cores, monkeypatch):
+    """As by a batch system, on a larger machine."""
+    asked = {}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: granted)
+    monkeypatch.setattr(ray, "init", lambda **given: asked.update(given))
+    pipeline._connect(Fleet([], Path(), Sampling(1.0)))
+    assert asked["num_cpus"] == cores
+
+
 def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
     wanted = Fleet([archive], tmp_path / "out", Sampling(1.0), workers=9, address=cluster.address)
     with pytest.raises(OptionsError, match="0 GPUs and 3 cores.*room for 2"):
