@@ -102,7 +102,7 @@ def _found(name: str, captions: Path) -> Path:
 
     There first: numbered pictures are called alike in every folder.
     """
-    candidates = (captions.parent / name, Path(name))
+    candidates = (captions.absolute().parent / name, Path(name))
     if found := next((path for path in candidates if path.exists()), None):
         return found
     raise OptionsError(f"found no {name} beside {captions}, nor here; expected what was captioned")

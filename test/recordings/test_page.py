@@ -51,6 +51,16 @@ def test_a_picture_beside_its_captions_is_taken_before_one_of_the_same_name_here
     assert np.abs(picture.astype(int) - expected).mean() < 6
 
 
+def test_a_picture_is_found_beside_the_folder_of_captions_that_the_command_runs_in(
+    tmp_path, photograph, monkeypatch
+):
+    write_image(tmp_path / "a.png", photograph)
+    (tmp_path / "captions").mkdir()
+    monkeypatch.chdir(tmp_path / "captions")
+    write_page(Path("out.html"), "dogs", [hit(Path(), picture="a.png")])
+    assert len(shown(Path("out.html"))) == 1
+
+
 def test_the_frame_of_a_bag_is_the_one_that_was_captioned(tmp_path, photograph, second_photograph):
     pytest.importorskip("rosbags")
     from bags import jpeg, write_bag
