@@ -72,7 +72,7 @@ class Bench:
             self.model,
             self.mailbox,
             lambda: self.settings,
-            lambda: self.wanted,
+            lambda camera: self.wanted,
             self._publish,
             self.statistics,
             self.faults,

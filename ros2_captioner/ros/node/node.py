@@ -205,7 +205,7 @@ class CaptionerNode(LifecycleNode):
             self._captioner,
             mailbox,
             lambda: self._settings,
-            lambda: not self._rests(),
+            self._wanted,
             self._outputs.publish,
             self._statistics,
             self._faults,
@@ -288,9 +288,21 @@ class CaptionerNode(LifecycleNode):
             return self._remedy()
         if not self._caption_services.enabled:
             return "disabled by ~/enable"
-        if not self._settings.always_on and not self._outputs.listened():
-            return "nobody subscribes to an output (always_on is false)"
+        if not any(map(self._heard, self._outputs.cameras)):
+            return "nobody subscribes to an output that is published (always_on is false)"
         return ""
+
+    def _wanted(self, camera: str) -> bool:
+        """Whether a camera's frames are to be captioned now."""
+        return not self._rests() and self._heard(camera)
+
+    def _heard(self, camera: str) -> bool:
+        """Whether somebody subscribes to the camera's captions, or need not."""
+        assert self._outputs is not None
+        settings = self._settings
+        return settings.always_on or self._outputs.listened(
+            camera, overlay=settings.publish_overlay
+        )
 
     def _watch(self) -> None:
         """Inspect the cameras; report once a runtime that failed, and an inference that hangs."""

@@ -51,10 +51,14 @@ class Outputs:
                 self._topics[camera].append(_Topics(node, names, made))
             self._made = made.pop_all()
 
-    def listened(self) -> bool:
-        """Whether anybody subscribes to any of the topics."""
-        groups = chain.from_iterable(self._topics.values())
-        return any(output.listened for group in groups for output in group.all)
+    def listened(self, camera: str, *, overlay: bool) -> bool:
+        """Whether anybody subscribes to a topic on which this camera's captions appear.
+
+        Args:
+            camera: one of ``cameras``.
+            overlay: whether overlays are drawn; if not, who waits for one waits in vain.
+        """
+        return any(topics.listened(overlay) for topics in self._topics[camera])
 
     def publish(self, frame: CaptionedFrame) -> None:
         """Publish one caption everywhere; an overlay is drawn only for those who look.
@@ -113,7 +117,12 @@ class _Topics:
         self._detail = output(String, names.detail)
         self._overlay = output(Image, names.overlay)
         self._compressed_overlay = output(CompressedImage, names.compressed_overlay)
-        self.all = (self._sentence, self._detail, self._overlay, self._compressed_overlay)
+        self._text = (self._sentence, self._detail)
+        self._drawn = (self._overlay, self._compressed_overlay)
+
+    def listened(self, overlay: bool) -> bool:
+        """Whether anybody subscribes to one of these; to an overlay only if those are drawn."""
+        return any(each.listened for each in (*self._text, *(self._drawn if overlay else ())))
 
     def wanted(
         self, rendering: Rendering, frame: CaptionedFrame

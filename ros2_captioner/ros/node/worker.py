@@ -55,7 +55,7 @@ class CaptionWorker:
         captioner: the loaded model.
         mailbox: where frames arrive.
         settings: returns the settings now in force.
-        wanted: returns whether anybody wants captions; frames wait while not.
+        wanted: returns whether anybody wants a camera's captions; its frames wait while not.
         publish: called in the worker's thread for each caption.
         statistics: counts every frame.
         faults: what fails beside frames.
@@ -68,7 +68,7 @@ class CaptionWorker:
         captioner: Captioner,
         mailbox: Mailbox,
         settings: Callable[[], NodeSettings],
-        wanted: Callable[[], bool],
+        wanted: Callable[[str], bool],
         publish: Callable[[CaptionedFrame], None],
         statistics: Statistics,
         faults: Faults,
@@ -164,7 +164,7 @@ class CaptionWorker:
                 request.set_result(self._answer_safely(captioned))
 
     def _due(self, camera: str) -> bool:
-        return self._rest_s(camera) <= 0 and self._wanted()
+        return self._rest_s(camera) <= 0 and self._wanted(camera)
 
     def _rest_s(self, camera: str) -> float:
         """Seconds for which the rate limit still holds a camera back."""

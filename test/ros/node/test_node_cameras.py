@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import Process
+from ros_harness import Client, Process
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
@@ -43,6 +43,22 @@ def test_cameras_are_added_and_removed_without_a_restart(start, client, photogra
             assert client.caption_of(photograph, topic)["camera"] == topic
         names = [name for name, _ in client.node.get_topic_names_and_types()]
         assert ("/rear/scene_caption" in names) == (len(topics) > 1)
+
+
+def test_only_cameras_whose_captions_somebody_hears_are_captioned(start, photograph):
+    start(image_topics=[FRONT, REAR]).wait_for_log("captioning")
+    client = Client(listening=False)
+    try:
+        client.details = client.listen("/rear/scene_caption/detail")
+        client.diagnosis(FRONT, lambda s: client.send(photograph, FRONT) and count(s, "received"))
+        assert client.caption_of(photograph, REAR)["camera"] == REAR
+        assert client.diagnosis(FRONT, lambda s: not count(s, "captioned"))
+    finally:
+        client.close()
+
+
+def count(status, of):
+    return int(next(value.value for value in status.values if value.key == of))
 
 
 def test_a_camera_that_is_captioned_already_is_not_advised(start, client):

@@ -98,6 +98,17 @@ def test_nothing_is_captioned_while_nobody_listens(node, quiet_client, photograp
     client.diagnosis(RAW, lambda s: values(s)["captioned"] != "0")
 
 
+def test_nothing_is_captioned_for_overlays_that_are_not_drawn(node, quiet_client, photograph):
+    client = quiet_client
+    assert client.set_parameters(publish_overlay=False, max_frame_age_s=0.0)[0][0].successful
+    drawn = client.receive(CompressedImage, "/captioner/overlay/compressed")
+    client.spin_until(lambda: client.node.count_publishers("/captioner/overlay/compressed"))
+    deliver(client, photograph)
+    client.diagnosis("model", lambda s: "nobody subscribes" in s.message)
+    assert client.set_parameters(publish_overlay=True)[0][0].successful
+    assert client.spin_until(lambda: drawn)
+
+
 def test_a_still_scene_is_captioned_once(node, client, photograph, second_photograph):
     client.set_parameters(scene_change_threshold=0.02, max_silence_s=0.0)
     client.caption_of(photograph)

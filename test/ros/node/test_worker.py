@@ -210,7 +210,7 @@ def test_a_failure_while_nothing_is_due_is_survived(bench):
     with it:
         it.put()
         wait_for(lambda: "captioning failed: RuntimeError: the publisher is gone" in it.log.lines)
-        it.worker._wanted = lambda: True
+        it.worker._wanted = lambda camera: True
         assert it.settle()[FRONT] == {"captioned": 1}
 
 
@@ -225,6 +225,18 @@ def test_a_frame_that_nobody_wanted_expires_without_a_fault(bench):
         it.wanted = True
         assert it.settle()[FRONT] == {"captioned": 0, "expired": 1}
         assert not it.log.lines
+
+
+def test_a_camera_that_nobody_wants_costs_no_caption(bench):
+    it = bench(max_frame_age_s=0.0)
+    it.worker._wanted = lambda camera: camera == REAR
+    with it:
+        it.put(FRONT)
+        it.put(REAR)
+        wait_for(lambda: it.published)
+        it.worker._wanted = lambda camera: True
+        it.settle()
+        assert [frame.received.camera for frame in it.published] == [REAR, FRONT]
 
 
 def test_waiting_until_wanted_is_no_latency(bench):
