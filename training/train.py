@@ -115,7 +115,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
 
     Raises:
         ConfigError: bad data or weights, or the folder holds a run with another config; it is
-            this run's when the first epoch begins, not before.
+            this run's when the first epoch begins, not before. Or the training diverged.
         CaptionerError: an image cannot be read, or another run is writing the folder.
     """
     earlier = load_run(Path(config.start_from)) if config.start_from else None

@@ -242,7 +242,8 @@ def _draw(logits: Tensor) -> Tensor:
     total = reached[..., -1:]
     # Above zero and up to the total: neither a word of probability zero nor none at all.
     aim = (1 - torch.rand_like(total)) * total
-    return torch.searchsorted(reached, aim)[..., 0]
+    # Logits that are no numbers, of a training that diverged, would give a word beyond the last.
+    return torch.searchsorted(reached, aim)[..., 0].clamp(max=logits.shape[-1] - 1)
 
 
 def _without_specials(logits: Tensor, vocabulary: Vocabulary) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
-from training.config.settings import OptimConfig
+from training.config.settings import ConfigError, OptimConfig
 from training.data.batches import Batch
 from training.model.captioning import CaptionModel
 from training.model.distillation import ImageNetMemory
@@ -139,6 +139,9 @@ class Updater:
 
         Returns:
             The captions' loss over this process's share, its value detached.
+
+        Raises:
+            ConfigError: the training has diverged.
         """
         for group, (_, peak) in zip(self.optimiser.param_groups, self._groups, strict=True):
             group["lr"] = peak * rate
@@ -164,7 +167,13 @@ class Updater:
             losses.append(loss._replace(value=loss.value.detach()))
         self.scaler.unscale_(self.optimiser)
         self._scale_gradients(guess, sum(loss.words for loss in losses))
-        nn.utils.clip_grad_norm_(self._trained, self._optim.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self._trained, self._optim.clip_norm)
+        if not self.scaler.is_enabled() and not norm.isfinite():  # it leaves such a step out
+            raise ConfigError(
+                "found gradients that are not finite, which would be lost weights; expected lower "
+                "learning rates: choose another --output, with --set start_from=... to go on from "
+                "this run's best weights"
+            )
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return _joined(losses)

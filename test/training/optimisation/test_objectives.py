@@ -51,6 +51,12 @@ def test_samples_follow_the_distribution_of_the_model(decoder, prepared):
         torch.testing.assert_close(found, expected[row], atol=0.03, rtol=0)
 
 
+def test_a_decoder_that_diverged_draws_no_word_beyond_the_last(decoder, prepared):
+    """The updater refuses its gradients; an index out of range would be a traceback."""
+    decoder.logit_bias.data.fill_(torch.nan)
+    assert sample(decoder, prepared, VOCABULARY, 3, 6).max() < len(VOCABULARY)
+
+
 def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     torch.manual_seed(2)
     grids = torch.rand(2, 4, 512)

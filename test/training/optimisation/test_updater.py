@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 from tiny import COLOURS
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
-from training.config.settings import ModelConfig, OptimConfig, SourceConfig
+from training.config.settings import ConfigError, ModelConfig, OptimConfig, SourceConfig
 from training.data.batches import collate
 from training.data.captions import CaptionedImage
 from training.model.captioning import build_model
@@ -168,6 +169,13 @@ def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
     left.extend(3 * ids)
     same_steps(objective)
     assert not left
+
+
+def test_a_training_that_diverged_ends_before_its_weights_are_lost():
+    diverged = CrossEntropy(0.1, attention_penalty=math.inf)
+    with pytest.raises(ConfigError, match=r"gradients that are not finite.*lower learning rates"):
+        one_step(diverged, 1)
+    one_step(diverged, 1, precision="float16")  # whose scale falls instead
 
 
 @pytest.mark.parametrize(
