@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,11 +130,20 @@ def build_engine(
         names = bundle.manifest["graphs"][part]["inputs"][tensor.name]["shape"]
         profile.set_shape(tensor.name, *(_shape(names, sizes) for sizes in _sizes(limits)))
     config.add_optimization_profile(profile)
-    config.progress_monitor = _monitor(trt, progress)
+    stopped = threading.Event()
+    config.progress_monitor = _monitor(trt, progress, stopped)
     if capability:
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(trt.ComputeCapability, capability), 0)
-    engine = builder.build_serialized_network(network, config)
+    # In a thread of its own: a KeyboardInterrupt comes to the main thread alone, and TensorRT
+    # swallows one that comes to a callback.
+    with ThreadPoolExecutor(1) as pool:
+        built = pool.submit(builder.build_serialized_network, network, config)
+        try:
+            engine = built.result()
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
     if engine is None:
         raise BackendError(
             f"TensorRT {trt.__version__} could not build {what}: {'; '.join(complaints)}"
@@ -166,8 +176,8 @@ def _logger(trt: Any, complaints: list[str]) -> Any:
     return Collector()
 
 
-def _monitor(trt: Any, progress: Progress | None) -> Any:
-    """Hands TensorRT's outermost phase on, and cancels what the end of the process waits for."""
+def _monitor(trt: Any, progress: Progress | None, stopped: threading.Event) -> Any:
+    """Hands TensorRT's outermost phase on; cancels the build where the process ends."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -181,7 +191,7 @@ def _monitor(trt: Any, progress: Progress | None) -> Any:
         def step_complete(self, phase_name: str, step: int) -> bool:
             if progress is not None and phase_name in self._steps:
                 progress(phase_name, step + 1, self._steps[phase_name])
-            return threading.main_thread().is_alive()  # false cancels the build
+            return threading.main_thread().is_alive() and not stopped.is_set()
 
         def phase_finish(self, phase_name: str) -> None:
             self._steps.pop(phase_name, None)

@@ -363,27 +363,42 @@ def test_graphs_build_with_the_real_parser_and_builder(precision, part, capabili
     assert len(plan) > 1_000_000 and seen
 
 
-_ENDS_WHILE_BUILDING = """
-import threading
+_BUILD = """
+import os, signal, threading
 from ros2_captioner.backends.background import Background
 from ros2_captioner.backends.tensorrt import backend, engines
 from ros2_captioner.bundle import load_bundle
 
 trt, bundle, begun = engines.import_tensorrt(), load_bundle(), threading.Event()
 
-def build():
-    step = lambda *given: begun.set()
-    return engines.build_engine(trt, bundle, "float16", "encoder", backend.LIMITS, step, "SM86")
-
-Background(build, 30.0, 0.0).poll()
+def build(step):
+    engines.build_engine(trt, bundle, "float16", "encoder", backend.LIMITS, step, "SM86")
+"""
+_IN_THE_BACKGROUND = """
+Background(lambda: build(lambda *given: begun.set()), 30.0, 0.0).poll()
 assert begun.wait(60)
+"""
+_INTERRUPTED = """
+def interrupt(*given):
+    if not begun.is_set():
+        begun.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+try:
+    build(interrupt)
+except KeyboardInterrupt:
+    print("interrupted")
 """
 
 
 @needs_rtx
-def test_a_process_that_ends_while_an_engine_is_built_ends_well():
-    done = subprocess.run([sys.executable, "-c", _ENDS_WHILE_BUILDING], cwd=ROOT, timeout=100)
-    assert done.returncode == 0
+@pytest.mark.parametrize(
+    ("program", "said"), [(_IN_THE_BACKGROUND, ""), (_INTERRUPTED, "interrupted\n")]
+)
+def test_a_process_that_ends_while_an_engine_is_built_ends_well(program, said):
+    line = [sys.executable, "-c", _BUILD + program]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
 @needs_rtx
