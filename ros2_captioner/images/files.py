@@ -44,17 +44,19 @@ def read_image(path: Path | str) -> Pixels:
 
 
 def check_image_suffix(path: Path | str) -> None:
-    """Refuse a file name whose suffix names no format that OpenCV writes.
+    """Refuse a file name whose suffix names no format of colours that OpenCV writes.
 
     Raises:
         OptionsError: names the file.
     """
     try:
-        _encoded(path, np.zeros((1, 1, 3), np.uint8))
-    except cv2.error as error:
+        written, _ = _encoded(path, np.zeros((64, 64, 3), np.uint8))
+    except cv2.error:
+        written = False
+    if not written:  # as of .pgm, which is of grey alone
         raise OptionsError(
             f"cannot write an image as {path}; expected a name that ends in .png or .jpg"
-        ) from error
+        )
 
 
 def write_image(path: Path | str, image: Pixels) -> None:

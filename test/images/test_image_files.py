@@ -86,8 +86,9 @@ def test_write_image_names_what_it_cannot_write(tmp_path):
     for name in ("nowhere/red.png", "red.tif.unknown", "red", "red.p\udcfcg"):
         with pytest.raises(OSError, match=rf"cannot write .*{name}.*expected"):
             write_image(tmp_path / name, image)
-    with pytest.raises(OptionsError, match="expected a name that ends in"):
-        check_image_suffix("red.p\udcfcg")
+    for name in ("red", "red.p\udcfcg", "red.pgm"):
+        with pytest.raises(OptionsError, match="expected a name that ends in"):
+            check_image_suffix(name)
 
 
 @pytest.mark.parametrize(("name", "height"), [("tall.jpg", 70_000), ("tall.webp", 20_000)])
