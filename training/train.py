@@ -210,10 +210,19 @@ def _train_epochs(
 
 
 def _show_data(splits: Splits) -> None:
-    if distributed.rank() == 0:
+    if distributed.rank() > 0:
+        return
+    validated = splits.validation_images
+    print(
+        f"{len(splits.train.images)} training and {len(validated)} validation images, "
+        f"{len(splits.vocabulary)} words"
+    )
+    learnt = {image.path for image in splits.train.images if image.captions}
+    both = sum(image.path in learnt for image in validated)
+    if both:
         print(
-            f"{len(splits.train.images)} training and {len(splits.validation_images)} "
-            f"validation images, {len(splits.vocabulary)} words"
+            f"{both} of the validation images are trained on too, so that scores of them tell "
+            "nothing of new ones; expected others: 'part' divides a source"
         )
 
 

@@ -24,12 +24,16 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import LOCK, replace_file
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training import train as train_module
 from training.config.settings import ConfigError
+from training.data.captions import CaptionedImage
+from training.data.sources import Sources
 from training.export import export
 from training.optimisation import run as run_module
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
 from training.optimisation.run import load_run
+from training.optimisation.stages import Splits
 from training.scoring.decode import decode_batches, prepared_images
 from training.train import train
 
@@ -92,6 +96,19 @@ def test_other_languages_are_learnt_and_spoken_by_the_run_time(
     frames = [read_image(tiny_data / f"{colour}.png") for colour in captions]
     spoken = [caption.text for caption in captioner.caption(frames).captions]
     assert spoken == [text.lower().rstrip(".。") for text in captions.values()]
+
+
+def test_validation_images_that_are_trained_on_are_told(capsys):
+    of = {name: CaptionedImage(Path(name), ("a dog",)) for name in ("a", "b", "c")}
+    bare = CaptionedImage(Path("c"))  # as for distillation, which tells no caption
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
+    for val, said in (([of["b"], of["c"]], "1 of the validation images are"), ([of["c"]], "")):
+        train_module._show_data(
+            Splits(Sources([of["a"], of["b"], bare], []), {"v": val}, vocabulary)
+        )
+        counts, *told = capsys.readouterr().out.splitlines()
+        assert counts == f"3 training and {len(val)} validation images, 4 words"
+        assert "".join(told).startswith(said) and bool(told) == bool(said)
 
 
 def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
