@@ -16,6 +16,8 @@ from collections.abc import Callable
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 _BUSY_S = 1.5  # in which the main thread begins to clean up, unless something holds it
 _ONE_PRESS_S = 1.0  # Ctrl-C below `ros2 launch` arrives twice: from the terminal and from launch
+_LAST_CHANCE_S = 0.5  # to end cleanly after a later signal, see `_waited`
+_SLICE_S = 0.1
 
 
 def _exit() -> None:
@@ -25,6 +27,7 @@ def _exit() -> None:
 
 _action: Callable[[], None] = _exit
 _cleaning_up = threading.Event()
+_cleaned_up = threading.Event()
 
 
 def wait_for_signals() -> None:
@@ -55,6 +58,7 @@ def clean_up() -> None:
 
 def ignore_signals() -> None:
     """From now on to the very end of the process, where Python would let them kill it."""
+    _cleaned_up.set()
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -66,15 +70,25 @@ def _wait(reader: int) -> None:
     threading.Thread(
         target=_escalate, args=(reader, begun_s), name="escalation", daemon=True
     ).start()
-    if not _cleaning_up.wait(_BUSY_S):
+    if not _waited(_cleaning_up, _BUSY_S):
         _end(0, "ended in the midst of a transition or a callback")
 
 
 def _escalate(reader: int, begun_s: float) -> None:
-    while True:
+    while not _cleaned_up.is_set():
         number = os.read(reader, 1)[0]
-        if time.monotonic() - begun_s > _ONE_PRESS_S:
+        late = time.monotonic() - begun_s > _ONE_PRESS_S
+        if late and not _waited(_cleaned_up, _LAST_CHANCE_S):
             _end(128 + number, "ended without cleaning up")
+
+
+def _waited(event: threading.Event, limit_s: float) -> bool:
+    """Wait for an event, and return whether it came.
+
+    In slices: a call into DDS may keep every Python thread from running for seconds, and that
+    must not use up the time of the main thread, nor make signals of one press look far apart.
+    """
+    return any(event.wait(_SLICE_S) for _ in range(round(limit_s / _SLICE_S)))
 
 
 def _end(status: int, why: str) -> None:

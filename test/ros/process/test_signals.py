@@ -14,6 +14,21 @@ threading.Event().wait(20)
 """
 _TELL = 'on_signal(lambda: print("told", flush=True))'
 _CLEAN_UP = f"from ros2_captioner.ros.process.signals import clean_up; clean_up(); {_TELL}"
+_HELD = """
+import ctypes, os, threading, time
+from ros2_captioner.ros.process.signals import clean_up, ignore_signals, on_signal
+heard = threading.Event()
+on_signal(lambda: (print("told", flush=True), heard.set()))
+print("ready", flush=True)
+heard.wait()
+for step in {steps}:
+    step()
+time.sleep(0.2)
+ignore_signals()
+print("cleaned up", flush=True)
+os._exit(0)
+"""
+_HOLD = "lambda: ctypes.PyDLL(None).usleep(4_000_000)"  # with the interpreter's lock held
 
 
 def waiting(action="", hangup=signal.SIG_DFL):
@@ -78,3 +93,14 @@ def test_a_later_signal_ends_a_process_that_is_still_cleaning_up(number):
         process.wait(2)  # it may take its time
     process.send_signal(number)
     assert process.wait(5) == 128 + number
+
+
+@pytest.mark.parametrize("steps", [f"{_HOLD}, clean_up", f"clean_up, {_HOLD}"])
+def test_a_call_that_keeps_all_threads_from_running_costs_no_clean_end(steps):
+    """As DDS does while it waits for another process's port."""
+    process = waiting(_HELD.format(steps=f"({steps})"))
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "told\n"
+    process.send_signal(signal.SIGINT)  # of the same press
+    assert process.communicate(timeout=20)[0] == "cleaned up\n"
+    assert process.returncode == 0
