@@ -378,6 +378,12 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -
     device = device_of(stage.model)
     summed, count, images = 0.0, 0, 0
     silent = distributed.rank() > 0
+    warmup = stage.settings.warmup_steps
+    if warmup > steps and not stage_epoch and not silent:
+        print(
+            f"{stage.name}.warmup_steps: found {warmup} for {steps} steps in all, in which the "
+            "learning rates never reach their peak; expected fewer"
+        )
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
     for index, (batch, sentences) in enumerate(bar):
         watch.lap("reading")

@@ -111,6 +111,15 @@ def test_validation_images_that_are_trained_on_are_told(capsys):
         assert "".join(told).startswith(said) and bool(told) == bool(said)
 
 
+def test_a_stage_that_ends_within_its_warm_up_is_told(tiny_config, tmp_path, capsys):
+    two = {"epochs": 2, "batch": 4}
+    for warmup, told in ((2, 0), (3, 1)):
+        config = tiny_config(frozen=two | {"warmup_steps": warmup}, finetune={"epochs": 0})
+        train(config, tmp_path / f"{warmup}")
+        said = "frozen.warmup_steps: found 3 for 2 steps in all"
+        assert capsys.readouterr().out.count(said) == told
+
+
 def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
     train(tiny_config(finetune={"epochs": 0}), tmp_path / "frozen")
     train(tiny_config(finetune={"encoder_lr": 1e-3}), tmp_path / "tuned")
