@@ -16,6 +16,7 @@ _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of
 _SHORTEST = _STAMP + 8
 METADATA = "metadata.yaml"
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
+_RESCUE = "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left"
 
 
 class Recorded(NamedTuple):
@@ -68,7 +69,9 @@ class ImageBag:
                     counts[each.topic, each.msgtype] += each.msgcount
                 self.start_ns, self.end_ns = reader.start_time, reader.end_time - 1
         except Exception as error:  # of any kind, for a file that is cut or encrypted
-            raise OptionsError(f"bag is {folder!r}: {_said(error)}; {_EXPECTED}") from error
+            raise OptionsError(
+                f"bag is {folder!r}: {_said(error)}; {_EXPECTED}. {_RESCUE}"
+            ) from error
         found = set(counts)
         images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
         missing = sorted(set(topics) - set(images))
@@ -104,7 +107,7 @@ class ImageBag:
         except Exception as error:  # of any kind, where a file is damaged inside
             raise OptionsError(
                 f"{self.path} is damaged and cannot be read to its end: {_said(error)} after "
-                f"{read} messages; expected a whole recording"
+                f"{read} messages; expected a whole recording. {_RESCUE}"
             ) from error
         if not read:
             raise OptionsError(f"{self.path}: found no message; expected a whole recording")

@@ -286,6 +286,7 @@ def test_a_cut_bag_is_named(form, share, tmp_path, messages, capsys):
     assert main([str(source)]) == 2
     printed = capsys.readouterr()
     assert "drive" in printed.err and "Traceback" not in printed.err
+    assert "'mcap recover' or sqlite3's '.recover' may save" in printed.err
     assert not (tmp_path / "drive_captioned").exists()
 
 
