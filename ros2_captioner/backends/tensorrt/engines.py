@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,20 +135,36 @@ def build_engine(
     if capability:
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(trt.ComputeCapability, capability), 0)
-    # In a thread of its own: a KeyboardInterrupt comes to the main thread alone, and TensorRT
-    # swallows one that comes to a callback.
-    with ThreadPoolExecutor(1) as pool:
-        built = pool.submit(builder.build_serialized_network, network, config)
-        try:
-            engine = built.result()
-        except KeyboardInterrupt:
-            stopped.set()
-            raise
+    engine = _built(lambda: builder.build_serialized_network(network, config), stopped)
     if engine is None:
         raise BackendError(
             f"TensorRT {trt.__version__} could not build {what}: {'; '.join(complaints)}"
         )
     return bytes(engine)
+
+
+def _built(build: Callable[[], Any], stopped: threading.Event) -> Any:
+    """What a build gives, in a thread of its own.
+
+    A KeyboardInterrupt comes to the main thread alone, and TensorRT swallows one that comes to a
+    callback. No executor: Python's end would wait for its threads before they can know of it.
+    """
+    built: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            built.set_result(build())
+        except Exception as error:  # the thread's boundary
+            built.set_exception(error)
+
+    thread = threading.Thread(target=run, name="engine")
+    thread.start()
+    try:
+        return built.result()  # not by join(): interrupted there, a thread counts as ended
+    except KeyboardInterrupt:
+        stopped.set()
+        thread.join()
+        raise
 
 
 def _sizes(limits: Limits) -> list[dict[str, int]]:

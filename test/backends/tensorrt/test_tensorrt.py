@@ -375,7 +375,7 @@ def build(step):
     engines.build_engine(trt, bundle, "float16", "encoder", backend.LIMITS, step, "SM86")
 """
 _IN_THE_BACKGROUND = """
-Background(lambda: build(lambda *given: begun.set()), 30.0, 0.0).poll()
+Background(lambda: print(build(lambda *given: begun.set()), "is whole"), 30.0, 0.0).poll()
 assert begun.wait(60)
 """
 _INTERRUPTED = """
