@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from ros2_captioner.benchmark.gpu_memory import gpu_memory_mib
 from ros2_captioner.errors import BackendError
 from ros2_captioner.ros.players.stopwatch import TOPIC, Stopwatch
-from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
+from ros2_captioner.ros.process.children import (
+    Child,
+    start_node,
+    stay_on_this_machine,
+    stop_nodes,
+)
 
 _START_S, _WARM_UP, _LAST_S = 60.0, 3, 2.0
 
@@ -41,7 +46,7 @@ def measure_node(
     Raises:
         BackendError: the node does not caption, or ended.
     """
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    stay_on_this_machine()
     # Reliable: best-effort frames of this size are lost by the defaults of Fast DDS.
     own = {"image_topics": [TOPIC], "image_reliability": "reliable"}
     child = start_node("captioner_node", {**parameters, **own})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import time
@@ -29,7 +28,12 @@ from ros2_captioner.images.conversion import compressed_to_rgb
 from ros2_captioner.images.files import check_image_suffix, images_in, write_image
 from ros2_captioner.output_files import check_output
 from ros2_captioner.ros.demo import PHOTOGRAPHS
-from ros2_captioner.ros.process.children import Child, start_node, stop_nodes
+from ros2_captioner.ros.process.children import (
+    Child,
+    start_node,
+    stay_on_this_machine,
+    stop_nodes,
+)
 
 _TOPIC = "/camera/image_raw"
 _RATE_HZ = 1.0
@@ -107,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(folder: Path, output: Path) -> int:
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    stay_on_this_machine()
     if not folder.is_dir():
         raise FrameError("no_source", f"found no folder {folder}; expected one with images")
     images = images_in(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,14 @@ from typing import Any
 _STOP_TIMEOUT_S = 10.0
 
 Child = subprocess.Popen[bytes]
+
+
+def stay_on_this_machine() -> None:
+    """Let this process and its children find nobody beyond it, unless the user chose a range."""
+    if os.environ.get("ROS_DISTRO") == "humble":  # of which the others have the newer name
+        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    else:
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 
 def start_node(name: str, parameters: Mapping[str, Any]) -> Child:

@@ -1,5 +1,7 @@
 """Nodes as processes of this one."""
 
+import os
+
 import pytest
 import rclpy
 
@@ -20,3 +22,22 @@ def test_a_parameter_arrives_as_it_is(monkeypatch, value):
     )
     assert node.get_parameter("source").value == value
     rclpy.shutdown(context=context)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "variable", "value"),
+    [
+        ("humble", "ROS_LOCALHOST_ONLY", "1"),
+        ("jazzy", "ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
+        ("kilted", "ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
+    ],
+)
+def test_each_distribution_is_kept_on_this_machine_in_its_own_way(
+    distribution, variable, value, monkeypatch
+):
+    monkeypatch.setattr("os.environ", {"ROS_DISTRO": distribution})
+    children.stay_on_this_machine()
+    assert os.environ == {"ROS_DISTRO": distribution, variable: value}
+    os.environ[variable] = "the user's"
+    children.stay_on_this_machine()
+    assert os.environ[variable] == "the user's"
