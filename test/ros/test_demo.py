@@ -21,9 +21,11 @@ TIMEOUT_S = 60.0
 
 @pytest.fixture
 def demo(tmp_path, photograph):
-    """Starts it with a photograph and its output in a file."""
+    """Starts it with a photograph, twice, one that is broken, and its output in a file."""
     (tmp_path / "photographs").mkdir()
-    cv2.imwrite(str(tmp_path / "photographs/a.png"), photograph)
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / f"photographs/{name}.png"), photograph)
+    (tmp_path / "photographs/c.png").write_bytes(b"")
     options = ["--photographs", "photographs", "--output", "captions.png"]
     with open(tmp_path / "log", "w") as log:
         started = subprocess.Popen(
@@ -53,7 +55,7 @@ def test_paths_may_begin_with_a_tilde_and_nothing_is_made_for_a_folder_that_is_n
     assert capsys.readouterr().err == said and not any(tmp_path.iterdir())
 
 
-def test_every_photograph_gets_its_caption(demo, tmp_path):
+def test_every_photograph_that_can_be_read_gets_its_caption(demo, tmp_path):
     assert demo.wait(2 * TIMEOUT_S) == 0
     said = (tmp_path / "log").read_text()
     assert "/scene_caption: " in said and said.endswith("1 captions for 1 photographs\n")

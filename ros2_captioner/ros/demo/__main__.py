@@ -47,20 +47,27 @@ class Audience(Node):
     """Listens to the camera and to the captions, and pairs them by the stamp.
 
     Attributes:
-        captioned: by JPEG, the image and its caption; an image played twice counts once.
+        shown: the JPEGs that the camera has played; an image played twice counts once.
+        captioned: by JPEG, the image and its caption.
     """
 
     def __init__(self) -> None:
         super().__init__("captioner_demo")
         self._frames: dict[Stamp, CompressedImage] = {}
+        self.shown: set[bytes] = set()
         self.captioned: dict[bytes, Pair] = {}
         self.create_subscription(CompressedImage, f"{_TOPIC}/compressed", self._on_frame, 10)
         self.create_subscription(String, "/scene_caption", self._on_sentence, 10)
         self.create_subscription(String, "/scene_caption/detail", self._on_detail, 10)
 
+    def has_all(self, count: int) -> bool:
+        """Whether so many frames have come, and each image among them has its caption."""
+        return len(self._frames) >= count and self.shown <= self.captioned.keys()
+
     def _on_frame(self, message: CompressedImage) -> None:
         stamp = message.header.stamp
         self._frames[stamp.sec, stamp.nanosec] = message
+        self.shown.add(bytes(message.data))
 
     def _on_sentence(self, message: String) -> None:
         print(in_line(f"/scene_caption: {message.data}"), flush=True)
@@ -88,7 +95,7 @@ def _caption(detail: dict[str, Any]) -> Caption:
 
 @command(failed=1)
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns 0 if every photograph got its caption."""
+    """Entry point; returns 0 if every photograph that can be read got its caption."""
     parser = command_parser(
         "python -m ros2_captioner.ros.demo",
         "Start the captioner node and a camera that plays photographs, print what arrives on "
@@ -115,20 +122,23 @@ def _run(folder: Path, output: Path) -> int:
     if not folder.is_dir():
         raise FrameError("no_source", f"found no folder {folder}; expected one with images")
     images = images_in(folder)
-    expected = len(images)
     output.parent.mkdir(parents=True, exist_ok=True)
     check_output("--output", output, images)
     check_image_suffix(output)
-    captioned = _watch(folder, expected)
+    captioned, shown = _watch(folder, len(images))
     if captioned:
         write_image(output, stacked([attention_figure(*pair) for pair in captioned]))
         print(f"wrote {output}")
-    print(f"{len(captioned)} captions for {expected} photographs")
-    return 0 if len(captioned) == expected else 1
+    print(f"{len(captioned)} captions for {shown} photographs")
+    return 0 if captioned and len(captioned) == shown else 1
 
 
-def _watch(folder: Path, expected: int) -> list[Pair]:
-    """Play the folder until each image has its caption; returns images with captions."""
+def _watch(folder: Path, count: int) -> tuple[list[Pair], int]:
+    """Play the folder of so many images until each of them has its caption.
+
+    Returns:
+        Images with captions, and how many images there were: some may be the same, or unreadable.
+    """
     node_parameters = {"image_topics": [f"{_TOPIC}/compressed"], "publish_attention": True,
                        "max_frame_age_s": 0.0}  # fmt: skip
     player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
@@ -142,8 +152,8 @@ def _watch(folder: Path, expected: int) -> list[Pair]:
         processes.append(start_node("captioner_node", node_parameters))
         _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
         processes.append(start_node("captioner_image_player", player_parameters))
-        _spin(audience, lambda: len(audience.captioned) >= expected, processes, expected)
-        return list(audience.captioned.values())
+        _spin(audience, lambda: audience.has_all(count), processes, count)
+        return list(audience.captioned.values()), len(audience.shown)
     finally:
         stop_nodes(processes)
         audience.destroy_node()
