@@ -11,6 +11,7 @@ _PIXELS_AT_SCALE_1 = 32  # line height
 _LINES_PER_IMAGE = 15  # of this height fit an image's shorter side
 _SMALLEST_SCALE = 0.4  # below it characters run together
 _DARKENING = 0.35
+_ELLIPSIS = " ..."  # OpenCV 4 draws ASCII alone
 
 
 def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
@@ -18,7 +19,7 @@ def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
 
     Args:
         image: uint8 ``[height, width, 3]`` RGB; it is not changed.
-        text: any length; what does not fit the image is cut.
+        text: any length; what does not fit the image is cut, with an ellipsis in its place.
 
     Returns:
         uint8 of the same shape.
@@ -27,7 +28,8 @@ def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     scale = max(_SMALLEST_SCALE, min(height, width) / _LINES_PER_IMAGE / _PIXELS_AT_SCALE_1)
     line = round(_PIXELS_AT_SCALE_1 * scale)
     margin = line // 3
-    lines = _wrapped(text, scale, width - 2 * margin)[: max(1, (height - 2 * margin) // line)]
+    most = max(1, (height - 2 * margin) // line)
+    lines = _wrapped(text, scale, width - 2 * margin, most)
     drawn: NDArray[np.uint8] = image.copy()
     band = drawn[max(0, height - len(lines) * line - 2 * margin) :]
     band[:] = (band * _DARKENING).astype(np.uint8)
@@ -40,12 +42,26 @@ def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     return drawn
 
 
-def _wrapped(text: str, scale: float, width: int) -> list[str]:
+def _wrapped(text: str, scale: float, width: int, most: int) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and cv2.getTextSize(longer, _FONT, scale, 1)[0][0] > width:
+        if not lines[-1] or _fits(longer, scale, width):
+            lines[-1] = longer
+        elif len(lines) < most:
             lines.append(word)
         else:
-            lines[-1] = longer
+            lines[-1] = _cut(lines[-1], scale, width)
+            break
     return lines
+
+
+def _cut(line: str, scale: float, width: int) -> str:
+    """A line that goes on, which must not read as the end of the sentence."""
+    while " " in line and not _fits(line + _ELLIPSIS, scale, width):
+        line = line.rpartition(" ")[0]
+    return line + _ELLIPSIS
+
+
+def _fits(line: str, scale: float, width: int) -> bool:
+    return bool(cv2.getTextSize(line, _FONT, scale, 1)[0][0] <= width)

@@ -1,5 +1,6 @@
 """The caption on the image."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -35,3 +36,17 @@ def test_tiny_images_survive(size):
 
 def test_an_empty_caption_is_drawn_as_an_empty_band():
     assert not rows_written(np.full((240, 320, 3), 128, np.uint8), "").any()
+
+
+@pytest.mark.parametrize(
+    ("size", "cut"), [((48, 64), True), ((20, 300), True), ((240, 320), False)]
+)
+def test_a_caption_that_is_cut_does_not_read_as_a_whole_one(size, cut, monkeypatch):
+    lines = []
+    monkeypatch.setattr(cv2, "putText", lambda image, line, *_: lines.append(line))
+    draw_caption(np.zeros((*size, 3), np.uint8), LONG)
+    written = " ".join(lines)
+    assert written.endswith(" ...") == cut
+    assert LONG.startswith(written.removesuffix(" ..."))
+    widths = [cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, 0.4, 1)[0][0] for line in lines]
+    assert max(widths) < size[1]
