@@ -104,7 +104,8 @@ def _block(
 
 def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool) -> str:
     caption = _caption(status, captions)
-    message = status.message.removeprefix(f"{_subject(status.name)} ")  # the title says it
+    subject = _subject(status.name)  # the title says it
+    message = status.message.removeprefix(f"{subject} ").removeprefix(f"{subject}: ")
     said = f"{message} > {caption}" if caption else message
     text = f"{_title(status, several)} {printable(said)}"
     return f"{_label(status, colour)} {text[: max(0, width - 6)]}"

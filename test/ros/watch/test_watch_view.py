@@ -44,11 +44,15 @@ def test_four_cameras_fit_the_terminal_and_the_model_stays_in_sight(four_cameras
         assert lines[-1].endswith("more")
 
 
-def test_what_is_left_out_of_a_low_terminal_is_what_is_well(four_cameras):
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [(" ", "has a publisher, but it has stopped sending"), (": ", "found an image of 0x0")],
+)
+def test_what_is_left_out_of_a_low_terminal_is_what_is_well(four_cameras, before, message):
     statuses = four_cameras()
     statuses[-1].level = DiagnosticStatus.ERROR
-    statuses[-1].message = "/camera3/image_raw has a publisher, but it has stopped sending"
+    statuses[-1].message = f"/camera3/image_raw{before}{message}"
     lines = render(statuses, {}, 80, colour=False, height=4).splitlines()
     assert [line[:5] for line in lines] == ["OK   ", "ERROR", "and 3"]
-    assert lines[1].endswith(" /camera3/image_raw has a publisher, but it has stopped sending")
+    assert lines[1].endswith(f" /camera3/image_raw {message}")
     assert lines[1].count("/camera3") == 1
