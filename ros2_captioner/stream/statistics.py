@@ -86,6 +86,11 @@ class Statistics:
         self._cameras = {camera: _Camera() for camera in cameras}
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """As given."""
+        return tuple(self._cameras)
+
     def received(self, camera: str) -> None:
         """A frame arrived."""
         with self._lock:

@@ -51,7 +51,7 @@ class Log:
 
 
 class Bench:
-    """A worker with two cameras; use it in a ``with``.
+    """A worker, by default with two cameras; use it in a ``with``.
 
     Attributes:
         now_s: both clocks, stopped until the test moves them; patch ``time.monotonic`` with it.
@@ -60,12 +60,12 @@ class Bench:
         on_publish: called with each; may raise.
     """
 
-    def __init__(self, **settings):
+    def __init__(self, cameras=(FRONT, REAR), **settings):
         self.now_s, self.wanted = 1000.0, True
         self.settings = NodeSettings(**settings)
         self.model, self.log, self.published = StandIn(), Log(), []
         self.on_publish = lambda frame: None
-        self.mailbox, self.statistics = Mailbox(), Statistics([FRONT, REAR])
+        self.mailbox, self.statistics = Mailbox(), Statistics(cameras)
         self.faults = Faults(self.log)
         clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=round(1e9 * self.now_s)))
         self.worker = CaptionWorker(

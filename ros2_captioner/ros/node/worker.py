@@ -333,16 +333,15 @@ class CaptionWorker:
             return Answer(False, described(error))
 
     def _answer(self, captioned: set[str]) -> Answer:
-        if not self._outcomes:
-            return Answer(False, "no camera has sent a frame yet; see /diagnostics")
-        found = {camera: self._answer_for(camera, camera in captioned) for camera in self._outcomes}
+        cameras = self._statistics.cameras
+        found = {camera: self._answer_for(camera, camera in captioned) for camera in cameras}
         if len(found) == 1:
             return next(iter(found.values()))
         lines = [f"{camera}: {answer.message}" for camera, answer in found.items()]
         return Answer(any(answer.success for answer in found.values()), "\n".join(lines))
 
     def _answer_for(self, camera: str, just_captioned: bool) -> Answer:
-        outcome = self._outcomes[camera]
+        outcome = self._outcomes.get(camera, "no frame has come yet; see /diagnostics")
         if isinstance(outcome, str):
             return Answer(False, outcome)
         settings = self._settings()
@@ -359,7 +358,8 @@ class CaptionWorker:
     def _refuse(self, received: ReceivedImage, error: FrameError) -> None:
         camera, reason = received.camera, error.reason
         self._open.pop(camera)
-        message = self._outcomes[camera] = f"{camera}: {error}"
+        self._outcomes[camera] = str(error)
+        message = f"{camera}: {error}"
         count = self._statistics.refused(camera, reason, message)
         self._log.warning(f"{camera} {reason}", f"{message} ({count} refused as {reason})")
 

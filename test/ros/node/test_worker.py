@@ -14,8 +14,8 @@ def bench(monkeypatch):
     """A function that makes a bench whose clocks stand still."""
     made = []
 
-    def make(**settings):
-        made.append(Bench(**settings))
+    def make(*cameras, **settings):
+        made.append(Bench(*cameras, **settings))
         return made[-1]
 
     monkeypatch.setattr("time.monotonic", lambda: made[-1].now_s if made else 1000.0)
@@ -33,7 +33,7 @@ def fail(error):
 
 
 def test_a_request_captions_the_newest_frame_of_a_still_scene(bench):
-    with bench(scene_change_threshold=0.02, max_silence_s=0.0) as it:
+    with bench([FRONT], scene_change_threshold=0.02, max_silence_s=0.0) as it:
         for _ in range(36):
             it.put()
             it.settle()
@@ -49,7 +49,7 @@ def test_a_request_captions_the_newest_frame_of_a_still_scene(bench):
 
 
 def test_a_request_does_not_caption_a_frame_twice(bench):
-    with bench(scene_change_threshold=0.02) as it:
+    with bench([FRONT], scene_change_threshold=0.02) as it:
         it.put()
         it.settle()
         assert it.ask().success and it.ask().success
@@ -57,7 +57,7 @@ def test_a_request_does_not_caption_a_frame_twice(bench):
 
 
 def test_a_caption_that_takes_longer_than_the_age_limit_answers_the_request(bench):
-    with bench(max_frame_age_s=0.5) as it:
+    with bench([FRONT], max_frame_age_s=0.5) as it:
         it.wanted = False
         it.model.on_batch = lambda pictures: setattr(it, "now_s", it.now_s + 2)
         it.put()
@@ -66,7 +66,7 @@ def test_a_caption_that_takes_longer_than_the_age_limit_answers_the_request(benc
 
 
 def test_a_request_is_told_of_a_frame_that_waited_too_long(bench):
-    with bench() as it:
+    with bench([FRONT]) as it:
         it.wanted = False
         it.put()
         it.now_s += 60
@@ -75,7 +75,7 @@ def test_a_request_is_told_of_a_frame_that_waited_too_long(bench):
 
 def test_a_request_is_not_answered_before_its_frames_are_taken(bench):
     """The worker may turn after the request was noted, and before it asked for all frames."""
-    with bench() as it:
+    with bench([FRONT]) as it:
         it.wanted = False
         it.put()
         turns, flush, patience_s = [], it.mailbox.flush, it.worker._patience_s
@@ -91,7 +91,7 @@ def test_a_request_is_not_answered_before_its_frames_are_taken(bench):
 
 
 def test_a_request_for_a_caption_without_words_is_told_why(bench):
-    with bench() as it:
+    with bench([FRONT]) as it:
         empty = Caption("", float("-inf"), (), (), None)
         it.model.caption = lambda pictures, options: type(
             "Batch", (), {"captions": (empty,), "timing": None}
@@ -100,6 +100,18 @@ def test_a_request_for_a_caption_without_words_is_told_why(bench):
         it.settle()
         answer = it.ask()
         assert not answer.success and "no words" in answer.message
+
+
+def test_a_request_has_a_line_of_its_own_for_each_camera(bench):
+    with bench() as it:
+        it.wanted = False
+        it.put(FRONT)
+        silent = f"{REAR}: no frame has come yet; see /diagnostics"
+        assert it.ask() == (True, f"{FRONT}: brightness 100\n{silent}")
+        it.put(FRONT, age_s=60.0)
+        success, message = it.ask()
+        refused = message.splitlines()[0]
+        assert not success and refused.startswith(f"{FRONT}: found") and refused.count(FRONT) == 1
 
 
 @pytest.mark.parametrize("stage", ["model", "publisher"])
