@@ -41,7 +41,7 @@ def detail_of(captioner, picture, age_s=0.1, **values):
 def test_every_detail_keeps_to_the_schema(captioner, photograph, values):
     detail = detail_of(captioner, photograph, **values)
     Draft7Validator(SCHEMA).validate(detail)
-    assert set(detail) == {*SCHEMA["required"], "node"} == set(SCHEMA["properties"])
+    assert set(detail) == {*SCHEMA["required"], "node", "latency_ms"} == set(SCHEMA["properties"])
     assert detail["stamp"] == {"sec": 5, "nanosec": 7} and detail["frame_id"] == "front"
     assert detail["node"] == "/robot/captioner"
 

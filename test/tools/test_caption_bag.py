@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
 pytest.importorskip("rosbags")
 from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
@@ -38,6 +39,7 @@ from ros2_captioner.tools.caption_bag import main
 FRONT, REAR = "/front/image_raw", "/rear/image_raw/compressed"
 ON_CPU = {"backend": "auto", "precision": "auto", "device": "cpu"}
 SCRIPT = Path(__file__).parents[2] / "scripts/caption_bag"
+SCHEMA = json.loads((SCRIPT.parents[1] / "config/detail.schema.json").read_text())
 
 
 @pytest.fixture
@@ -85,6 +87,7 @@ def test_a_new_bag_holds_the_recording_and_the_captions(
     assert (told["camera"], told["caption"], told["frame_id"]) == (FRONT, words, "camera")
     assert told["stamp"] == {"sec": 99, "nanosec": 900_000_000}
     assert told["frame_age_s"] == pytest.approx(0.1)
+    Draft7Validator(SCHEMA).validate(told)
     assert len(captions) == 2 * 2 * 3  # two topics, two cameras, one a second
     assert "drive_captioned: 6 captions\n" in capsys.readouterr().out
     assert not list(tmp_path.glob(".*"))
