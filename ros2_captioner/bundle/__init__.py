@@ -12,7 +12,14 @@ from statistics import mean
 from typing import Any
 
 from ros2_captioner.bundle.external_data import has_external_data
-from ros2_captioner.bundle.manifest import REMEDY, Tensor, alike, parse_manifest, tensors
+from ros2_captioner.bundle.manifest import (
+    REMEDY,
+    Tensor,
+    alike,
+    parse_manifest,
+    scores_by_source,
+    tensors,
+)
 from ros2_captioner.bundle.signatures import check_signature
 from ros2_captioner.errors import BundleError
 from ros2_captioner.vocabulary import Vocabulary
@@ -48,11 +55,8 @@ class Bundle:
         return tuple(sorted(self.manifest["variants"], key=lambda name: name != "int8"))
 
     def scores(self, precision: str) -> dict[str, Mapping[str, Any]]:
-        """What training measured of a variant, by data set; of schema 1 without their names."""
-        found = self.manifest["metrics"].get(precision, {})
-        if found and not all(isinstance(scores, dict) for scores in found.values()):
-            return {"": found}
-        return dict(found)
+        """What training measured of a variant, see `scores_by_source`."""
+        return scores_by_source(self.manifest["metrics"].get(precision, {}))
 
     def cider(self, precision: str) -> float | None:
         """CIDEr as training measured it, x1, the mean over its data sets; None if it did not."""

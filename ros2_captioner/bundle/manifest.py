@@ -129,6 +129,13 @@ def search_of(manifest: Mapping[str, Any]) -> DecodingOptions:
     return make_options(DecodingOptions, _OLDER_SEARCH | manifest["decoding"])
 
 
+def scores_by_source(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What was measured of a variant, by data set; of schema 1 without their names."""
+    if found and not all(isinstance(scores, dict) for scores in found.values()):
+        return {"": found}
+    return dict(found)
+
+
 def _check_decoding(file: Path, manifest: dict[str, Any]) -> None:
     try:
         search_of(manifest)

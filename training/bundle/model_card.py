@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from ros2_captioner.bundle.manifest import scores_by_source
+
 CARD = "README.md"
 METRICS = ("CIDEr", "BLEU-4", "METEOR", "ROUGE-L", "people invented", "people missed", "CHAIR_i")
 
@@ -24,7 +26,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 Input: one RGB picture, squashed to {side}x{side}. Output: one English sentence.
 
 ## Data and licence
-{_sources(training["sources"])}
+{_sources(training)}
 The licence of the code does not cover these weights: the terms of their data do.
 {_start(training)} Check that these terms suit your use.
 
@@ -66,8 +68,10 @@ def _start(training: Mapping[str, Any]) -> str:
     return f"The encoder started from {named.get(weights, weights)}."
 
 
-def _sources(sources: Sequence[Mapping[str, Any]]) -> str:
-    """What the model was trained on, a Markdown item each."""
+def _sources(training: Mapping[str, Any]) -> str:
+    """What the model was trained on, a Markdown item each; the first bundles tell of one source."""
+    alone = {"name": training["data"], "licence": training.get("licence", "unknown")}
+    sources = training.get("sources", [alone])
     items = [f"- {source['name']}: {source['licence']}" for source in sources]
     return "\n".join(["Trained on", *items, ""])
 
@@ -114,18 +118,22 @@ def _failures(failures: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(["\n## Where it fails worst", header, *rows, ""])
 
 
-def metrics_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     """A Markdown table with a row for each source and variant, and the signatures below."""
     if not metrics:
         return (
             "Not measured yet; type: python -m training.evaluate --bundle ... --config ... --record"
         )
+    measured = [
+        (source, variant, scores)
+        for variant, found in sorted(metrics.items())
+        for source, scores in scores_by_source(found).items()
+    ]
     rows = [
         _row([source, variant, *map(_share, _values(scores))])
-        for variant, sources in sorted(metrics.items())
-        for source, scores in sources.items()
+        for source, variant, scores in measured
     ]
-    signatures = {s["signature"] for sources in metrics.values() for s in sources.values()}
+    signatures = {scores["signature"] for _, _, scores in measured}
     header = f"| data | variant | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}"
     return "\n".join([header, *sorted(rows), "", *(f"Signature: {t}." for t in sorted(signatures))])
 

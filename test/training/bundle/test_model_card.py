@@ -75,6 +75,20 @@ def test_start_weights_are_named(manifest, weights, said):
     assert f"The encoder started from {said}." in model_card(manifest)
 
 
+def test_a_bundle_of_before_there_were_several_sources_has_a_card(manifest):
+    """With scores that were recorded since, of one of its variants."""
+    training = {**manifest["training"], "data": "flickr8k", "licence": "research use"}
+    del training["sources"]
+    metrics = {
+        "float16": {"CIDEr": 0.6, "signature": "old"},
+        "int8": {"coco": {"CIDEr": 0.5, "signature": "new"}},
+    }
+    card = model_card(manifest | {"training": training, "metrics": metrics})
+    assert "Trained on\n- flickr8k: research use\n" in card
+    assert "|  | float16 | 0.600 |" in card and "| coco | int8 | 0.500 |" in card
+    assert "Signature: new.\nSignature: old." in card
+
+
 def test_scores_are_said_to_be_missing_until_they_are_measured(manifest):
     card = model_card(manifest | {"metrics": {}, "failures": []})
     assert "training.evaluate --bundle ... --config ... --record" in card
