@@ -9,6 +9,7 @@ from typing import Any, List  # noqa: UP035 (launch compares types with it)
 import yaml
 from launch.actions import (
     DeclareLaunchArgument,
+    GroupAction,
     LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
@@ -38,6 +39,7 @@ _PARAMETERS = {
 }
 # The node ends so when it is told to, and when it cannot start and has said why.
 _NO_CRASH = (0, 1, 2)
+_PUSHED_NAMESPACE = "ros_namespace"  # launch_ros keeps it among the arguments
 _ARGUMENTS = (
     ("params_file", _DEFAULT_PARAMS, "Parameter file; the arguments above win over it"),
     ("name", "captioner", "Name of the node"),
@@ -64,7 +66,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    known = [*_PARAMETERS, *(name for name, _, _ in _ARGUMENTS)]
+    known = [*_PARAMETERS, *(name for name, _, _ in _ARGUMENTS), _PUSHED_NAMESPACE]
     # launch takes any names; those of a file that includes this one are here too.
     for warning in misspelt(context.launch_configurations, known):
         get_logger("captioner.launch.py").warning(warning)
@@ -78,11 +80,29 @@ def _captioner(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if delay_s < 0:
         raise OptionsError(f"respawn_delay is {delay_s}; expected seconds, 0 or more")
     respawns = flag("respawn", _text(context, "respawn"))
-    return _started(file, given, delay_s if respawns else None)
+    return _started(file, given, _restoring(context), delay_s if respawns else None)
+
+
+def _restoring(context: LaunchContext) -> OpaqueFunction:
+    """Bring back the arguments, the namespace and so on of now.
+
+    Later a group that includes this file has ended, and another include has set its own arguments.
+    """
+    configurations, environment = dict(context.launch_configurations), dict(context.environment)
+
+    def restore(context: LaunchContext) -> None:
+        for present, wanted in (
+            (context.launch_configurations, configurations),
+            (context.environment, environment),
+        ):
+            present.clear()
+            present.update(wanted)
+
+    return OpaqueFunction(function=restore)
 
 
 def _started(
-    file: str, given: dict[str, Any], respawn_delay_s: float | None
+    file: str, given: dict[str, Any], restoring: OpaqueFunction, respawn_delay_s: float | None
 ) -> list[LaunchDescriptionEntity]:
     """The node, started again after a crash; launch's own respawn knows no exit codes."""
     captioner = Node(
@@ -99,9 +119,10 @@ def _started(
     def respawn(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if respawn_delay_s is None or event.returncode in _NO_CRASH or context.is_shutdown:
             return []
+        again = [restoring, *_started(file, given, restoring, respawn_delay_s)]
         return [
             LogInfo(msg=f"the captioner crashed with status {event.returncode} and is restarted"),
-            TimerAction(period=respawn_delay_s, actions=_started(file, given, respawn_delay_s)),
+            TimerAction(period=respawn_delay_s, actions=[GroupAction(again)]),
         ]
 
     after = RegisterEventHandler(OnProcessExit(target_action=captioner, on_exit=respawn))
