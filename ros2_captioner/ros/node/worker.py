@@ -273,7 +273,8 @@ class CaptionWorker:
         )
 
     def _is_fresh(self, received: ReceivedImage, limit_s: float) -> bool:
-        """Whether a frame is young enough; False if it was only kept waiting until wanted.
+        """Whether a frame is young enough; False if it was only kept waiting until wanted, or if
+        the clock was set meanwhile.
 
         Raises:
             FrameError: it arrived too old or from the future, the model kept it waiting for too
@@ -286,13 +287,13 @@ class CaptionWorker:
         if limit_s <= 0 or abs(age_s) <= limit_s:
             return True
         clocks = "Are the clocks of camera and node in step, and use_sim_time the same?"
-        if age_s < 0:
+        arrived_s = self._age_on_arrival_s(received)
+        if max(age_s, arrived_s) < -limit_s:
             raise FrameError(
                 "future_stamp",
                 f"found a frame from {-age_s:.2f} s in the future; expected at most "
                 f"max_frame_age_s = {limit_s}. {clocks}",
             )
-        arrived_s = self._age_on_arrival_s(received)
         if arrived_s > limit_s:
             raise FrameError(
                 "too_old",
@@ -345,7 +346,7 @@ class CaptionWorker:
         if isinstance(outcome, str):
             return Answer(False, outcome)
         settings = self._settings()
-        if not just_captioned and 0 < settings.max_frame_age_s < self._age_s(outcome.received):
+        if not just_captioned and 0 < settings.max_frame_age_s < abs(self._age_s(outcome.received)):
             return Answer(False, _none_newer(settings))
         if not outcome.caption.words:
             return Answer(False, "the model found no words that banned_words and min_length allow")

@@ -327,6 +327,25 @@ def test_a_clock_out_of_step_is_named(bench, age_s, reason, said):
         assert said in line and "clocks of camera and node in step" in line
 
 
+def test_a_clock_that_was_set_back_is_no_fault_of_the_camera(bench):
+    """As simulated time is where a recording is played in a loop."""
+    with bench() as it:
+        it.wanted = False
+        it.put()
+        it.now_s -= 60
+        it.wanted = True
+        assert it.settle()[FRONT] == {"captioned": 0, "expired": 1}
+        assert not it.log.lines
+
+
+def test_a_caption_from_before_the_clock_was_set_back_answers_no_request(bench):
+    with bench() as it:
+        it.put()
+        it.settle()
+        it.now_s -= 60
+        assert it.ask() == (False, "no frame newer than 2.0 s")
+
+
 @pytest.mark.parametrize("age_s", [30.0, -3600.0, 1.0, -1.0])
 def test_any_age_is_accepted_where_it_may_be(bench, age_s):
     with bench(max_frame_age_s=0.0 if abs(age_s) > 2 else 2.0) as it:
