@@ -15,6 +15,7 @@ _RATE_WINDOW_S = 5.0
 _ARRIVALS = 1000  # that are kept of each camera
 _GAPS = 10  # between frames, from which the usual one is taken
 _LATENCIES = 200
+_SOUND = ("unchanged", "unsure")  # reasons that leave out a frame without a fault
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class CameraReport:
         received: frames in all.
         captioned: of them captioned.
         dropped: frames that were not captioned, by reason.
-        new_captioned: captioned since the last report, or before it where nothing has happened
-            since.
+        new_sound: captioned, unchanged or unsure since the last report, or before it where nothing
+            has happened since.
         new_faults: refused or failed lately.
         last_error: message of the last refusal; empty if there was none.
     """
@@ -42,7 +43,7 @@ class CameraReport:
     received: int
     captioned: int
     dropped: dict[str, int]
-    new_captioned: int
+    new_sound: int
     new_faults: int
     last_error: str
 
@@ -68,9 +69,15 @@ class _Camera:
     captioned: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
-    before: tuple[int, int, int] = (0, 0, 0)  # received, captioned, faults
+    before: tuple[int, int, int] = (0, 0, 0)  # received, sound, faults
     faults: int = 0
-    news: tuple[int, int] = (0, 0)  # captioned, faults
+    news: tuple[int, int] = (0, 0)  # sound, faults
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Received, sound and refused."""
+        sound = self.captioned + sum(self.dropped[reason] for reason in _SOUND)
+        return self.received, sound, self.faults
 
 
 class Statistics:
@@ -104,7 +111,7 @@ class Statistics:
             self._begun_s = time.monotonic()
             for entry in self._cameras.values():
                 entry.arrivals.clear()
-                entry.before = (entry.received, entry.captioned, entry.faults)
+                entry.before = entry.counts
                 entry.news = (0, 0)
 
     def silence(self, camera: str) -> Silence:
@@ -168,11 +175,10 @@ class Statistics:
 
 
 def _news(entry: _Camera) -> tuple[int, int]:
-    """Captioned and refused since something happened; a slow camera's last frame tells for long."""
-    _, captioned, faults = entry.before
-    now = (entry.received, entry.captioned, entry.faults)
+    """Sound and refused since something happened; a slow camera's last frame tells for long."""
+    (_, sound, faults), now = entry.before, entry.counts
     if now != entry.before:
-        entry.before, entry.news = now, (entry.captioned - captioned, entry.faults - faults)
+        entry.before, entry.news = now, (now[1] - sound, now[2] - faults)
     return entry.news
 
 

@@ -111,6 +111,24 @@ def test_levels_follow_what_happened_since_the_last_report(statistics):
     assert values["dropped: truncated"] == "2" and values["last error"] == "found 4 bytes"
 
 
+@pytest.mark.parametrize("reason", ["unchanged", "unsure"])
+def test_one_bad_frame_among_good_ones_without_a_caption_is_a_warning(statistics, reason):
+    statistics.received(CAMERA)
+    statistics.dropped(CAMERA, reason)
+    statistics.received(CAMERA)
+    statistics.refused(CAMERA, "truncated", "found 3 bytes")
+    assert status(statistics).level == DiagnosticStatus.WARN
+
+
+def test_a_recalled_frame_that_is_refused_is_an_error(statistics):
+    statistics.received(CAMERA)
+    statistics.dropped(CAMERA, "unchanged")
+    assert status(statistics).level == DiagnosticStatus.OK
+    statistics.recalled(CAMERA, "unchanged")
+    statistics.refused(CAMERA, "inference_failed", "the device is lost")
+    assert status(statistics).level == DiagnosticStatus.ERROR
+
+
 def test_drops_on_purpose_are_no_fault(statistics):
     statistics.received(CAMERA)
     statistics.dropped(CAMERA, "replaced")
