@@ -34,8 +34,9 @@ def test_all_shipped_configs_were_found():
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_the_config_in_a_run_folder_loads_too(file, tmp_path):
     """Which training.export names in the command that it says to type."""
-    write_config(tmp_path / "config.json", load_config(file))
-    assert load_config(tmp_path / "config.json") == load_config(file)
+    config = dataclasses.replace(load_config(file), note="na\u00efve \U0001f916")
+    write_config(tmp_path / "config.json", config)
+    assert load_config(tmp_path / "config.json") == config
 
 
 def test_what_belongs_together_is_taken_together(tmp_path):
