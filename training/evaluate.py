@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         "CIDEr with their signature. Without Java the plain tokeniser is used and METEOR left out.",
     )
     subject = parser.add_mutually_exclusive_group(required=True)
-    subject.add_argument("--bundle", type=user_path, help="model bundle, run through ONNX Runtime")
+    subject.add_argument(
+        "--bundle", type=user_path, help="model bundle, run through ONNX Runtime on the CPU"
+    )
     subject.add_argument(
         "--run",
         type=user_path,
@@ -276,7 +278,8 @@ class _Subject(NamedTuple):
 
 
 def _bundle(arguments: argparse.Namespace) -> _Subject:
-    captioner = Captioner.load(arguments.bundle, precision=arguments.precision)
+    # Of runtimes that take over from one another no signature could tell.
+    captioner = Captioner.load(arguments.bundle, "onnxruntime", arguments.precision, "cpu")
     backend = captioner.backend
     return _Subject(
         functools.partial(caption_images, captioner, corruption=arguments.corruption),

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_output("--output", parsed.output, image_files(sources))
     captioned = [source for source in sources.values() if source[0].captions]
     images = [image for source in captioned for image in source[: parsed.limit]]
-    captioner = Captioner.load(parsed.bundle, precision=parsed.precision)
+    captioner = Captioner.load(parsed.bundle, "onnxruntime", parsed.precision, "cpu")
     page = report(captioner, images, parsed.count, f"{config.name} {parsed.split}")
     # An image's name may not be UTF-8.
     replace_file(parsed.output, page.encode(errors="backslashreplace"))

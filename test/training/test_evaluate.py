@@ -259,6 +259,16 @@ def test_a_limit_that_leaves_no_image_is_refused(command, capsys, limit):
     assert "--limit" in capsys.readouterr().err
 
 
+def test_no_gpu_takes_over_half_way(command, monkeypatch, capsys):
+    """As TensorRT would when its engines are built; the signature names one runtime."""
+    probed = []
+    for name in ("backends.choice._check_tensorrt", "backends.onnxruntime.check_device"):
+        monkeypatch.setattr(f"ros2_captioner.{name}", lambda *on: probed.append(on[-1]))
+    monkeypatch.setenv("PATH", "")
+    assert command("--limit", 1) == 0
+    assert set(probed) == {"cpu"}
+
+
 def test_without_java_what_is_left_out_is_said_first(command, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "")
     assert command("--limit", 1) == 0
