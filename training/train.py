@@ -26,7 +26,7 @@ from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
-from training.data.captions import build_vocabulary
+from training.data.captions import build_vocabulary, frequent_words
 from training.data.concepts import choose_concepts
 from training.data.sources import Sources, read_training, read_validation
 from training.model.captioning import CaptionModel, build_model, device_of
@@ -192,6 +192,7 @@ def _train_epochs(
         progress: so far.
     """
     _show_data(splits)
+    _show_lost_words(config, splits)
     logbook = Logbook(output / "tensorboard", splits.validation_images[:SHOWN])
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):
@@ -223,6 +224,21 @@ def _show_data(splits: Splits) -> None:
         print(
             f"{both} of the validation images are trained on too, so that scores of them tell "
             "nothing of new ones; expected others: 'part' divides a source"
+        )
+
+
+def _show_lost_words(config: TrainConfig, splits: Splits) -> None:
+    """Words of the captions that a new run would learn, but the vocabulary of an earlier lacks."""
+    if not config.start_from or distributed.rank() > 0:
+        return
+    count = config.data.min_word_count
+    frequent = frequent_words(splits.train.captions, count)
+    lost = [word for word in frequent if not splits.vocabulary.known_ids([word])]
+    if lost:
+        print(
+            f"{len(lost)} words that occur {count} times or more in the captions are not in the "
+            f"vocabulary of {config.start_from} and are not learnt, e.g. {', '.join(lost[:5])}; "
+            "to learn them, train without start_from"
         )
 
 

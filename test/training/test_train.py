@@ -156,6 +156,25 @@ def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
     assert torch.equal(first["decoder.embedding.weight"], second["decoder.embedding.weight"])
 
 
+def test_words_that_the_earlier_run_does_not_know_are_told(
+    tiny_config, tiny_data, tmp_path, capsys
+):
+    config = tiny_config(finetune={"epochs": 0})
+    train(config, tmp_path / "first")
+    tree = json.loads((tiny_data / "captions.json").read_text())
+    for annotation in tree["annotations"]:
+        annotation["caption"] += " by a forklift"
+    (tmp_path / "own.json").write_text(json.dumps(tree))
+    (source,) = config.data.train
+    own = dataclasses.replace(source, captions=str(tmp_path / "own.json"))
+    for train_on, told in ((source, 0), (own, 1)):
+        data = dataclasses.replace(config.data, train=(train_on,))
+        start = str(tmp_path / "first")
+        train(dataclasses.replace(config, data=data, start_from=start), tmp_path / f"run{told}")
+        said = f"the vocabulary of {start} and are not learnt, e.g. by, forklift; to learn"
+        assert capsys.readouterr().out.count(said) == told
+
+
 def test_the_run_it_started_from_may_go_on_while_a_run_is_interrupted(
     tiny_config, tmp_path, monkeypatch
 ):

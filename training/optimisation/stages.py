@@ -49,7 +49,7 @@ class Splits:
     Attributes:
         train: images and sentences.
         val: images of each validation source, by its name.
-        vocabulary: of the training captions and sentences.
+        vocabulary: of the training captions and sentences, or of the run that it starts from.
     """
 
     train: Sources
