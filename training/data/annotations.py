@@ -133,7 +133,7 @@ class _Entry:
     def identifier(self, key: str) -> int | str:
         value = self.value(key)
         if isinstance(value, bool) or not isinstance(value, int | str):
-            self.fault(key, value, "a number or text")
+            self.fault(key, value, "a whole number or text")
         return value
 
     def file_name(self, key: str, folder: str = "") -> str:
