@@ -20,6 +20,7 @@ from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image
+from ros2_captioner.output_files import check_output
 from ros2_captioner.preprocess import preprocess_batch
 from training.bundle.manifest import write_manifest
 from training.config.arguments import add_config
@@ -58,6 +59,7 @@ def _calibrate(parsed: argparse.Namespace) -> None:
     sources = read_validation(load_config(parsed.config, parsed.set).data)
     captioned = {name: found for name, found in sources.items() if found[0].captions}
     captioner = Captioner.load(parsed.bundle, precision=parsed.precision, device="cpu")
+    check_output("--bundle", parsed.bundle / MANIFEST)
     rows: dict[str, NDArray[np.float64]] = {}
     truths: dict[str, list[bool]] = {}
     for name, images in captioned.items():

@@ -280,6 +280,8 @@ class _Subject(NamedTuple):
 def _bundle(arguments: argparse.Namespace) -> _Subject:
     # Of runtimes that take over from one another no signature could tell.
     captioner = Captioner.load(arguments.bundle, "onnxruntime", arguments.precision, "cpu")
+    if arguments.record:
+        check_output("--record", arguments.bundle / MANIFEST)
     backend = captioner.backend
     return _Subject(
         functools.partial(caption_images, captioner, corruption=arguments.corruption),

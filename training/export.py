@@ -27,7 +27,7 @@ from ros2_captioner.bundle.signatures import signature_file
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
-from ros2_captioner.output_files import only_writer, replace_file, unfinished, writing
+from ros2_captioner.output_files import check_output, only_writer, replace_file, unfinished, writing
 from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD
@@ -100,6 +100,8 @@ def export(
     run = load_run(run_folder)
     output = Path(os.path.realpath(output))  # of "." too, and of a link, the folder has a name
     output.parent.mkdir(parents=True, exist_ok=True)
+    if output.exists():
+        check_output("--output", output / MANIFEST)
     with _work_folder(output) as work:
         _write_bundle(run, work, precisions, calibration, proof)
         _replace(output, work)

@@ -1,6 +1,8 @@
 """Confidence, fitted to what a bundle says of the validation images."""
 
 import json
+import os
+from pathlib import Path
 from statistics import mean
 
 import pytest
@@ -68,6 +70,15 @@ def test_the_manifest_gets_a_confidence_that_tells_true_from_untrue(
     found = Captioner.load(bundle_copy, device="cpu").caption([read_image(f) for f in FILES])
     by_name = {f.name: c.confidence for f, c in zip(FILES, found.captions, strict=True)}
     assert mean(by_name[name] for name in wrong) < mean(by_name[n] for n in said if n not in wrong)
+
+
+def test_a_bundle_that_may_not_be_written_is_noticed_first(
+    config, bundle_copy, monkeypatch, capsys
+):
+    monkeypatch.setattr("training.calibrate.read_image", None)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != bundle_copy)
+    assert main(["--bundle", str(bundle_copy), "--config", config]) == 2
+    assert "--bundle: " in (said := capsys.readouterr().err) and "may not be written" in said
 
 
 def test_a_model_without_evidence_is_refused(config, bundle_copy, monkeypatch, capsys):

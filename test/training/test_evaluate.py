@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import statistics
+from pathlib import Path
 
 import pytest
 import yaml
@@ -131,6 +133,17 @@ def command(bundle, tmp_path, monkeypatch):
         return evaluate()
 
     return run
+
+
+def test_a_bundle_that_may_not_be_written_is_noticed_before_anything_is_captioned(
+    command, bundle, monkeypatch, capsys
+):
+    monkeypatch.setattr("training.evaluate.require_java", lambda: None)
+    monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
+    monkeypatch.setattr("training.evaluate.caption_images", None)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != bundle[0])
+    assert command("--record") == 2
+    assert "--record: " in (said := capsys.readouterr().err) and "may not be written" in said
 
 
 def test_captions_of_every_search_are_written_by_path(command, bundle, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -114,6 +115,13 @@ def test_a_bundle_an_empty_folder_and_a_new_name_may_be_replaced(old_bundle, tmp
     (tmp_path / "empty").mkdir()
     for folder in (old_bundle, tmp_path / "empty", tmp_path / "new"):
         refuse_to_replace(folder)
+
+
+def test_an_old_bundle_that_may_not_be_written_is_noticed_first(old_bundle, monkeypatch):
+    monkeypatch.setattr("training.export.load_run", lambda folder: None)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != old_bundle)
+    with pytest.raises(OptionsError, match="--output: .* may not be written"):
+        export(Path("run"), old_bundle, ["float32"], 1, 1)
 
 
 def test_nothing_else_is_ever_deleted(old_bundle, tmp_path):
