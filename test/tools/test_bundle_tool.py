@@ -102,8 +102,9 @@ def test_an_empty_name_is_not_the_shipped_model(tmp_path, capsys, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     private, public = key_pair(tmp_path, "ours")
     key = private if command == "sign" else public
-    assert main([command, "", "--key", str(key)]) == 1
-    assert "no model bundle at .;" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([command, "", "--key", str(key)])
+    assert "argument bundle: found an empty path" in capsys.readouterr().err
     assert not (DEFAULT_BUNDLE / "manifest.json.sig").exists()
 
 

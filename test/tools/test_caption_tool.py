@@ -161,7 +161,7 @@ def test_a_batch_that_fails_loses_no_other(pictures, capsys, monkeypatch):
 
     captioner, turns = tool.Captioner.load(device="cpu"), iter(range(10))
     Failing.default_options = lambda self: captioner.default_options()
-    monkeypatch.setattr(tool.Captioner, "load", lambda *given: Failing())
+    monkeypatch.setattr(tool.Captioner, "load", lambda *_, **given: Failing())
     assert main(pictures * 5) == 1
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 2 and "the device is lost" in printed.err
@@ -178,7 +178,7 @@ def test_alternatives_widen_the_beam_of_the_bundle_and_never_narrow_it(pictures,
             searched.append(options.beam_width)
             raise BackendError("seen")
 
-    monkeypatch.setattr(tool.Captioner, "load", lambda *given: Watching())
+    monkeypatch.setattr(tool.Captioner, "load", lambda *_, **given: Watching())
     for count in ("2", "9"):
         main([pictures[0], "--alternatives", count])
     main([pictures[0], "--alternatives", "2", "--beam-width", "4"])

@@ -78,7 +78,8 @@ class Stage:
 
     def message(self, picture):
         """A frame of now; whoever looks at overlays gets one."""
-        for output in self.node._outputs._topics[CAMERA][0].all:
+        topics = self.node._outputs._topics[CAMERA][0]
+        for output in (*topics._text, *topics._drawn):
             output._listeners = 1
         return raw_message(picture, Header(stamp=self.node.get_clock().now().to_msg()))
 
