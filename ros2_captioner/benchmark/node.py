@@ -49,9 +49,9 @@ def measure_node(
     stay_on_this_machine()
     # Reliable: best-effort frames of this size are lost by the defaults of Fast DDS.
     own = {"image_topics": [TOPIC], "image_reliability": "reliable"}
-    child = start_node("captioner_node", {**parameters, **own})
-    watch = Stopwatch(frame)
+    watch, started = Stopwatch(frame), list[Child]()
     try:
+        child = start_node("captioner_node", {**parameters, **own}, started)
         _warm_up(watch, child, 1 / rate_hz)
         begun_s, begun_cpu_s = time.monotonic(), _cpu_s(child.pid)
         sent = max(1, int(rate_hz * seconds))
@@ -69,7 +69,7 @@ def measure_node(
         return {"rate_hz": rate_hz, **_summary(watch, sent), "cpu_percent": round(cpu), **memory}
     finally:
         watch.close()
-        stop_nodes([child])
+        stop_nodes(started)
 
 
 def _warm_up(watch: Stopwatch, child: Child, period_s: float) -> None:

@@ -149,9 +149,9 @@ def _watch(folder: Path, count: int) -> tuple[list[Pair], int]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the nodes, as Ctrl-C does
     audience = Audience()
     try:
-        processes.append(start_node("captioner_node", node_parameters))
+        start_node("captioner_node", node_parameters, processes)
         _spin(audience, lambda: audience.count_publishers("/scene_caption") > 0, processes)
-        processes.append(start_node("captioner_image_player", player_parameters))
+        start_node("captioner_image_player", player_parameters, processes)
         _spin(audience, lambda: audience.has_all(count), processes, count)
         return list(audience.captioned.values()), len(audience.shown)
     finally:

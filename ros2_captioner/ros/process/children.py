@@ -23,22 +23,26 @@ def stay_on_this_machine() -> None:
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 
-def start_node(name: str, parameters: Mapping[str, Any]) -> Child:
-    """Run one of the entry points of `ros2_captioner.ros.executables` with these parameters."""
+def start_node(name: str, parameters: Mapping[str, Any], started: list[Child]) -> Child:
+    """Run one of the entry points of `ros2_captioner.ros.executables` with these parameters.
+
+    It is appended to ``started`` before a signal can interrupt the caller, so that none is lost.
+    """
     # Ctrl-C reaches children too. Blocked until it is handled, it leaves no traceback at any time.
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-        "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT]); "
+        "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM]); "
         f"from ros2_captioner.ros.executables import {name}; {name}()"
     )
     command = [sys.executable, "-c", program, "--ros-args"]
     for parameter, value in parameters.items():
         command += ["-p", f"{parameter}:={_as_yaml(value)}"]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
-        return subprocess.Popen(command)
+        started.append(subprocess.Popen(command))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return started[-1]
 
 
 def _as_yaml(value: Any) -> str:

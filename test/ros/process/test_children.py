@@ -1,6 +1,7 @@
 """Nodes as processes of this one."""
 
 import os
+import signal
 
 import pytest
 import rclpy
@@ -14,7 +15,7 @@ from ros2_captioner.ros.process import children
 def test_a_parameter_arrives_as_it_is(monkeypatch, value):
     commands = []
     monkeypatch.setattr(children.subprocess, "Popen", commands.append)
-    children.start_node("captioner_image_player", {"source": value})
+    children.start_node("captioner_image_player", {"source": value}, [])
     context = rclpy.Context()
     rclpy.init(args=commands[0], context=context)
     node = rclpy.create_node(
@@ -41,3 +42,17 @@ def test_each_distribution_is_kept_on_this_machine_in_its_own_way(
     os.environ[variable] = "the user's"
     children.stay_on_this_machine()
     assert os.environ[variable] == "the user's"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_node_is_started_leaves_none_behind(number, monkeypatch):
+    started, before = [], signal.signal(number, signal.default_int_handler)
+    monkeypatch.setattr(
+        children.subprocess, "Popen", lambda command: os.kill(os.getpid(), number) or command
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            children.start_node("captioner_node", {}, started)
+    finally:
+        signal.signal(number, before)
+    assert len(started) == 1
