@@ -205,7 +205,7 @@ class CaptionerNode(LifecycleNode):
             self._captioner,
             mailbox,
             lambda: self._settings,
-            self._wanted,
+            lambda camera: not self._rests(camera),
             self._outputs.publish,
             self._statistics,
             self._faults,
@@ -282,26 +282,19 @@ class CaptionerNode(LifecycleNode):
         self._settings, _ = self._changed(changes)
         self._chosen.update(change.name for change in changes)
 
-    def _rests(self) -> str:
-        """Why nothing is captioned on its own; empty while there is work to do."""
+    def _rests(self, *cameras: str) -> str:
+        """Why none of these cameras, or of all, is captioned on its own; empty while one is."""
         if self._worker is None or self._outputs is None:
             return self._remedy()
         if not self._caption_services.enabled:
             return "disabled by ~/enable"
-        if not any(map(self._heard, self._outputs.cameras)):
-            return "nobody subscribes to an output that is published (always_on is false)"
-        return ""
-
-    def _wanted(self, camera: str) -> bool:
-        """Whether a camera's frames are to be captioned now."""
-        return not self._rests() and self._heard(camera)
-
-    def _heard(self, camera: str) -> bool:
-        """Whether somebody subscribes to the camera's captions, or need not."""
-        assert self._outputs is not None
-        settings = self._settings
-        return settings.always_on or self._outputs.listened(
-            camera, overlay=settings.publish_overlay
+        settings, outputs = self._settings, self._outputs
+        heard = settings.always_on or any(
+            outputs.listened(camera, overlay=settings.publish_overlay)
+            for camera in cameras or outputs.cameras
+        )
+        return (
+            "" if heard else "nobody subscribes to an output that is published (always_on is false)"
         )
 
     def _watch(self) -> None:
