@@ -18,8 +18,7 @@ from ros2_captioner.images.headers import (
     is_jpeg,
     orientation,
     png_is_whole,
-    scan_count,
-    scan_place,
+    scan_places,
     stated_size,
 )
 from ros2_captioner.images.tiff import tiff_is_whole
@@ -124,16 +123,17 @@ def _check_codec(kind: str) -> None:
 
 
 def _check_scans(data: bytes) -> None:
-    if data.find(_JPEG_END, scan_place(data)) < 0:
+    scans = scan_places(data)
+    if data.find(_JPEG_END, scans[0] if scans else 0) < 0:
         raise FrameError(
             "truncated",
             f"found a JPEG of {len(data)} bytes without an end marker; expected a whole one",
         )
-    if (scans := scan_count(data)) > _MOST_SCANS:
+    if len(scans) > _MOST_SCANS:
         raise FrameError(
             "too_large",
-            f"found a JPEG of {scans} scans, each of which takes as long as a picture; expected at "
-            f"most {_MOST_SCANS}",
+            f"found a JPEG of {len(scans)} scans, each of which takes as long as a picture; "
+            f"expected at most {_MOST_SCANS}",
         )
 
 

@@ -53,17 +53,12 @@ def is_jpeg(data: bytes) -> bool:
     return data.startswith(_JPEG)
 
 
-def scan_place(data: bytes) -> int:
-    """Where a JPEG's first scan begins, 0 if nowhere.
+def scan_places(data: bytes) -> list[int]:
+    """Where each scan of a JPEG begins; for each a decoder goes through the whole picture.
 
-    Before it an embedded thumbnail may have an end marker of its own.
+    Before the first an embedded thumbnail may have an end marker of its own.
     """
-    return next((at for marker, at in _jpeg_segments(data) if marker == _START_OF_SCAN), 0)
-
-
-def scan_count(data: bytes) -> int:
-    """How many scans a JPEG has; for each a decoder goes through the whole picture."""
-    return sum(marker == _START_OF_SCAN for marker, _ in _jpeg_segments(data))
+    return [place for marker, place in _jpeg_segments(data) if marker == _START_OF_SCAN]
 
 
 def png_is_whole(data: bytes) -> bool:

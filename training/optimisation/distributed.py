@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import distributed
 
+from ros2_captioner.processors import own_processors
 from training.config.settings import ConfigError
 
 T = TypeVar("T")
@@ -93,6 +94,4 @@ def readers(workers: int, device: torch.device) -> int:
         return workers
     if device.type == "cpu":
         return 0
-    own = hasattr(os, "sched_getaffinity")  # not on macOS
-    processors = len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1
-    return min(8, processors // count())
+    return min(8, own_processors() // count())

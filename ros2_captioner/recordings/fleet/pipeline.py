@@ -27,6 +27,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.errors import BackendError, OptionsError
 from ros2_captioner.output_files import only_writer, replace_file
+from ros2_captioner.processors import own_processors
 from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
@@ -221,7 +222,7 @@ def _connect(fleet: Fleet) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     if not fleet.address:
         # However few cores there are, one more than the workers take, for reading and writing.
-        cores = fleet.workers + 1 if fleet.workers else max(2, _own_cores())
+        cores = fleet.workers + 1 if fleet.workers else max(2, own_processors())
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         return
     try:
@@ -230,12 +231,6 @@ def _connect(fleet: Fleet) -> None:
         raise OptionsError(
             f"address is {fleet.address!r}: {error}; expected that of a running Ray cluster"
         ) from error
-
-
-def _own_cores() -> int:
-    """How many this process may use, which a batch system grants."""
-    granted = hasattr(os, "sched_getaffinity")  # not on macOS
-    return len(os.sched_getaffinity(0)) if granted else os.cpu_count() or 1
 
 
 def _workers(fleet: Fleet) -> int:
