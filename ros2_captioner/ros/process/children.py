@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STOP_TIMEOUT_S = 10.0
 
 Child = subprocess.Popen[bytes]
@@ -37,12 +39,32 @@ def start_node(name: str, parameters: Mapping[str, Any], started: list[Child]) -
     command = [sys.executable, "-c", program, "--ros-args"]
     for parameter, value in parameters.items():
         command += ["-p", f"{parameter}:={_as_yaml(value)}"]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
-    try:
+    with _signals_held():
         started.append(subprocess.Popen(command))
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return started[-1]
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let the signals wait, in this process and in the children that it starts meanwhile.
+
+    A mask goes on to the children, but keeps nothing from this process's other threads (of DDS),
+    and Python's handlers run in the main thread whichever takes the signal: so they wait as well.
+    """
+    held: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    handlers = {
+        number: signal.signal(number, lambda number, frame: held.append(number))
+        for number in _SIGNALS
+    }
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in held:
+            signal.raise_signal(number)
 
 
 def _as_yaml(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 
 import pytest
 import rclpy
@@ -44,15 +46,32 @@ def test_each_distribution_is_kept_on_this_machine_in_its_own_way(
     assert os.environ[variable] == "the user's"
 
 
+@pytest.fixture
+def another_thread():
+    """One that takes the signals which the main thread holds off, as those of DDS do."""
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("another_thread")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_a_node_is_started_leaves_none_behind(number, monkeypatch):
+    def interrupted(command):
+        os.kill(os.getpid(), number)
+        while number in signal.sigpending():  # until the other thread has taken it
+            time.sleep(0)
+        return command
+
     started, before = [], signal.signal(number, signal.default_int_handler)
-    monkeypatch.setattr(
-        children.subprocess, "Popen", lambda command: os.kill(os.getpid(), number) or command
-    )
+    monkeypatch.setattr(children.subprocess, "Popen", interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
             children.start_node("captioner_node", {}, started)
+        assert signal.getsignal(number) is signal.default_int_handler
     finally:
         signal.signal(number, before)
     assert len(started) == 1
