@@ -63,8 +63,8 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in held:
-            signal.raise_signal(number)
+        for waiting in held:
+            signal.raise_signal(waiting)
 
 
 def _as_yaml(value: Any) -> str:
