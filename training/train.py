@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import user_path
-from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
@@ -37,26 +34,23 @@ from training.optimisation.checkpoint import (
     load_checkpoint,
     load_training_state,
     read_progress,
-    save_checkpoint,
 )
 from training.optimisation.logbook import Logbook
 from training.optimisation.run import (
     BEST,
-    COMMIT,
-    CONFIG,
-    EPOCH_FILES,
     LAST,
-    VOCABULARY,
     Run,
-    current_commit,
-    differences,
-    epoch_file,
     inherited,
     joined_sources,
     load_run,
     named_sources,
-    read_config,
-    write_config,
+)
+from training.optimisation.run_folder import (
+    claim,
+    only_run_in,
+    refuse_another_run,
+    refuse_other_words,
+    save_epoch,
 )
 from training.optimisation.stages import STAGES, Splits, Stage
 from training.optimisation.stopwatch import Stopwatch
@@ -121,30 +115,21 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     earlier = load_run(Path(config.start_from)) if config.start_from else None
     if earlier:
         config = inherited(config, earlier.config)
-    _refuse_another_run(output, config)
+    if not _plan(config):
+        raise ConfigError(f"found no epochs in {', '.join(STAGES)}; expected at least one")
+    refuse_another_run(output, config)
     data = read_training(config.data)
     torch.manual_seed(config.seed)
     vocabulary, model = _start(config, data, earlier)
-    _refuse_other_words(output, vocabulary)
+    refuse_other_words(output, vocabulary)
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)
-    with _alone(output):
+    with only_run_in(output):
         progress = _progress(output, config, earlier)
         progress = _train_epochs(config, output, model, splits, progress)
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / BEST}")
     return progress
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Make the run folder, and keep other runs out of it; their checkpoints would mix."""
-    if distributed.rank() > 0:
-        yield
-        return
-    output.mkdir(parents=True, exist_ok=True)
-    with only_writer(output, output):
-        yield
 
 
 def _start(
@@ -202,10 +187,10 @@ def _train_epochs(
         if stage is None or stage.name != name:
             stage = _begin_stage(name, stage_epoch, config, model, splits, output)
         if distributed.rank() == 0:
-            _claim(output, config, splits.vocabulary)
+            claim(output, config, splits.vocabulary)
         progress = _epoch(stage, epoch, stage_epoch, progress, logbook)
         if distributed.rank() == 0:
-            _save(output, stage, progress)
+            save_epoch(output, stage, progress)
         distributed.wait()
     return progress
 
@@ -261,39 +246,6 @@ def _begin_stage(
     return stage
 
 
-def _save(output: Path, stage: Stage, progress: Progress) -> None:
-    """Write what an epoch leaves behind.
-
-    Args:
-        output: run folder.
-        stage: holds the weights.
-        progress: with this epoch.
-    """
-    if progress.own[-1]["CIDEr"] >= progress.best_cider:
-        save_checkpoint(output / BEST, stage.averaged, progress)
-    _keep_best(output, stage, progress)
-    # Last of all: what it holds is done, and a run that ends before does the epoch again.
-    save_checkpoint(output / LAST, stage.model, progress, stage.state)
-
-
-def _keep_best(output: Path, stage: Stage, progress: Progress) -> None:
-    """Keep the weights of the run's own epochs with the highest CIDEr, and no others.
-
-    Args:
-        output: run folder.
-        stage: holds the weights of the newest epoch.
-        progress: with it; is kept with the weights.
-    """
-    keep = stage.config.validation.keep
-    ranked = sorted(progress.own, key=lambda entry: entry["CIDEr"], reverse=True)[:keep]
-    kept = {epoch_file(output, entry["epoch"]) for entry in ranked}
-    newest = epoch_file(output, progress.own[-1]["epoch"])
-    if newest in kept:
-        save_checkpoint(newest, stage.averaged, progress)
-    for file in set(output.glob(EPOCH_FILES)) - kept:
-        file.unlink()
-
-
 def _stalled(history: list[dict[str, Any]], stage: str, patience: int) -> bool:
     """Whether the last epochs of a stage brought no better CIDEr."""
     scores = [entry["CIDEr"] for entry in history if entry["stage"] == stage]
@@ -303,56 +255,6 @@ def _stalled(history: list[dict[str, Any]], stage: str, patience: int) -> bool:
 def _plan(config: TrainConfig) -> list[tuple[str, int]]:
     """Every epoch of the run: its stage, and its number within the stage."""
     return [(name, epoch) for name in STAGES for epoch in range(getattr(config, name).epochs)]
-
-
-def _refuse_another_run(output: Path, config: TrainConfig) -> None:
-    """Refuse to train nothing, to mix two configs in one folder, and what is no folder of a run."""
-    if not _plan(config):
-        raise ConfigError(f"found no epochs in {', '.join(STAGES)}; expected at least one")
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"--output {output} is a file; expected a folder")
-    file = output / CONFIG
-    if not file.is_file():
-        left = next(chain(output.glob("*.safetensors"), output.glob(VOCABULARY)), None)
-        if left:  # it would be gone on from, or written over, as a vocabulary
-            raise ConfigError(
-                f"{output} holds {left.name} without {CONFIG}; expected a run or none: choose "
-                "another --output"
-            )
-        return
-    different = differences(read_config(file), config)
-    if different:
-        raise ConfigError(
-            f"{output} holds a run with another config ({'; '.join(different[:3])}); choose "
-            "another --output, or delete it"
-        )
-    if (output / BEST).is_file() and not read_progress(output / BEST).own:
-        raise ConfigError(
-            f"{output} holds {BEST} of training.average or training.restore, which the first epoch "
-            "would replace; choose another --output, and go on from it with --set "
-            f"start_from={output}"
-        )
-
-
-def _refuse_other_words(output: Path, vocabulary: Vocabulary) -> None:
-    """Refuse to go on with a run whose captions have changed: its weights know other words."""
-    file = output / VOCABULARY
-    begun = file.is_file() or (output / LAST).is_file()
-    if begun and Vocabulary.read(file).words != vocabulary.words:
-        raise ConfigError(
-            f"{file} holds other words than the training captions; expected those that the run "
-            "began with: choose another --output, or bring them back"
-        )
-
-
-def _claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
-    """Make the folder this run's, unless it is already."""
-    if (output / VOCABULARY).is_file():
-        return
-    replace_file(output / COMMIT, current_commit().encode())
-    write_config(output / CONFIG, config)
-    # Last, as without a config it would be something else's, see `_refuse_another_run`.
-    replace_file(output / VOCABULARY, vocabulary.to_json().encode())
 
 
 def _epoch(
