@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class ImageBag:
 
     Raises:
         OptionsError: rosbags is not installed, the folder is no bag or its name no UTF-8, it lacks
-            a topic, or it holds no message of any.
+            a topic, its metadata hide images from rosbags, or it holds no message of any topic.
     """
 
     def __init__(self, folder: str, topics: Sequence[str] = ()) -> None:
@@ -68,10 +68,17 @@ class ImageBag:
                 for each in reader.connections:
                     counts[each.topic, each.msgtype] += each.msgcount
                 self.start_ns, self.end_ns = reader.start_time, reader.end_time - 1
+                hidden = [
+                    topic
+                    for topic, kind in hidden_messages(reader)
+                    if kind in IMAGE_TYPES and topic in (topics or [topic])
+                ]
         except Exception as error:  # of any kind, for a file that is cut or encrypted
             raise OptionsError(
                 f"bag is {folder!r}: {_said(error)}; {_EXPECTED}. {_RESCUE}"
             ) from error
+        if hidden:
+            raise OptionsError(disagreement(path, hidden))
         found = set(counts)
         images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
         missing = sorted(set(topics) - set(images))
@@ -128,6 +135,38 @@ class ImageBag:
                 f"{self.path} has no message on {topic} at {time_ns} ns: {_said(error)}; expected "
                 "the recording that was captioned"
             ) from error
+
+
+def connection_key(connection: Any) -> str:
+    """What rosbags tells the topics of a bag apart by."""
+    return repr((connection.topic, connection.msgtype, connection.ext))
+
+
+def hidden_messages(reader: Any) -> set[tuple[str, str]]:
+    """Topic and type of messages that an open reader of rosbags passes over in silence.
+
+    It reads from the files of a bag only what the metadata tell with the same topic, type and QoS.
+    """
+    files = getattr(reader.storage, "storages", None)
+    if files is None:  # a single file, which is read without metadata
+        return set()
+    told, stored = reader.connections, [each for file in files for each in file.connections]
+    keys = [{connection_key(each) for each in side} for side in (told, stored)]
+    return {
+        (each.topic, each.msgtype)
+        for side, others in ((told, keys[1]), (stored, keys[0]))
+        for each in side
+        if each.msgcount and connection_key(each) not in others
+    }
+
+
+def disagreement(folder: Path, topics: Iterable[str]) -> str:
+    """The error about messages that the metadata of a bag hide."""
+    return (
+        f"{folder}: {METADATA} and the files tell different names, types or QoS of "
+        f"{sorted(set(topics))}, so messages would be left out; expected equal ones, type: "
+        f"ros2 bag reindex {folder}"
+    )
 
 
 def _checked(folder: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.images.bag import connection_key, disagreement, hidden_messages
 from ros2_captioner.recordings.journal import Moment
 from ros2_captioner.stream.namespaces import own_namespaces
 
@@ -37,7 +38,7 @@ class CaptionedBag:
         cameras: whose captions are added.
 
     Raises:
-        OptionsError: the bag already has a topic of that name.
+        OptionsError: the bag already has a topic of that name, or its metadata hide messages.
     """
 
     def __init__(self, source: Path, cameras: Sequence[str]) -> None:
@@ -50,6 +51,9 @@ class CaptionedBag:
         with self._reader as reader:
             there = {connection.topic for connection in reader.connections}
             self._extent = _extent(reader)
+            hidden = [topic for topic, _ in hidden_messages(reader)]
+        if hidden:
+            raise OptionsError(disagreement(source, hidden))
         if taken := sorted(there & {topic for pair in self._topics.values() for topic in pair}):
             raise OptionsError(
                 f"{source} already has captions on {taken}; caption the recording that it was "
@@ -104,7 +108,7 @@ class CaptionedBag:
         copies: dict[str, Any] = {}
         connections = list(reader.connections)
         for each in connections:
-            if (key := _key(each)) not in copies:
+            if (key := connection_key(each)) not in copies:
                 text, digest = self._definition(each)
                 copies[key] = writer.add_connection(
                     each.topic,
@@ -114,7 +118,7 @@ class CaptionedBag:
                     serialization_format=each.ext.serialization_format,
                     offered_qos_profiles=each.ext.offered_qos_profiles,
                 )
-        by_id = {each.id: copies[_key(each)] for each in connections}
+        by_id = {each.id: copies[connection_key(each)] for each in connections}
         try:
             for connection, time_ns, cdr in reader.messages(connections):
                 yield time_ns, by_id[connection.id], cdr
@@ -153,10 +157,6 @@ def _time(message: _Message) -> int:
 def _extent(reader: Any) -> tuple[int, int, int]:
     """What tells an open recording from another."""
     return reader.start_time, reader.end_time, reader.message_count
-
-
-def _key(connection: Any) -> str:
-    return repr((connection.topic, connection.msgtype, connection.ext))
 
 
 def _kept_format(reader: Any) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+import yaml
 
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag, recorded_image_topics
@@ -16,6 +17,12 @@ METADATA = """rosbag2_bagfile_information:
   topics_with_message_count:
   - topic_metadata: {name: /front, type: sensor_msgs/msg/Image}
   - topic_metadata: {name: /chatter, type: std_msgs/msg/String}
+"""
+_TIME = "{sec: 0, nsec: 0}"
+_QOS = f"""
+- {{history: keep_last, depth: 1, reliability: reliable, durability: transient_local,
+   deadline: {_TIME}, lifespan: {_TIME}, liveliness: automatic,
+   liveliness_lease_duration: {_TIME}, avoid_ros_namespace_conventions: false}}
 """
 
 
@@ -84,3 +91,27 @@ def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path,
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("topic", [0, 1])
+@pytest.mark.parametrize("change", ["name", "type", "offered_qos_profiles", "gone"])
+def test_images_that_edited_metadata_hide_are_named(change, topic, form, tmp_path, photograph):
+    """rosbags reads from the files only what the metadata tell in the same words."""
+    from bags import jpeg, metadata_of, raw, write_bag
+
+    sent = [("/front", 1, jpeg(photograph, 1)), ("/rear", 1, raw(photograph, 1))]
+    folder = write_bag(tmp_path / "drive", sent, form)
+    with metadata_of(folder) as told:
+        topics = told["topics_with_message_count"]
+        if change == "gone":
+            del topics[topic]
+        else:
+            kinds = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+            qos = yaml.safe_load(_QOS)
+            to = {"name": "/other", "type": kinds[topic], "offered_qos_profiles": qos}
+            topics[topic]["topic_metadata"][change] = to[change]
+    name = sent[topic][0]
+    with pytest.raises(OptionsError, match=f"drive: .*{name}.* left out; .* ros2 bag reindex"):
+        ImageBag(str(folder))
+    assert len([*ImageBag(str(folder), [sent[1 - topic][0]]).messages()]) == 1

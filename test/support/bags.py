@@ -1,7 +1,10 @@
 """Bags written without ROS, by rosbags."""
 
+from contextlib import contextmanager
+
 import cv2
 import numpy as np
+import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -59,6 +62,15 @@ def write_bag(folder, messages, form="mcap-zstd"):
                 connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
             writer.write(connections[topic], round(seconds * 1e9), cdr)
     return folder
+
+
+@contextmanager
+def metadata_of(folder):
+    """What the metadata of a bag say, to be changed."""
+    file = folder / "metadata.yaml"
+    whole = yaml.safe_load(file.read_text())
+    yield whole["rosbag2_bagfile_information"]
+    file.write_text(yaml.safe_dump(whole))
 
 
 def read_bag(folder):

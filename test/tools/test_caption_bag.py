@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 pytest.importorskip("rosbags")
-from bags import FORMATS, STORE, STRING, jpeg, raw, read_bag, text, write_bag
+from bags import FORMATS, STORE, STRING, jpeg, metadata_of, raw, read_bag, text, write_bag
 from rosbags.interfaces import (
     Qos,
     QosDurability,
@@ -517,3 +517,13 @@ def test_a_full_disk_is_named_with_the_output(form, tmp_path, messages):
     assert done.returncode == 2 and not (tmp_path / "new").exists()
     assert done.stderr.startswith(f"error: cannot write {tmp_path / 'new'}: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_recording_whose_metadata_hide_a_topic_is_not_copied_without_it(bag, tmp_path, capsys):
+    with metadata_of(bag) as told:
+        topics = [each["topic_metadata"] for each in told["topics_with_message_count"]]
+        (chatter,) = [each for each in topics if each["name"] == "/chatter"]
+        chatter["name"] = "/talk"
+    assert main([str(bag)]) == 2
+    assert "['/chatter', '/talk'], so messages would be left out" in capsys.readouterr().err
+    assert main([str(bag), "--format", "jsonl"]) == 0
