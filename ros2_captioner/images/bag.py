@@ -16,7 +16,10 @@ _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of
 _SHORTEST = _STAMP + 8
 METADATA = "metadata.yaml"
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
-_RESCUE = "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left"
+_RESCUE = (
+    "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left; to one "
+    "that has no index, 'mcap compress' adds it"
+)
 
 
 class Recorded(NamedTuple):
@@ -117,7 +120,9 @@ class ImageBag:
                 f"{read} messages; expected a whole recording. {_RESCUE}"
             ) from error
         if not read:
-            raise OptionsError(f"{self.path}: found no message; expected a whole recording")
+            raise OptionsError(
+                f"{self.path}: found no message; expected a whole recording. {_RESCUE}"
+            )
 
     def message_at(self, topic: str, time_ns: int) -> Recorded:
         """The message of a topic that was recorded at a time.

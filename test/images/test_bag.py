@@ -115,3 +115,16 @@ def test_images_that_edited_metadata_hide_are_named(change, topic, form, tmp_pat
     with pytest.raises(OptionsError, match=f"drive: .*{name}.* left out; .* ros2 bag reindex"):
         ImageBag(str(folder))
     assert len([*ImageBag(str(folder), [sent[1 - topic][0]]).messages()]) == 1
+
+
+def test_a_file_whose_index_names_no_message_is_told_what_adds_one(
+    tmp_path, monkeypatch, photograph
+):
+    """As rosbag2 writes it with `noMessageIndex`: rosbags passes over all chunks in silence."""
+    from bags import jpeg, write_bag
+    from rosbags.rosbag2.storage_mcap import McapReader
+
+    folder = write_bag(tmp_path / "drive", [("/front", 1, jpeg(photograph, 1))])
+    monkeypatch.setattr(McapReader, "messages", lambda self, *given: iter(()))
+    with pytest.raises(OptionsError, match="found no message; .*, 'mcap compress' adds it"):
+        next(ImageBag(str(folder)).messages())
