@@ -42,7 +42,7 @@ def joined(
         before = shown.get(camera)
         if before and before.text == text:
             continue
-        if before:
+        if before and start_s > before.start_s:
             ended.append(before._replace(end_s=start_s))
         shown[camera] = Cue(start_s, start_s, text, camera if name_speakers else "")
     last = [cue._replace(end_s=max(end_s, cue.start_s + _SHORTEST_S)) for cue in shown.values()]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 
 from ros2_captioner.command_line.ending import command
@@ -138,11 +139,12 @@ def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> No
     elif form == "csv":
         write_csv(target, name, journal.moments())
     else:
-        seconds = (
-            ((m.time_ns - bag.start_ns) * 1e-9, m.camera, m.detail["caption"])
-            for m in journal.moments()
-        )
-        end_s = (bag.end_ns - bag.start_ns) * 1e-9
+        # Files of a bag may overlap, and its metadata may tell a later start.
+        said = ((m.time_ns, m.camera, m.detail["caption"]) for m in journal.moments())
+        captions = sorted(said, key=itemgetter(0))
+        start_ns = min([bag.start_ns, *(time_ns for time_ns, _, _ in captions[:1])])
+        seconds = (((time_ns - start_ns) * 1e-9, camera, t) for time_ns, camera, t in captions)
+        end_s = (bag.end_ns - start_ns) * 1e-9
         cues = joined(seconds, end_s, name_speakers=len(bag.types) > 1)
         target.write_text(as_vtt(cues), encoding="utf-8")
 

@@ -26,6 +26,11 @@ def test_a_sentence_that_begins_where_the_recording_ends_is_seen():
     assert joined(captions, 2.0) == [Cue(0.0, 2.0, "a dog"), Cue(2.0, 2.5, "a cat")]
 
 
+def test_of_captions_of_one_moment_the_last_is_seen():
+    captions = [(0.0, "", "a dog"), (1.0, "", "a cat"), (1.0, "", "a tree")]
+    assert joined(captions, 2.0) == [Cue(0.0, 1.0, "a dog"), Cue(1.0, 2.0, "a tree")]
+
+
 def test_no_captions_give_no_cues():
     assert joined([], 5.0) == []
 

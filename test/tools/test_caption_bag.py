@@ -527,3 +527,25 @@ def test_a_recording_whose_metadata_hide_a_topic_is_not_copied_without_it(bag, t
     assert main([str(bag)]) == 2
     assert "['/chatter', '/talk'], so messages would be left out" in capsys.readouterr().err
     assert main([str(bag), "--format", "jsonl"]) == 0
+
+
+def test_subtitles_of_files_in_no_order_begin_with_the_first_frame(
+    tmp_path, photograph, second_photograph
+):
+    """And whose metadata tell a start that is of neither."""
+    parts = [
+        write_bag(tmp_path / name, [(FRONT, second, jpeg(picture, second))])
+        for name, second, picture in (("late", 105, second_photograph), ("drive", 100, photograph))
+    ]
+    (late,) = parts[0].glob("*.mcap")
+    late.rename(parts[1] / late.name)
+    with metadata_of(parts[1]) as told:
+        told["relative_file_paths"].insert(0, late.name)
+        told["starting_time"]["nanoseconds_since_epoch"] = 102 * 10**9
+    for form in ("jsonl", "vtt"):
+        assert main([str(parts[1]), "--format", form]) == 0
+    late, first = [row["caption"] for row in rows(tmp_path / "drive.jsonl")]
+    assert (tmp_path / "drive.vtt").read_text() == (
+        f"WEBVTT\n\n00:00:00.000 --> 00:00:05.000\n{first}\n"
+        f"\n00:00:05.000 --> 00:00:05.500\n{late}\n"
+    )
