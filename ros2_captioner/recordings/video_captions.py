@@ -50,7 +50,11 @@ def video_cues(
         times = (time_ns * 1e-9 for time_ns, _ in batch)
         captions += [(time_s, path, each.text) for time_s, each in zip(times, found, strict=True)]
     if frames.end_s < _SHORTEST_S:
-        raise FrameError("no_source", f"{path} has no length, as a still image; expected a video")
+        raise FrameError(
+            "no_source",
+            f"{path} has no length, as a still image or a raw H.264 stream; expected a video. Of a "
+            f"stream, type: ffmpeg -r RATE -i {path} -c copy {path}.mp4",
+        )
     return joined(captions, frames.end_s)
 
 

@@ -335,6 +335,7 @@ def test_a_still_image_has_no_subtitles(pictures, tmp_path, capsys):
     assert main([pictures[0], "--vtt", str(tmp_path / "out.vtt")]) == 2
     said = capsys.readouterr().err
     assert "one.png has no length" in said and "expected a video" in said
+    assert "raw H.264 stream" in said and "type: ffmpeg" in said  # whose frames have no times
     assert not (tmp_path / "out.vtt").exists()
 
 
