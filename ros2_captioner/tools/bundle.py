@@ -103,7 +103,8 @@ def _signature(folder: Path) -> str:
 def _list(parsed: argparse.Namespace) -> int:
     failed = 0
     for folder in parsed.folders:
-        found = sorted(folder.rglob(MANIFEST))
+        # A search at any depth does not follow links, such as `current` to one of the bundles.
+        found = sorted({*folder.rglob(MANIFEST), *folder.glob(f"*/{MANIFEST}")})
         if not found:
             failed = 1
             print(in_line(f"no bundle in {folder}"), file=sys.stderr)

@@ -54,6 +54,13 @@ def test_list_gives_a_line_a_bundle_and_names_broken_ones(bundle_copy, capsys):
     assert capsys.readouterr().out.startswith(f"broken: {bundle_copy / 'vocabulary.json'}")
 
 
+def test_a_link_to_a_bundle_is_listed_too(bundle_copy, tmp_path, capsys):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/current").symlink_to(bundle_copy)
+    assert main(["list", str(tmp_path / "models")]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'models/current'}  ")
+
+
 def test_nothing_to_list_is_said(tmp_path, capsys):
     assert main(["list", str(tmp_path)]) == 1
     assert f"no bundle in {tmp_path}" in capsys.readouterr().err
