@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.benchmark.timing import STEPS, fixed_length, interleaved, synthetic_frames
-from ros2_captioner.bundle import Bundle, load_bundle
+from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Timing
 from ros2_captioner.errors import BackendError
@@ -95,7 +95,7 @@ def measure_captioners(
                 "the end. Type it again, or name one with --backends"
             )
     return [
-        {**_row(setting, runs), "CIDEr": _cider(captioners[setting[:2]].bundle, setting.precision)}
+        {**_row(setting, runs), "CIDEr": captioners[setting[:2]].bundle.cider(setting.precision)}
         for setting, runs in timed.items()
     ]
 
@@ -103,11 +103,6 @@ def measure_captioners(
 def _runtime(captioner: Captioner) -> str:
     backend = captioner.backend
     return f"{backend.name} on {backend.device} in {backend.precision}"
-
-
-def _cider(bundle: Bundle, precision: str) -> float | str:
-    found = bundle.cider(precision)
-    return "" if found is None else found
 
 
 def _call(

@@ -1,6 +1,7 @@
 """The benchmark command: every combination is timed and reported."""
 
 import copy
+import dataclasses
 import json
 import sys
 
@@ -28,6 +29,19 @@ def test_every_combination_has_a_row(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5 and lines[0].split()[:2] == ["backend", "precision"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_model_that_nobody_scored_has_no_score(captioner, capsys, tmp_path, monkeypatch):
+    unscored = dataclasses.replace(
+        captioner.bundle, manifest={**captioner.bundle.manifest, "metrics": {}}
+    )
+    failover = Failover([lambda: captioner.backend])
+    monkeypatch.setattr(Captioner, "load", lambda *given: Captioner(unscored, failover))
+    file = tmp_path / "table.json"
+    options = ["--precisions", "int8", "--beam-widths", "1", "--cameras", "1", "--rounds", "1"]
+    assert main([*options, "--json", str(file)]) == 0
+    (row,) = json.loads(file.read_text())["captions"]
+    assert row["CIDEr"] is None and "None" not in capsys.readouterr().out
 
 
 def test_what_another_runtime_took_over_in_the_middle_has_no_row(monkeypatch, captioner, capsys):
