@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +32,7 @@ def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     line = round(_PIXELS_AT_SCALE_1 * scale)
     margin = line // 3
     most = max(1, (height - 2 * margin) // line)
-    lines = _wrapped(text, scale, width - 2 * margin, most)
+    lines = wrapped(text, scale, width - 2 * margin, most)
     drawn: NDArray[np.uint8] = image.copy()
     band = drawn[max(0, height - len(lines) * line - 2 * margin) :]
     band[:] = (band * _DARKENING).astype(np.uint8)
@@ -42,9 +45,18 @@ def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     return drawn
 
 
-def _wrapped(text: str, scale: float, width: int, most: int) -> list[str]:
+def wrapped(text: str, scale: float, width: int, most: int = sys.maxsize) -> list[str]:
+    """A text in lines.
+
+    Args:
+        text: any length.
+        scale: of the characters.
+        width: of a line, in pixels; a word that is wider goes on in the next one, as a sentence of
+            a script without spaces does.
+        most: lines; text that does not fit them is cut, with an ellipsis in its place.
+    """
     lines = [""]
-    for word in text.split():
+    for word in _parts(text, scale, width):
         longer = f"{lines[-1]} {word}".strip()
         if not lines[-1] or _fits(longer, scale, width):
             lines[-1] = longer
@@ -56,10 +68,22 @@ def _wrapped(text: str, scale: float, width: int, most: int) -> list[str]:
     return lines
 
 
+def _parts(text: str, scale: float, width: int) -> Iterator[str]:
+    """The words, and of those that are wider than a line as much as fits one."""
+    for word in text.split():
+        left = word
+        while len(left) > 1 and not _fits(left, scale, width):
+            lengths = range(1, len(left))
+            fits = max((n for n in lengths if _fits(left[:n], scale, width)), default=1)
+            yield left[:fits]
+            left = left[fits:]
+        yield left
+
+
 def _cut(line: str, scale: float, width: int) -> str:
     """A line that goes on, which must not read as the end of the sentence."""
-    while " " in line and not _fits(line + _ELLIPSIS, scale, width):
-        line = line.rpartition(" ")[0]
+    while line and not _fits(line + _ELLIPSIS, scale, width):
+        line = line.rpartition(" ")[0] or line[:-1]
     return line + _ELLIPSIS
 
 

@@ -38,15 +38,26 @@ def test_an_empty_caption_is_drawn_as_an_empty_band():
     assert not rows_written(np.full((240, 320, 3), 128, np.uint8), "").any()
 
 
+@pytest.mark.parametrize("text", [LONG, "\u72d7" * 40])
 @pytest.mark.parametrize(
-    ("size", "cut"), [((48, 64), True), ((20, 300), True), ((240, 320), False)]
+    ("size", "cut"), [((48, 64), True), ((20, 200), True), ((240, 320), False)]
 )
-def test_a_caption_that_is_cut_does_not_read_as_a_whole_one(size, cut, monkeypatch):
+def test_a_caption_that_is_cut_does_not_read_as_a_whole_one(text, size, cut, monkeypatch):
     lines = []
     monkeypatch.setattr(cv2, "putText", lambda image, line, *_: lines.append(line))
-    draw_caption(np.zeros((*size, 3), np.uint8), LONG)
-    written = " ".join(lines)
+    draw_caption(np.zeros((*size, 3), np.uint8), text)
+    written = (" " if " " in text else "").join(lines)
     assert written.endswith(" ...") == cut
-    assert LONG.startswith(written.removesuffix(" ..."))
+    assert text.startswith(written.removesuffix(" ..."))
     widths = [cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, 0.4, 1)[0][0] for line in lines]
     assert max(widths) < size[1]
+
+
+@pytest.mark.parametrize("text", ["\u72d7" * 40, "a " + "\u72d7" * 30, "transportation " * 3])
+def test_words_that_are_wider_than_the_image_go_on_in_the_next_line(text, monkeypatch):
+    lines = []
+    monkeypatch.setattr(cv2, "putText", lambda image, line, *_: lines.append(line))
+    draw_caption(np.zeros((640, 80, 3), np.uint8), text)
+    assert len(lines) > 2 and "".join(lines).split() == text.replace(" ", "").split()
+    widths = [cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, 0.4, 1)[0][0] for line in lines]
+    assert max(widths) < 80
