@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.captions import Caption
+from ros2_captioner.drawing.overlay import wrapped
 
 _PANEL = 180  # pixels; at least four attention panels fit a page's width
 _COLUMNS = 7
 _LINE = 26
 _MARGIN = 8
-_FONT, _SCALE = cv2.FONT_HERSHEY_DUPLEX, 0.5
+_FONT, _SCALE, _TITLE_SCALE = cv2.FONT_HERSHEY_DUPLEX, 0.5, 0.65
 _INK = (40, 40, 40)
 
 Image = NDArray[np.uint8]
@@ -41,8 +42,10 @@ def attention_figure(image: Image, caption: Caption) -> Image:
     blank = np.full_like(panels[0], 255)
     panels += [blank] * (-len(panels) % _COLUMNS)
     rows = [np.hstack(panels[i : i + _COLUMNS]) for i in range(0, len(panels), _COLUMNS)]
-    lines = [caption.text, *([_judged(caption)] if caption.objects else [])]
-    return np.vstack([*(_title(line, rows[0].shape[1]) for line in lines), *rows])
+    texts = [caption.text, *([_judged(caption)] if caption.objects else [])]
+    width = rows[0].shape[1]
+    lines = [line for text in texts for line in wrapped(text, _TITLE_SCALE, width - _MARGIN)]
+    return np.vstack([*(_title(line, width) for line in lines), *rows])
 
 
 def stacked(figures: Sequence[Image]) -> Image:
@@ -85,5 +88,5 @@ def _judged(caption: Caption) -> str:
 
 def _title(text: str, width: int) -> Image:
     box = np.full((_LINE + _MARGIN, width, 3), 255, np.uint8)
-    cv2.putText(box, text, (2, 22), _FONT, 0.65, _INK, 1, cv2.LINE_AA)
+    cv2.putText(box, text, (2, 22), _FONT, _TITLE_SCALE, _INK, 1, cv2.LINE_AA)
     return box

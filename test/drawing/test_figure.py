@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
@@ -43,6 +44,17 @@ def test_confidence_and_objects_take_a_line_of_their_own():
     figures = [attention_figure(IMAGE, caption) for caption in (plain, seen)]
     assert figures[1].shape[0] == figures[0].shape[0] + TITLE
     assert (figures[1][TITLE : 2 * TITLE] < 128).any()
+
+
+def test_a_text_that_is_wider_than_the_figure_goes_on_in_a_second_line(monkeypatch):
+    lines = []
+    monkeypatch.setattr(cv2, "putText", lambda image, line, *_: lines.append(line))
+    objects = tuple((f"{word}board", 0.9) for word in ("skate", "snow", "surf", "card") * 4)
+    caption = dataclasses.replace(caption_of(["a", "motorcycle"] * 25), objects=objects)
+    attention_figure(IMAGE, caption)
+    assert f"{caption.text} sees skateboard 90%" in " ".join(lines)
+    widths = [cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, 0.65, 1)[0][0] for line in lines]
+    assert max(widths) < 7 * PANEL_WIDTH
 
 
 def test_figures_of_any_width_lie_below_each_other_on_white():
