@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ _LEVELS = {  # the worst first
     DiagnosticStatus.WARN: ("WARN", "\x1b[33m"),
     DiagnosticStatus.OK: ("OK", "\x1b[32m"),
 }
+_SECOND_CELL = "\0"  # of a wide character, such as Chinese ones, while texts are cut and wrapped
 _SHOWN_AT_MODEL = ("name", "precision", "backend", "device", "latency p50 (ms)", "latency p95 (ms)")
 
 
@@ -35,27 +37,33 @@ def render(
         statuses: DiagnosticStatus of the models and the cameras.
         captions: the newest of each camera, under the name of its status, as several captioners
             may have the camera, or under its topic, where it is not known whose caption it is.
-        width: of the terminal, in characters.
+        width: of the terminal, in cells.
         colour: write ANSI colours.
         height: of the terminal, in lines; where the view is higher, each status is one line, and
             where these are too many, the best are left out.
     """
+    return "\n".join(_lines(statuses, captions, width, colour, height)).replace(_SECOND_CELL, "")
+
+
+def _lines(
+    statuses: Sequence[Any], captions: Mapping[str, str], width: int, colour: bool, height: int
+) -> list[str]:
     if not statuses:
-        return "waiting for a captioner on /diagnostics"[:width]
+        return ["waiting for a captioner on /diagnostics"[:width]]
     # A captioner's model first, then its cameras.
     ordered = sorted(statuses, key=lambda status: _order(status.name))
     several = len({_node(status.name) for status in statuses}) > 1
     blocks = [list(_block(status, captions, width, colour, several)) for status in ordered]
     lines = [line for block in blocks for line in (*block, "")]
     if len(lines) < height:
-        return "\n".join(lines)
+        return lines
     short = [_line(status, captions, width, colour, several) for status in ordered]
     if len(short) < height:
-        return "\n".join(short)
+        return short
     shown = max(0, height - 2)
     worst = sorted(range(len(short)), key=lambda place: _severity(ordered[place]))[:shown]
     kept = [short[place] for place in sorted(worst)]
-    return "\n".join([*kept, f"and {len(short) - shown} more"[:width]])
+    return [*kept, f"and {len(short) - shown} more"[:width]]
 
 
 def _node(name: str) -> str:
@@ -77,7 +85,7 @@ def _severity(status: Any) -> int:
 
 
 def _title(status: Any, several: bool) -> str:
-    return printable(status.name if several else _subject(status.name))
+    return _in_cells(status.name if several else _subject(status.name))
 
 
 def _label(status: Any, colour: bool) -> str:
@@ -88,7 +96,7 @@ def _label(status: Any, colour: bool) -> str:
 def _block(
     status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool
 ) -> Iterator[str]:
-    title = _title(status, several)[: width - 6]
+    title = _cut(_title(status, several), width - 6)
     yield (
         f"{_label(status, colour)} {_BOLD}{title}{_PLAIN}"
         if colour
@@ -107,8 +115,8 @@ def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, se
     subject = _subject(status.name)  # the title says it
     message = status.message.removeprefix(f"{subject} ").removeprefix(f"{subject}: ")
     said = f"{message} > {caption}" if caption else message
-    text = f"{_title(status, several)} {printable(said)}"
-    return f"{_label(status, colour)} {text[: max(0, width - 6)]}"
+    text = f"{_title(status, several)} {_in_cells(said)}"
+    return f"{_label(status, colour)} {_cut(text, width - 6)}"
 
 
 def _caption(status: Any, captions: Mapping[str, str]) -> str | None:
@@ -130,8 +138,23 @@ def _facts(subject: str, status: Any) -> str:
 
 
 def _indented(text: str, width: int) -> list[str]:
+    # A cell less than there is, as a wide character may be split between two lines.
     return textwrap.wrap(
-        printable(text), max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
+        _in_cells(text), max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
+    )
+
+
+def _cut(text: str, width: int) -> str:
+    """What fits a width, without the first cell of a wide character."""
+    fits = max(0, width)
+    return text[: fits - text.startswith(_SECOND_CELL, fits)]
+
+
+def _in_cells(text: str) -> str:
+    """What others wrote as it is printed, with a letter for each cell that it takes."""
+    return "".join(
+        letter + _SECOND_CELL * (unicodedata.east_asian_width(letter) in "WF")
+        for letter in printable(text)
     )
 
 

@@ -28,6 +28,15 @@ def test_lines_fit_the_terminal(statuses, width):
     assert max(map(len, view.splitlines())) <= width
 
 
+@pytest.mark.parametrize("height", [100, 5])
+@pytest.mark.parametrize("caption", ["一只狗在草地上奔跑" * 20, "一 只 狗 " * 40, "a" + "狗" * 99])
+def test_lines_of_wide_characters_fit_the_terminal(statuses, caption, height):
+    view = render(statuses, {RAW: caption}, 40, colour=False, height=height)
+    widths = [len(line) + sum(map(line.count, "一只狗在草地上奔跑")) for line in view.splitlines()]
+    assert 38 <= max(widths) <= 40 and "\0" not in view
+    assert height < 100 or view.count("狗") == caption.count("狗")
+
+
 def test_before_anything_came_it_says_what_it_waits_for():
     assert "waiting" in render([], {}, 80, colour=True)
 
