@@ -39,8 +39,8 @@ def render(
             may have the camera, or under its topic, where it is not known whose caption it is.
         width: of the terminal, in cells.
         colour: write ANSI colours.
-        height: of the terminal, in lines; where the view is higher, each status is one line, and
-            where these are too many, the best are left out.
+        height: of the terminal, in lines; where the view is higher, the counts are left out, then
+            each status is one line, and where these are too many, the best are left out.
     """
     return "\n".join(_lines(statuses, captions, width, colour, height)).replace(_SECOND_CELL, "")
 
@@ -53,10 +53,11 @@ def _lines(
     # A captioner's model first, then its cameras.
     ordered = sorted(statuses, key=lambda status: _order(status.name))
     several = len({_node(status.name) for status in statuses}) > 1
-    blocks = [list(_block(status, captions, width, colour, several)) for status in ordered]
-    lines = [line for block in blocks for line in (*block, "")]
-    if len(lines) < height:
-        return lines
+    for counts in (True, False):
+        blocks = [_block(status, captions, width, colour, several, counts) for status in ordered]
+        lines = [line for block in blocks for line in (*block, "")]
+        if len(lines) < height:
+            return lines
     short = [_line(status, captions, width, colour, several) for status in ordered]
     if len(short) < height:
         return short
@@ -94,7 +95,12 @@ def _label(status: Any, colour: bool) -> str:
 
 
 def _block(
-    status: Any, captions: Mapping[str, str], width: int, colour: bool, several: bool
+    status: Any,
+    captions: Mapping[str, str],
+    width: int,
+    colour: bool,
+    several: bool,
+    counts: bool,
 ) -> Iterator[str]:
     title = _cut(_title(status, several), width - 6)
     yield (
@@ -103,8 +109,8 @@ def _block(
         else (f"{_label(status, colour)} {title}")
     )
     yield from _indented(status.message, width)
-    subject = _subject(status.name)
-    yield from _indented(_facts(subject, status), width)
+    if counts:
+        yield from _indented(_facts(_subject(status.name), status), width)
     caption = _caption(status, captions)
     if caption is not None:
         yield from _indented(f"> {caption}", width)

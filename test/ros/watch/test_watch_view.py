@@ -53,6 +53,17 @@ def test_four_cameras_fit_the_terminal_and_the_model_stays_in_sight(four_cameras
         assert lines[-1].endswith("more")
 
 
+@pytest.mark.parametrize(("width", "height", "cameras"), [(40, 10, 1), (80, 24, 4)])
+def test_captions_stay_whole_where_there_is_room_without_the_counts(
+    four_cameras, width, height, cameras
+):
+    caption = "a man in a red shirt is standing in front of a building"
+    captions = {f"/camera{place}/image_raw": caption for place in range(4)}
+    view = render(four_cameras()[: 1 + cameras], captions, width, colour=False, height=height)
+    assert len(view.splitlines()) < height and "received" not in view
+    assert " ".join(view.split()).count(f"> {caption}") == cameras
+
+
 @pytest.mark.parametrize(
     ("before", "message"),
     [(" ", "has a publisher, but it has stopped sending"), (": ", "found an image of 0x0")],
