@@ -289,6 +289,8 @@ class CaptionWorker:
         clocks = "Are the clocks of camera and node in step, and use_sim_time the same?"
         arrived_s = self._age_on_arrival_s(received)
         if max(age_s, arrived_s) < -limit_s:
+            if received.clock_ns == 0:
+                clocks = "use_sim_time is true, and no time has come on /clock"
             raise FrameError(
                 "future_stamp",
                 f"found a frame from {-age_s:.2f} s in the future; expected at most "

@@ -327,6 +327,15 @@ def test_a_clock_out_of_step_is_named(bench, age_s, reason, said):
         assert said in line and "clocks of camera and node in step" in line
 
 
+def test_a_simulated_clock_of_which_nothing_came_is_named(bench):
+    with bench() as it:
+        it.now_s = 0.0
+        it.put(stamp_s=1000.0)
+        assert it.settle()[FRONT] == {"captioned": 0, "future_stamp": 1}
+        (line,) = it.log.lines
+        assert "use_sim_time is true, and no time has come on /clock" in line
+
+
 def test_a_clock_that_was_set_back_is_no_fault_of_the_camera(bench):
     """As simulated time is where a recording is played in a loop."""
     with bench() as it:
