@@ -23,6 +23,7 @@ from rclpy.time_source import TimeSource
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError, described
+from ros2_captioner.ros.process.requests import survive_requests
 from ros2_captioner.ros.process.signals import clean_up, ignore_signals, on_signal
 
 NodeType = TypeVar("NodeType", bound=Node)
@@ -59,6 +60,7 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     try:
         executor = SingleThreadedExecutor()
         node = make()
+        survive_requests(node)
         executor.add_node(node)
         if begin is not None:
             executor.create_task(begin, node)

@@ -12,6 +12,11 @@ import time
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_harness import SUPPORT, Client, Process, running_node
 from rosgraph_msgs.msg import Clock
@@ -131,6 +136,21 @@ def test_a_storm_of_parameters_is_answered_and_captions_go_on(node, client, phot
     assert detail["beam_width"] == 5
     slow = sorted(taken_s)[int(0.99 * len(taken_s))]
     marks("parameter set p99 under a storm, one camera", 1000 * slow, "ms", at_most=100)
+
+
+def test_requests_that_rclpy_fails_at_are_answered_and_end_no_node(node, client):
+    unknown = [ParameterMessage(name="beam_width", value=ParameterValue(type=42))]
+    for kind in (SetParameters, SetParametersAtomically):
+        name = f"/captioner/set_parameters{'_atomically' * (kind is SetParametersAtomically)}"
+        response, _ = client.call(kind, name, kind.Request(parameters=unknown))
+        assert "successful=True" not in str(response)
+    # By its number alone, as nav2 asks for one.
+    for number in (Transition.TRANSITION_CONFIGURE, 99):
+        request = ChangeState.Request(transition=Transition(id=number))
+        response, _ = client.call(ChangeState, "/captioner/change_state", request)
+        assert not response.success
+    assert client.state() == "active"
+    assert "refused a request on captioner/set_parameters: ValueError: 42" in node.log
 
 
 def test_transitions_amid_frames_and_requests(node, client, photograph):
