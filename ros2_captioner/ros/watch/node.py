@@ -41,6 +41,7 @@ class Watch(Node):
         warn_of_unknown_names(self, ())
         self._board = Board()
         self._terminal = moves_its_cursor(sys.stdout)
+        self._drawn = False
         self._topics: set[str] = set()
         self._patient_until_s = time.monotonic() + _PATIENCE_S
         self._listen(DiagnosticArray, "/diagnostics", self._keep_statuses)
@@ -75,8 +76,12 @@ class Watch(Node):
             return
         width, height = shutil.get_terminal_size()
         view = self._board.view(width, height, time.monotonic(), colour=shows_colours())
-        lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in view.splitlines())
-        self._print(f"{_HOME}{lines}{_REST_OF_SCREEN}")
+        # The rest of a line before its text: after a full one it would be the last character.
+        lines = "".join(f"{_REST_OF_LINE}{line}\n" for line in view.splitlines())
+        # What is there already, warnings of this node too, scrolls out of sight and is kept.
+        kept = "" if self._drawn else "\n" * height
+        self._drawn = True
+        self._print(f"{kept}{_HOME}{lines}{_REST_OF_SCREEN}")
 
     def _say_what_it_waits_for(self) -> None:
         """Say it once, on stderr, where no captioner is found; a terminal shows it anyway."""

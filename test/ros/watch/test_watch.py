@@ -78,10 +78,12 @@ def test_a_dumb_terminal_gets_the_lines_of_a_pipe(on_terminal, name):
 
 
 def test_a_terminal_is_redrawn_and_in_colour_unless_that_is_unwanted(on_terminal):
-    drawn = b"mended\x1b[K\r\n"
-    assert b"\x1b[H\x1b[32mOK" in on_terminal(drawn, TERM="xterm")
+    drawn = b"\x1b[K      mended\r\n"
+    assert b"\x1b[H\x1b[K\x1b[32mOK" in on_terminal(drawn, TERM="xterm")
     plain = on_terminal(drawn, TERM="xterm", NO_COLOR="1")
-    assert b"\x1b[HOK    model" in plain and b"\x1b[1m" not in plain
+    assert b"\x1b[H\x1b[KOK    model" in plain and b"\x1b[1m" not in plain
+    # What stood there, its own warnings too, has scrolled out of the 24 lines.
+    assert plain.startswith(b"\r\n" * 24 + b"\x1b[H") and plain.count(b"\r\n" * 24) == 1
 
 
 def test_parameters_that_do_nothing_are_named(tmp_path):
