@@ -55,7 +55,7 @@ bench: .venv-training/installed
 gpu: .venv-training/installed
 	@command -v nvidia-smi > /dev/null || { echo "found no nvidia-smi; make gpu needs an NVIDIA card and its driver"; exit 1; }
 	$(TRAINING)/pip uninstall --quiet --yes onnxruntime  # the same module as the next one has
-	$(TRAINING)/pip install --quiet --editable ".[$(ROS)rtx]" onnxruntime-gpu
+	$(TRAINING)/pip install --quiet --editable ".[$(ROS)rtx]" "onnxruntime-gpu[cuda,cudnn]"
 	$(LARGE_IMAGES) $(TRAINING)/python -m benchmarks.gpu --output build/gpu
 
 soak: .venv/installed-tests

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,8 @@ class OnnxRuntimeBackend(HostBackend):
 
     def __init__(self, bundle: Bundle, precision: str = "auto", device: str = "cpu") -> None:
         check_device(device)
+        if device == "cuda":
+            _load_cuda_libraries()
         self.device = device
         self.precision = _choose_precision(bundle, precision, device)
         state = bundle.manifest["graphs"]["decoder"]["state"]
@@ -133,10 +137,21 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
     if session.get_providers()[0] != _PROVIDERS[device]:
         raise BackendError(
             f"asked ONNX Runtime for {_PROVIDERS[device]}, found {session.get_providers()}; its "
-            "CUDA libraries did not load. Use device 'cpu', or install the CUDA it was built for"
+            "CUDA libraries did not load. Use device 'cpu', or type: "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]'"
         )
     trim_heap()  # what loading one graph took is not kept beside the next one's
     return session
+
+
+def _load_cuda_libraries() -> None:
+    """Those that pip installed: no search path holds them. What is missing is told on stderr."""
+    import onnxruntime
+
+    preload = getattr(onnxruntime, "preload_dlls", None)  # from 1.21 on
+    if preload is not None:
+        with redirect_stdout(sys.stderr):
+            preload()
 
 
 def _threads() -> int:
@@ -163,8 +178,8 @@ def check_device(device: str) -> None:
         ) from error
     if _PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise BackendError(
-            "this ONNX Runtime has no CUDA provider; type: pip install onnxruntime-gpu, or use "
-            "device 'cpu'"
+            "this ONNX Runtime has no CUDA provider; type: "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]', or use device 'cpu'"
         )
     if device == "cuda":
         check_driver()

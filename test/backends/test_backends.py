@@ -53,7 +53,7 @@ def test_what_was_asked_for_needs_no_reason(bundle):
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"backend": "tensorrt", "device": "cpu"}, "tensorrt does not run on cpu"),
         ({"backend": "openvino", "device": "cuda"}, "openvino does not run on cuda"),
-        ({"backend": "onnxruntime", "device": "cuda"}, "pip install onnxruntime-gpu"),
+        ({"backend": "onnxruntime", "device": "cuda"}, "pip install 'onnxruntime-gpu"),
         ({"backend": "tensorrt"}, "found no NVIDIA driver"),
     ],
 )

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from onnxruntime import OrtValue
 
+from ros2_captioner.backends import onnxruntime as module
 from ros2_captioner.backends.onnxruntime import BoundGraph, OnnxRuntimeBackend
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import BundleError
+from ros2_captioner.errors import BackendError, BundleError
 
 
 def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_photograph):
@@ -46,3 +47,19 @@ def test_a_path_that_is_no_text_is_told(bundle_copy):
     renamed = bundle_copy.rename(bundle_copy.with_name(os.fsdecode(b"n\xff")))
     with pytest.raises(BundleError, match="onnx; expected a path that is UTF-8$"):
         OnnxRuntimeBackend(load_bundle(renamed))
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")  # as this ONNX Runtime has none
+def test_cuda_from_pip_is_loaded_before_the_graphs(monkeypatch, capsys):
+    """Its libraries lie where the loader does not look; what ONNX Runtime prints is no output."""
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: list(module._PROVIDERS.values())
+    )
+    monkeypatch.setattr(module, "check_driver", lambda: None)
+    monkeypatch.setattr(
+        "onnxruntime.preload_dlls", lambda: print("Failed to load libcudnn"), raising=False
+    )
+    with pytest.raises(BackendError, match=r"pip install 'onnxruntime-gpu\[cuda,cudnn\]'$"):
+        OnnxRuntimeBackend(load_bundle(), device="cuda")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "Failed to load libcudnn\n")
