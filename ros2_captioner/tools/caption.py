@@ -184,20 +184,20 @@ def _caption_all(captioner: Captioner, options: DecodingOptions, parsed: argpars
     shows_progress = len(parsed.images) > _BATCH and not sys.stdout.isatty()
     figures: list[Frame] = []
     done = 0
-    for first in range(0, len(parsed.images), _BATCH):
-        for path, frame, caption in _captioned(
-            captioner, options, parsed.images[first : first + _BATCH], progress
-        ):
-            _print(path, caption, parsed)
-            done += 1
-            if parsed.explain:
-                figures.append(attention_figure(frame, caption))
-        if shows_progress:
-            tried = min(first + _BATCH, len(parsed.images))
-            progress.show(f"{tried}/{len(parsed.images)} images")
-    progress.clear()
-    if figures:
-        write_image(parsed.explain, stacked(figures))
+    try:
+        for first in range(0, len(parsed.images), _BATCH):
+            batch = parsed.images[first : first + _BATCH]
+            for path, frame, caption in _captioned(captioner, options, batch, progress):
+                done += 1
+                if parsed.explain:
+                    figures.append(attention_figure(frame, caption))
+                _print(path, caption, parsed)
+            if shows_progress:
+                progress.show(f"{first + len(batch)}/{len(parsed.images)} images")
+    finally:  # where nobody reads the captions any more, as behind `head -1`, figures stay
+        progress.clear()
+        if figures:
+            write_image(parsed.explain, stacked(figures))
     if not done:
         return 2
     return 0 if done == len(parsed.images) else 1

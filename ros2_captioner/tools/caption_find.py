@@ -51,10 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     index = CaptionIndex(parsed.captions)
     hits = index.find(parsed.query, parsed.limit)
     index.close()
-    for hit in hits:
-        print(in_line(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})"))
-    if parsed.pictures is not None:
-        write_page(parsed.pictures, parsed.query, hits)
+    try:
+        for hit in hits:
+            print(in_line(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})"))
+    finally:  # where nobody reads all lines, as behind `head`, the page is written all the same
+        if parsed.pictures is not None:
+            write_page(parsed.pictures, parsed.query, hits)
     return 0 if hits else 1
 
 

@@ -1,8 +1,13 @@
 """The command line ``caption_find``."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 from ros2_captioner.tools.caption_find import main
+
+SCRIPT = Path(__file__).parents[2] / "scripts/caption_find"
 
 
 def test_moments_are_printed_best_first(tmp_path, capsys):
@@ -23,6 +28,17 @@ def test_moments_are_printed_best_first(tmp_path, capsys):
         "drive  /rear  1970-01-01T00:00:02.000+00:00  a dog  (score -0.25)",
     ]
     assert main(["aeroplane", str(file)]) == 1
+
+
+def test_the_page_is_written_though_nobody_reads_all_lines(tmp_path):
+    row = json.dumps({"picture": "photo.jpg", "caption": "a dog"})
+    (tmp_path / "captions.jsonl").write_text(f"{row}\n" * 1000)
+    given = ["dog", "captions.jsonl", "--limit", "1000", "--pictures", "out.html"]
+    command = [sys.executable, str(SCRIPT), *given]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
+    writer.stdout.close()
+    assert writer.stderr.read() == b"" and writer.wait(60) == 0
+    assert (tmp_path / "out.html").read_text().count("<figure>") == 1000
 
 
 def test_a_missing_file_is_one_line(tmp_path, capsys):

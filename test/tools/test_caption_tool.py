@@ -115,6 +115,13 @@ def test_head_ends_it_in_silence(pictures):
     assert writer.stderr.read() == b"" and writer.wait(60) == 0
 
 
+def test_a_figure_is_written_though_nobody_reads_the_captions(pictures, tmp_path):
+    writer = start(pictures[0], "--explain", str(tmp_path / "out.png"))
+    writer.stdout.close()
+    assert writer.stderr.read() == b"" and writer.wait(60) == 0
+    assert cv2.imread(str(tmp_path / "out.png")).shape[1] > 1000
+
+
 def test_an_interrupt_ends_it_without_a_traceback(pictures):
     writer = start(*pictures * 200)
     assert writer.stdout.readline()
