@@ -12,17 +12,8 @@ from pathlib import Path
 
 _HEAD_BYTES = 16  # of an element, at most
 _ISO_TYPES = {
-    b"ftyp",
-    b"free",
-    b"mdat",
-    b"moof",
-    b"moov",
-    b"sidx",
-    b"skip",
-    b"styp",
-    b"uuid",
-    b"wide",
-}
+    b"ftyp", b"free", b"mdat", b"moof", b"moov", b"sidx", b"skip", b"styp", b"uuid", b"wide",
+}  # fmt: skip
 _EBML_HEADER, _EBML_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 

@@ -16,27 +16,10 @@ from ros2_captioner.recordings.rows import Row, caption_rows
 from ros2_captioner.recordings.synonyms import meaning
 
 _WORD = re.compile(r"\w+")
-_UNTOLD = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "at",
-        "in",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "the",
-        "their",
-        "there",
-        "to",
-        "with",
-    ]
-)
+_STOP_WORDS = frozenset(
+    {"a", "an", "and", "are", "at", "in", "is", "it", "its", "of", "on", "or", "the", "their",
+     "there", "to", "with"}
+)  # fmt: skip
 # Columns: the words themselves, what they mean, and the objects that the model saw.
 _SCHEMA = (
     "CREATE VIRTUAL TABLE captions USING fts5"
@@ -139,4 +122,4 @@ def _meanings(words: Sequence[str]) -> str:
 
 
 def _words(query: str) -> list[str]:
-    return [word for word in _WORD.findall(query.lower()) if word not in _UNTOLD]
+    return [word for word in _WORD.findall(query.lower()) if word not in _STOP_WORDS]
