@@ -26,7 +26,7 @@ _SCHEMA = (
     "(words, meanings, objects, row UNINDEXED, file UNINDEXED, tokenize='porter unicode61')"
 )
 _RANKED = (
-    "SELECT row, file, -bm25(captions, 1.0, 0.7, 0.7) FROM captions WHERE captions MATCH ? "
+    "SELECT row, file FROM captions WHERE captions MATCH ? "
     "ORDER BY bm25(captions, 1.0, 0.7, 0.7), rowid LIMIT ?"
 )
 
@@ -37,12 +37,10 @@ class Hit(NamedTuple):
     Attributes:
         row: its caption.
         file: that holds it.
-        relevance: BM25; higher is better.
     """
 
     row: Row
     file: Path
-    relevance: float
 
 
 class CaptionIndex:
@@ -83,7 +81,7 @@ class CaptionIndex:
         match = f"words : ({exact}) OR {{meanings objects}} : ({meant})"
         with _told():
             found = self._database.execute(_RANKED, (match, min(limit, sys.maxsize))).fetchall()
-        return [Hit(json.loads(row), self._files[file], score) for row, file, score in found]
+        return [Hit(json.loads(row), self._files[file]) for row, file in found]
 
     def close(self) -> None:
         """Drop the index."""

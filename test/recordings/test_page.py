@@ -22,7 +22,7 @@ def shown(page):
 
 
 def hit(captions, **row):
-    return Hit({"caption": "a dog", "score": -0.5, **row}, captions, 1.0)
+    return Hit({"caption": "a dog", "score": -0.5, **row}, captions)
 
 
 def test_a_picture_is_found_beside_its_captions_and_shrunk(tmp_path, photograph):
