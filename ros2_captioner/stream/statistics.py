@@ -15,7 +15,7 @@ _RATE_WINDOW_S = 5.0
 _ARRIVALS = 1000  # that are kept of each camera
 _GAPS = 10  # between frames, from which the usual one is taken
 _LATENCIES = 200
-_SOUND = ("unchanged", "unsure")  # reasons that leave out a frame without a fault
+_GOOD = ("unchanged", "unsure")  # reasons that leave out a frame without a fault
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CameraReport:
         received: frames in all.
         captioned: of them captioned.
         dropped: frames that were not captioned, by reason.
-        new_sound: captioned, unchanged or unsure since the last report, or before it where nothing
+        new_good: captioned, unchanged or unsure since the last report, or before it where nothing
             has happened since.
         new_faults: refused or failed lately.
         last_error: message of the last refusal; empty if there was none.
@@ -43,7 +43,7 @@ class CameraReport:
     received: int
     captioned: int
     dropped: dict[str, int]
-    new_sound: int
+    new_good: int
     new_faults: int
     last_error: str
 
@@ -69,15 +69,15 @@ class _Camera:
     captioned: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
-    before: tuple[int, int, int] = (0, 0, 0)  # received, sound, faults
+    before: tuple[int, int, int] = (0, 0, 0)  # received, good, faults
     faults: int = 0
-    news: tuple[int, int] = (0, 0)  # sound, faults
+    news: tuple[int, int] = (0, 0)  # good, faults
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Received, sound and refused."""
-        sound = self.captioned + sum(self.dropped[reason] for reason in _SOUND)
-        return self.received, sound, self.faults
+        """Received, good and refused."""
+        good = self.captioned + sum(self.dropped[reason] for reason in _GOOD)
+        return self.received, good, self.faults
 
 
 class Statistics:
@@ -175,10 +175,10 @@ class Statistics:
 
 
 def _news(entry: _Camera) -> tuple[int, int]:
-    """Sound and refused since something happened; a slow camera's last frame tells for long."""
-    (_, sound, faults), now = entry.before, entry.counts
+    """Good and refused since something happened; a slow camera's last frame tells for long."""
+    (_, good, faults), now = entry.before, entry.counts
     if now != entry.before:
-        entry.before, entry.news = now, (now[1] - sound, now[2] - faults)
+        entry.before, entry.news = now, (now[1] - good, now[2] - faults)
     return entry.news
 
 

@@ -56,7 +56,7 @@ def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticSt
     if report.silent_s > max(_STALE_AFTER_S, _STALE_AFTER_GAPS * report.usual_gap_s):
         silence = f"no frame for {report.silent_s:.0f} s"
         level, message = DiagnosticStatus.STALE, problem or silence
-    elif report.new_faults and report.new_sound <= 0:  # less: one was recalled, and refused
+    elif report.new_faults and report.new_good <= 0:  # less: one was recalled, and refused
         level, message = DiagnosticStatus.ERROR, report.last_error
     elif report.new_faults:
         level, message = DiagnosticStatus.WARN, report.last_error
