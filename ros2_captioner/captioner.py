@@ -113,7 +113,7 @@ class Captioner:
             except BackendError as error:
                 self._failover.replace(error)
                 return self._run(frames, options)
-            self._failover.forget()
+            self._failover.succeeded()
             return batch
 
     def _run(self, frames: Sequence[NDArray[np.uint8]], options: DecodingOptions) -> CaptionBatch:

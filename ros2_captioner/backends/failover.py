@@ -89,7 +89,7 @@ class Failover:
         elif self._search.error:
             self._tell(self._search.error)
 
-    def forget(self) -> None:
+    def succeeded(self) -> None:
         """A batch went well: a failure that has not come again for a while is over."""
         if self._search is None and time.monotonic() - self._failed_s >= self._retry_s:
             self.trouble = ""

@@ -97,7 +97,7 @@ def test_trouble_that_does_not_come_again_is_forgotten_once_a_batch_went_well():
     failover.replace(LOST)
     failover.restore()
     assert failover.trouble == "a on cpu failed (the device is lost); reloaded"
-    failover.forget()
+    failover.succeeded()
     assert not failover.trouble
 
 
