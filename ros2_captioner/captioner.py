@@ -40,7 +40,7 @@ class Captioner:
         self.bundle = bundle
         self._failover = failover
         self._objects = ObjectWords.of_manifest(bundle.manifest, bundle.vocabulary)
-        self._visible = ObjectWords.and_scene(bundle.manifest, bundle.vocabulary)
+        self._visible = ObjectWords.with_scene(bundle.manifest, bundle.vocabulary)
         self._confidence = ConfidenceModel.of_manifest(bundle.manifest)
         self._lock = threading.Lock()
 

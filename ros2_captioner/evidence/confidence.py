@@ -86,5 +86,5 @@ class ConfidenceModel:
 
     def probability(self, features: NDArray[np.float64]) -> float:
         """0 to 1 for one caption."""
-        evidence = float(features @ np.asarray(self.weights)) + self.bias
-        return 0.5 * (1 + math.tanh(0.5 * evidence))  # the logistic function, without overflow
+        logit = float(features @ np.asarray(self.weights)) + self.bias
+        return 0.5 * (1 + math.tanh(0.5 * logit))  # the logistic function, without overflow

@@ -44,7 +44,7 @@ class ObjectWords:
         return cls(manifest.get("evidence", {}).get("objects", {}), vocabulary)
 
     @classmethod
-    def and_scene(cls, manifest: Mapping[str, Any], vocabulary: Vocabulary) -> ObjectWords:
+    def with_scene(cls, manifest: Mapping[str, Any], vocabulary: Vocabulary) -> ObjectWords:
         """Those objects, and the places and things that scenes are made of."""
         section = manifest.get("evidence", {"objects": {}, "scene": {}})
         return cls(section["scene"] | section["objects"], vocabulary)

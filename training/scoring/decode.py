@@ -94,7 +94,7 @@ def _objects(decoder: Decoder, vocabulary: Vocabulary) -> ObjectWords:
     """The words that the exported bundle will list."""
     evidence = decoder.evidence
     listed = {} if evidence is None else {"evidence": object_priors(evidence, vocabulary)}
-    return ObjectWords.and_scene(listed, vocabulary)
+    return ObjectWords.with_scene(listed, vocabulary)
 
 
 def decode_batches(
