@@ -125,7 +125,8 @@ def _candidates(
 
 
 def _check_tensorrt(bundle: Bundle, precision: str) -> None:
-    from ros2_captioner.backends.tensorrt.cuda import check_driver, import_runtime
+    from ros2_captioner.backends.nvidia_driver import check_driver
+    from ros2_captioner.backends.tensorrt.cuda import import_runtime
     from ros2_captioner.backends.tensorrt.engines import choose_precision, import_tensorrt
 
     check_driver()

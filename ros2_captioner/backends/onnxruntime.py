@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ros2_captioner.backends.host import Arrays, HostBackend, Run
-from ros2_captioner.backends.tensorrt.cuda import check_driver
+from ros2_captioner.backends.nvidia_driver import check_driver
 from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError

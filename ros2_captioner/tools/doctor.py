@@ -188,7 +188,7 @@ def _one_of(subject: str, *modules: str) -> Finding:
 
 def _gpu() -> Finding:
     found = _try(
-        "from ros2_captioner.backends.tensorrt.cuda import check_driver; check_driver(); "
+        "from ros2_captioner.backends.nvidia_driver import check_driver; check_driver(); "
         "print('the driver reports a GPU')"
     )
     jetson = Path("/etc/nv_tegra_release")

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Read by Python at its start: gives the processes of the benchmark a simulated GPU.
 SIMULATION = """
 import simulated_gpu
+from ros2_captioner.backends import nvidia_driver
 from ros2_captioner.backends.tensorrt import backend, cuda, engines
 
 runtime = simulated_gpu.Runtime()
@@ -24,7 +25,7 @@ replacements = {
         bundle, precision, part
     ),
 }
-for module in (backend, cuda, engines):
+for module in (backend, nvidia_driver, cuda, engines):
     for name, value in replacements.items():
         if hasattr(module, name):
             setattr(module, name, value)

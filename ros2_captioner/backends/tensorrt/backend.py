@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ros2_captioner.backends.nvidia_driver import check_driver
 from ros2_captioner.backends.tensorrt.cuda import (
     Cuda,
     DeviceBuffer,
     PinnedBuffer,
     call,
-    check_driver,
     import_runtime,
 )
 from ros2_captioner.backends.tensorrt.cuda_graphs import Replay

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import simulated_gpu
 
+from ros2_captioner.backends import nvidia_driver
 from ros2_captioner.backends.tensorrt import backend as tensorrt_backend
 from ros2_captioner.backends.tensorrt import cuda, cuda_graphs, engines
 from ros2_captioner.bundle import load_bundle
@@ -35,7 +36,7 @@ needs_rtx = pytest.mark.skipif(not HAS_RTX, reason="tensorrt-rtx-cu13 is not ins
 
 def no_gpu():
     try:
-        cuda.check_driver()
+        nvidia_driver.check_driver()
     except BackendError as error:
         return str(error)
     return ""
@@ -58,7 +59,7 @@ def gpu(monkeypatch, tmp_path, runtime):
         built.append(part)
         return engines.onnx_model(bundle, precision, part)
 
-    for module in (tensorrt_backend, cuda, engines):
+    for module in (tensorrt_backend, nvidia_driver, cuda, engines):
         for name, value in {
             "check_driver": lambda: None,
             "import_runtime": lambda: runtime,
