@@ -126,12 +126,12 @@ def _candidates(
 
 def _check_tensorrt(bundle: Bundle, precision: str) -> None:
     from ros2_captioner.backends.nvidia_driver import check_driver
-    from ros2_captioner.backends.tensorrt.cuda import import_runtime
+    from ros2_captioner.backends.tensorrt.cuda import import_cuda
     from ros2_captioner.backends.tensorrt.engines import choose_precision, import_tensorrt
 
     check_driver()
     import_tensorrt()
-    import_runtime()
+    import_cuda()
     choose_precision(bundle, precision)
 
 

@@ -19,7 +19,7 @@ from ros2_captioner.backends.tensorrt import backend, cuda, engines
 runtime = simulated_gpu.Runtime()
 replacements = {
     "check_driver": lambda: None,
-    "import_runtime": lambda: runtime,
+    "import_cuda": lambda: runtime,
     "import_tensorrt": lambda: simulated_gpu.tensorrt(runtime),
     "build_engine": lambda trt, bundle, precision, part, *others: engines.onnx_model(
         bundle, precision, part

@@ -16,7 +16,7 @@ from ros2_captioner.backends.tensorrt.cuda import (
     DeviceBuffer,
     PinnedBuffer,
     call,
-    import_runtime,
+    import_cuda,
 )
 from ros2_captioner.backends.tensorrt.cuda_graphs import Replay
 from ros2_captioner.backends.tensorrt.engine_cache import EngineCache
@@ -70,7 +70,7 @@ class TensorRtBackend:
         check_driver()
         trt = import_tensorrt()
         self.precision = choose_precision(bundle, precision)
-        runtime = import_runtime()
+        runtime = import_cuda()
         source = _Engines(trt, runtime, bundle, self.precision, EngineCache(cache), progress)
         engines = {part: source.get(part, build=build) for part in PARTS}
         self.remark = source.remark

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from ros2_captioner.errors import BackendError
 
 
-def import_runtime() -> Any:
+def import_cuda() -> Any:
     """The module ``cuda.bindings.runtime``.
 
     Raises:
@@ -28,7 +28,7 @@ def import_runtime() -> Any:
 
 
 def call(runtime: Any, function: str, *arguments: Any) -> Any:
-    """A function's result, of a runtime as of `import_runtime`.
+    """A function's result, of a runtime as of `import_cuda`.
 
     Raises:
         BackendError: it failed.
@@ -45,7 +45,7 @@ class Cuda:
     The stream goes with the object.
 
     Args:
-        runtime: see `import_runtime`.
+        runtime: see `import_cuda`.
     """
 
     def __init__(self, runtime: Any) -> None:

@@ -62,7 +62,7 @@ def gpu(monkeypatch, tmp_path, runtime):
     for module in (tensorrt_backend, nvidia_driver, cuda, engines):
         for name, value in {
             "check_driver": lambda: None,
-            "import_runtime": lambda: runtime,
+            "import_cuda": lambda: runtime,
             "import_tensorrt": lambda: simulated_gpu.tensorrt(runtime),
             "build_engine": build,
         }.items():
