@@ -33,20 +33,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("captioner_bundle", "Show, sign and verify model bundles.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    def subcommand(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(run=run)
         return added
 
-    inspect = command("inspect", _inspect, "Print what a bundle is; every file of it is checked.")
+    inspect = subcommand(
+        "inspect", _inspect, "Print what a bundle is; every file of it is checked."
+    )
     inspect.add_argument("bundle", nargs="?", default="", help="the shipped model if not given")
-    listing = command("list", _list, "Print a line for each bundle in some folders.")
+    listing = subcommand("list", _list, "Print a line for each bundle in some folders.")
     listing.add_argument("folders", nargs="*", type=user_path, default=[DEFAULT_BUNDLE.parent])
-    signing = command("sign", _sign, f"Check a bundle, then sign its manifest: {MANIFEST}.sig.")
+    signing = subcommand("sign", _sign, f"Check a bundle, then sign its manifest: {MANIFEST}.sig.")
     # Not a text: of "" the shipped model would be signed.
     signing.add_argument("bundle", type=user_path)
     signing.add_argument("--key", type=user_path, required=True, help="Ed25519 private key, PEM")
-    verify = command("verify", _verify, "Check a bundle and its signature.")
+    verify = subcommand("verify", _verify, "Check a bundle and its signature.")
     verify.add_argument("bundle", type=user_path)
     verify.add_argument(
         "--key", type=user_path, required=True, help="public key, PEM, or a folder of them (*.pub)"

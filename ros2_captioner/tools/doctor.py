@@ -109,10 +109,10 @@ class _Tried:
 def _try(program: str, *arguments: str, timeout_s: float = _TRY_TIMEOUT_S) -> _Tried:
     # Modules as this process finds them: by itself `-c` looks in the current folder first.
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
-    command = [sys.executable, "-c", path + program, *arguments]
+    started = [sys.executable, "-c", path + program, *arguments]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=timeout_s
+            started, capture_output=True, text=True, errors="replace", timeout=timeout_s
         )
     except subprocess.TimeoutExpired:
         return _Tried(False, f"no answer within {timeout_s:.0f} s")
