@@ -62,7 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examination(model: str) -> Iterator[Finding]:
     """Findings as they are made, from what everything stands on to what stands on top."""
-    ground = [_python(), _numpy(), _opencv(), _jsonschema(), _onnxruntime()]
+    ground = [
+        _python(),
+        _needed("numpy", "numpy", "numpy", "python3-numpy"),
+        _needed("OpenCV", "cv2", "opencv-python-headless", "python3-opencv"),
+        _needed("jsonschema", "jsonschema", "jsonschema", "python3-jsonschema"),
+        _onnxruntime(),
+    ]
     yield from ground
     yield from _optional()
     yield _gpu()
@@ -126,18 +132,6 @@ def _python() -> Finding:
     if sys.version_info >= _OLDEST_PYTHON:
         return Finding("Python", OK, text)
     return Finding("Python", FAULT, f"{text}; expected 3.10 or newer", "python3 --version")
-
-
-def _numpy() -> Finding:
-    return _needed("numpy", "numpy", "numpy", "python3-numpy")
-
-
-def _opencv() -> Finding:
-    return _needed("OpenCV", "cv2", "opencv-python-headless", "python3-opencv")
-
-
-def _jsonschema() -> Finding:
-    return _needed("jsonschema", "jsonschema", "jsonschema", "python3-jsonschema")
 
 
 def _needed(subject: str, module: str, pip: str, apt: str) -> Finding:
