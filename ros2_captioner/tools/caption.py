@@ -25,7 +25,7 @@ from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
 from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
-from ros2_captioner.options import declarations
+from ros2_captioner.options import Declaration, declarations
 from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import as_srt, as_vtt
@@ -78,8 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="image files; with --vtt or --srt one video",
     )
-    for name in _SEARCH:
-        _add_search_option(parser, name)
+    for name, declaration in _SEARCH.items():
+        _add_search_option(parser, name, declaration)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
         "--explain",
@@ -101,8 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_search_option(parser: argparse.ArgumentParser, name: str) -> None:
-    declaration = _SEARCH[name]
+def _add_search_option(
+    parser: argparse.ArgumentParser, name: str, declaration: Declaration
+) -> None:
     allowed = "" if declaration.low is None else f", {declaration.low:g}-{declaration.high:g}"
     parser.add_argument(
         f"--{name.replace('_', '-')}",
@@ -232,17 +233,14 @@ def _complain(message: str, progress: Progress) -> None:
 
 def _print(path: str, caption: Caption, parsed: argparse.Namespace) -> None:
     if parsed.json:
-        # ASCII alone, so that it is JSON whatever the output can show.
-        print(json.dumps({"picture": path, **_fields(caption)}), flush=True)
+        alternatives = alternatives_json(caption)
+        row = {"picture": path, **caption_json(caption), "alternatives": alternatives}
+        print(json.dumps(row), flush=True)  # ASCII alone: JSON whatever the output can show
         return
     prefix = f"{in_line(str(Path(path)))}: " if len(parsed.images) > 1 else ""
     print(f"{prefix}{in_line(caption.text)}", flush=True)
     for other in caption.alternatives:
         print(f"{' ' * len(prefix)}{in_line(other.text)} (score {other.score:.2f})", flush=True)
-
-
-def _fields(caption: Caption) -> dict[str, Any]:
-    return {**caption_json(caption), "alternatives": alternatives_json(caption)}
 
 
 if __name__ == "__main__":
