@@ -102,15 +102,11 @@ def _block(
     several: bool,
     counts: bool,
 ) -> Iterator[str]:
-    title = _cut(_title(status, several), width - 6)
-    yield (
-        f"{_label(status, colour)} {_BOLD}{title}{_PLAIN}"
-        if colour
-        else (f"{_label(status, colour)} {title}")
-    )
+    label, title = _label(status, colour), _cut(_title(status, several), width - 6)
+    yield f"{label} {_BOLD}{title}{_PLAIN}" if colour else f"{label} {title}"
     yield from _indented(status.message, width)
     if counts:
-        yield from _indented(_facts(_subject(status.name), status), width)
+        yield from _indented(_facts(status), width)
     caption = _caption(status, captions)
     if caption is not None:
         yield from _indented(f"> {caption}", width)
@@ -129,9 +125,9 @@ def _caption(status: Any, captions: Mapping[str, str]) -> str | None:
     return captions.get(status.name.lstrip("/"), captions.get(_subject(status.name)))
 
 
-def _facts(subject: str, status: Any) -> str:
+def _facts(status: Any) -> str:
     values = {value.key: value.value for value in status.values}
-    if subject == "model":
+    if _subject(status.name) == "model":
         shown = [f"{key} {values[key]}" for key in _SHOWN_AT_MODEL if values.get(key)]
         return ", ".join([*shown, f"peak memory {values.get(MEMORY, '?')} MiB"])
     dropped = [
