@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from ros2_captioner.backends.choice import PRECISIONS
 from ros2_captioner.backends.failover import load_one
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
-from ros2_captioner.backends.tensorrt.engines import PRECISIONS
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import command_parser
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "missing; this does it beforehand.",
     )
     parser.add_argument("--model", default="", help="bundle; the shipped model if not given")
-    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--engine-cache", default="", help="folder; your own cache if not given")
     parsed = parser.parse_args(arguments)
     bundle, progress = load_bundle(parsed.model), Progress()

@@ -18,7 +18,6 @@ from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
 
 _MODULES = ("tensorrt", "tensorrt_rtx")
-PRECISIONS = ("float16", "float32", "int8")
 PARTS = ("encoder", "decoder")
 
 Progress = Callable[[str, int, int], None]
@@ -100,7 +99,7 @@ def build_engine(
     Args:
         trt: see `import_tensorrt`.
         bundle: verified model.
-        precision: one of `PRECISIONS`.
+        precision: as of `choose_precision`.
         part: ``encoder`` or ``decoder``.
         limits: largest shapes.
         progress: called with a phase, the steps done and the steps in all.
