@@ -209,7 +209,7 @@ def beam_search(
         tokens = output.ids[images, parents, chosen]
         trellis.add(Step(parents, tokens, log_probs[images, parents, chosen], output.attention))
         for pool, best_live in zip(pools, scores.max(axis=1) / norm, strict=True):
-            pool.close_to(best_live)
+            pool.close_unless_beaten_by(best_live)
         if all(pool.closed for pool in pools):
             break
     else:
@@ -335,7 +335,7 @@ class Pool:
             self.ended.sort(key=lambda item: -item.score)
             del self.ended[self.width :]
 
-    def close_to(self, score: float) -> None:
+    def close_unless_beaten_by(self, score: float) -> None:
         """Close for good if full and a hypothesis of this score would not enter.
 
         Other images of the batch may go on: what they wait for must not change this one.

@@ -245,8 +245,8 @@ def test_a_pool_keeps_the_best_and_takes_nothing_once_closed():
     for score in (-3.0, -1.0, -np.inf, -2.0):
         pool.add(Ended(score, 1, 0))
     assert [ended.score for ended in pool.ended] == [-1.0, -2.0]
-    pool.close_to(-1.5)
+    pool.close_unless_beaten_by(-1.5)
     assert not pool.closed
-    pool.close_to(-2.5)
+    pool.close_unless_beaten_by(-2.5)
     pool.add(Ended(-0.5, 1, 0))
     assert pool.closed and [ended.score for ended in pool.ended] == [-1.0, -2.0]

@@ -176,7 +176,7 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     rows = {name: _with_beams(encoded[f"{name}0"]) for name in state}
     fixed = {"tokens": Tensor("int32", ("B", "K")), "reorder": Tensor("float32", ("B", "K", "K"))}
     yield from _unlike("decoder.inputs", inputs, fixed | rows | read)
-    offered = _last(outputs.get("ids"))
+    offered = outputs["ids"].shape[-1] if "ids" in outputs else 1
     features = encoded["features"].shape if "features" in encoded else ()
     cells = features[1] if len(features) > 1 else 1
     yield from _unlike("decoder.outputs", outputs, {
@@ -187,10 +187,6 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     })  # fmt: skip
     if not isinstance(cells, int) or math.isqrt(cells) ** 2 != cells:
         yield f"graphs.encoder.outputs: features have {cells} cells; expected a square grid"
-
-
-def _last(tensor: Tensor | None) -> int | str:
-    return tensor.shape[-1] if tensor else 1
 
 
 def _with_beams(tensor: Tensor) -> Tensor:
