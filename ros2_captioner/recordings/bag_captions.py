@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Timing
+from ros2_captioner.captions import Caption, Timing
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.images.stamp import stamp_ns
@@ -101,7 +101,7 @@ class BagCaptions:
             for frame, caption in zip(frames, captions, strict=True)
         ]
 
-    def _detail(self, frame: BagFrame, caption: Any) -> dict[str, Any]:
+    def _detail(self, frame: BagFrame, caption: Caption) -> dict[str, Any]:
         """The node's detail; the age is that at recording, and how long it took is left out."""
         # Of a camera that does not stamp its frames the recording is all that is known.
         stamped_ns = stamp_ns(frame.message.header) or frame.recorded.time_ns

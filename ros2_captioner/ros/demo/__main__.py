@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,12 @@ def _watch(folder: Path, count: int) -> tuple[list[Pair], int]:
         rclpy.try_shutdown()
 
 
-def _spin(audience: Audience, condition: Any, processes: list[Child], extra_s: float = 0) -> None:
+def _spin(
+    audience: Audience,
+    condition: Callable[[], bool],
+    processes: list[Child],
+    extra_s: float = 0,
+) -> None:
     """Spin until the condition holds, a process ends, or the time is up."""
     deadline = time.monotonic() + _START_TIMEOUT_S + extra_s
     while not condition() and time.monotonic() < deadline:
