@@ -79,7 +79,7 @@ class Declaration:
             return tuple(value or ())
         return value
 
-    def typed(self, value: Any) -> Any:
+    def meant(self, value: Any) -> Any:
         """What somebody meant who typed it: ``source:=0`` is a name, ``topics:=/x`` a list."""
         if self.kind is str and type(value) in (int, float):
             return str(value)

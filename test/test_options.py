@@ -72,12 +72,12 @@ def test_values_of_files_become_those_of_the_options():
 
 @pytest.mark.parametrize(("typed", "name"), [(0, "0"), (2.5, "2.5"), ("gas", "gas"), (True, True)])
 def test_a_number_where_a_name_is_wanted_is_its_text(typed, name):
-    assert declarations(Kitchen)[2].typed(typed) == name
+    assert declarations(Kitchen)[2].meant(typed) == name
 
 
 @pytest.mark.parametrize(("typed", "names"), [("pan", ["pan"]), (["pan"], ["pan"]), (7, 7)])
 def test_a_name_where_names_are_wanted_is_a_list_of_one(typed, names):
-    assert declarations(Kitchen)[3].typed(typed) == names
+    assert declarations(Kitchen)[3].meant(typed) == names
 
 
 def test_names_near_a_known_one_are_told():

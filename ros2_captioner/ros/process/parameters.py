@@ -44,7 +44,7 @@ def declare_parameters(node: Node, kind: type[Settings], *, read_only: bool = Fa
                 f"parameter {declaration.name}: {error}; {declaration.expectation}"
             ) from error
     warn_of_unknown_names(node, [each.name for each in declared])
-    given = {each.name: each.typed(node.get_parameter(each.name).value) for each in declared}
+    given = {each.name: each.meant(node.get_parameter(each.name).value) for each in declared}
     return make_options(kind, given)
 
 
