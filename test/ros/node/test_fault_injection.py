@@ -19,7 +19,7 @@ from std_msgs.msg import Header
 from ros2_captioner.ros.messages.images import raw_message
 from ros2_captioner.ros.node.node import CaptionerNode
 
-ROOMS = ("ros", "stream", "captioner.py", "preprocess.py", "beam_search.py", "images", "overlay.py")
+ROOMS = ("ros", "stream", "captioner.py", "preprocess.py", "beam_search.py", "images", "drawing")
 # What rclpy calls, and what handles failures: there is nobody beyond it.
 BOUNDARIES = {
     "on_configure", "on_activate", "on_deactivate", "on_cleanup", "_attempt", "_run", "_receive",
