@@ -100,28 +100,28 @@ class CaptionerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> Result:
         """Load the model and make the publishers; failure leaves the node unconfigured."""
         del state
-        return self._attempt("configure", self._configure, self._release, Result.FAILURE)
+        return self._attempt("configure", self._configure, Result.FAILURE, undo=self._release)
 
     def on_activate(self, state: LifecycleState) -> Result:
         """Subscribe to the cameras and start the worker; failure leaves the node inactive."""
         return self._attempt(
-            "activate", lambda: self._activate(state), self._working.close, Result.FAILURE
+            "activate", lambda: self._activate(state), Result.FAILURE, undo=self._working.close
         )
 
     def on_deactivate(self, state: LifecycleState) -> Result:
         """Stop work; the model stays loaded."""
         del state
-        return self._attempt("deactivate", self._deactivate, failed=Result.ERROR)
+        return self._attempt("deactivate", self._deactivate, Result.ERROR)
 
     def on_cleanup(self, state: LifecycleState) -> Result:
         """Free the model and the publishers."""
         del state
-        return self._attempt("cleanup", self._release, failed=Result.ERROR)
+        return self._attempt("cleanup", self._release, Result.ERROR)
 
     def on_shutdown(self, state: LifecycleState) -> Result:
         """Stop work and free everything, from any state; it is final even where that fails."""
         del state
-        return self._attempt("shut down", self._release, failed=Result.FAILURE)
+        return self._attempt("shut down", self._release, Result.FAILURE)
 
     def on_error(self, state: LifecycleState) -> Result:
         """Fall back to unconfigured after a failed transition."""
@@ -134,8 +134,8 @@ class CaptionerNode(LifecycleNode):
         self,
         transition: str,
         work: Callable[[], None],
+        failed: Result,
         undo: Callable[[], None] = lambda: None,
-        failed: Result = Result.ERROR,
     ) -> Result:
         """Do the work of a transition; rclpy itself would keep a failure to itself."""
         try:
