@@ -86,7 +86,7 @@ class CaptionWorker:
         self._log = ThrottledLog(logger)
         self._last_taken_s: dict[str, float] = {}
         self._gates: defaultdict[str, SceneGate] = defaultdict(SceneGate)
-        self._open: dict[str, ReceivedImage] = {}  # taken and not yet counted
+        self._uncounted: dict[str, ReceivedImage] = {}  # taken so far
         self._unchanged: dict[str, ReceivedImage] = {}
         self._outcomes: dict[str, CaptionedFrame | str] = {}
         self._requests: deque[Future[Answer]] = deque()
@@ -143,7 +143,7 @@ class CaptionWorker:
         images, asked = self._mailbox.take(self._due, self._patience_s())
         # Not those that came since: the frames of cameras that are not due wait for their flush.
         requests = [self._requests.popleft() for _ in range(asked)]
-        self._open = {received.camera: received for received in images}
+        self._uncounted = {received.camera: received for received in images}
         captioned: set[str] = set()
         begun_s = time.monotonic()
         try:
@@ -155,7 +155,7 @@ class CaptionWorker:
             frames = list(self._prepared(images, settings, asked=bool(requests)))
             captioned.update(self._caption(frames, settings, begun_s))
         except Exception as error:
-            for received in list(self._open.values()):
+            for received in list(self._uncounted.values()):
                 self._refuse(received, FrameError("captioning_failed", described(error)))
             raise
         finally:
@@ -164,9 +164,9 @@ class CaptionWorker:
                 request.set_result(self._answer_safely(captioned))
 
     def _due(self, camera: str) -> bool:
-        return self._rest_s(camera) <= 0 and self._wanted(camera)
+        return self._held_back_s(camera) <= 0 and self._wanted(camera)
 
-    def _rest_s(self, camera: str) -> float:
+    def _held_back_s(self, camera: str) -> float:
         """Seconds for which the rate limit still holds a camera back."""
         max_rate_hz = self._settings().max_rate_hz
         if max_rate_hz <= 0 or camera not in self._last_taken_s:
@@ -174,15 +174,17 @@ class CaptionWorker:
         return float(self._last_taken_s[camera] + 1 / max_rate_hz - time.monotonic())
 
     def _patience_s(self) -> float:
-        rests = [self._rest_s(camera) for camera in self._last_taken_s]
-        return min([_POLL_S, *(rest for rest in rests if rest > 0)])
+        left_s = [self._held_back_s(camera) for camera in self._last_taken_s]
+        return min([_POLL_S, *(each_s for each_s in left_s if each_s > 0)])
 
     def _recalled(self) -> list[ReceivedImage]:
         """The newest frames of still scenes, which the gate had held back."""
-        found = [image for camera, image in self._unchanged.items() if camera not in self._open]
+        found = [
+            image for camera, image in self._unchanged.items() if camera not in self._uncounted
+        ]
         for received in found:
             self._statistics.recalled(received.camera, "unchanged")
-            self._open[received.camera] = received
+            self._uncounted[received.camera] = received
         return found
 
     def _prepared(
@@ -239,7 +241,7 @@ class CaptionWorker:
             else:
                 waited_s = self._waited_for_model_s(received)
                 self._statistics.captioned(received.camera, waited_s + time.monotonic() - begun_s)
-                self._open.pop(received.camera)
+                self._uncounted.pop(received.camera)
             yield received.camera
         self._last_batch_s = (begun_s, time.monotonic())
         self._batches_s.append(self._last_batch_s[1] - begun_s)
@@ -356,11 +358,11 @@ class CaptionWorker:
 
     def _drop(self, received: ReceivedImage, reason: str) -> None:
         self._statistics.dropped(received.camera, reason)
-        self._open.pop(received.camera)
+        self._uncounted.pop(received.camera)
 
     def _refuse(self, received: ReceivedImage, error: FrameError) -> None:
         camera, reason = received.camera, error.reason
-        self._open.pop(camera)
+        self._uncounted.pop(camera)
         self._outcomes[camera] = str(error)
         message = f"{camera}: {error}"
         count = self._statistics.refused(camera, reason, message)
