@@ -109,31 +109,24 @@ def test_broken_message_is_named_and_the_node_goes_on(node, client, photograph, 
     assert client.caption_of(photograph, topic)["caption"] == expected
 
 
-def test_topic_type_is_learnt_from_the_graph(tmp_path, client, photograph):
-    process = Process("captioner_node", tmp_path / "node.log", image_topics=["/odd_name"])
-    try:
-        process.wait_for_log("captioning")
-        # A CompressedImage topic whose name does not say so.
-        publisher = client.node.create_publisher(CompressedImage, "/odd_name", 5)
-        assert client.spin_until(lambda: "CompressedImage" in process.log)
-        assert client.spin_until(lambda: publisher.get_subscription_count() > 0)
+def test_topic_type_is_learnt_from_the_graph(start, client, photograph):
+    process = start(image_topics=["/odd_name"])
+    process.wait_for_log("captioning")
+    # A CompressedImage topic whose name does not say so.
+    publisher = client.node.create_publisher(CompressedImage, "/odd_name", 5)
+    assert client.spin_until(lambda: "CompressedImage" in process.log)
+    assert client.spin_until(lambda: publisher.get_subscription_count() > 0)
 
-        def captioned():
-            publisher.publish(jpeg_message(photograph, client.header()))
-            return client.spin_until(lambda: bool(client.details), 1.0)
+    def captioned():
+        publisher.publish(jpeg_message(photograph, client.header()))
+        return client.spin_until(lambda: bool(client.details), 1.0)
 
-        assert client.spin_until(captioned)
-    finally:
-        process.stop()
+    assert client.spin_until(captioned)
 
 
-def test_a_topic_named_twice_is_one_camera(tmp_path, client, photograph):
-    process = Process("captioner_node", tmp_path / "node.log", image_topics=[RAW, RAW])
-    try:
-        process.wait_for_log(f"captioning {RAW}\n")
-        client.caption_of(photograph)
-    finally:
-        process.stop()
+def test_a_topic_named_twice_is_one_camera(start, client, photograph):
+    start(image_topics=[RAW, RAW]).wait_for_log(f"captioning {RAW}\n")
+    client.caption_of(photograph)
 
 
 def test_lifecycle_round_trip(node, client, photograph):
@@ -146,13 +139,9 @@ def test_lifecycle_round_trip(node, client, photograph):
     assert client.caption_of(photograph, "/other/image_raw")["camera"] == "/other/image_raw"
 
 
-def test_without_autostart_the_node_waits(tmp_path, client):
-    process = Process("captioner_node", tmp_path / "node.log", autostart=False)
-    try:
-        process.wait_for_log("waiting to be configured")
-        assert client.state() == "unconfigured"
-    finally:
-        assert process.stop() == 0
+def test_without_autostart_the_node_waits(start, client):
+    start(autostart=False).wait_for_log("waiting to be configured")
+    assert client.state() == "unconfigured"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -170,18 +159,13 @@ def test_signals_end_the_node_with_exit_0(node, client, photograph, number):
         ({"precision": "float32"}, "carries no precision 'float32'"),
     ],
 )
-def test_bad_model_is_named_and_can_be_mended_live(
-    tmp_path, client, photograph, parameters, message
-):
-    process = Process("captioner_node", tmp_path / "node.log", **parameters)
-    try:
-        process.wait_for_log("cannot configure")
-        assert message in process.log and client.state() == "unconfigured"
-        client.set_parameters(**{**dict.fromkeys(parameters, ""), "precision": "auto"})
-        assert client.transition("configure") and client.transition("activate")
-        client.caption_of(photograph)
-    finally:
-        assert process.stop() == 0
+def test_bad_model_is_named_and_can_be_mended_live(start, client, photograph, parameters, message):
+    process = start(**parameters)
+    process.wait_for_log("cannot configure")
+    assert message in process.log and client.state() == "unconfigured"
+    client.set_parameters(**{**dict.fromkeys(parameters, ""), "precision": "auto"})
+    assert client.transition("configure") and client.transition("activate")
+    client.caption_of(photograph)
 
 
 @pytest.mark.parametrize(

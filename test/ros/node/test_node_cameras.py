@@ -5,28 +5,13 @@ import threading
 
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import Client, Process
+from ros_harness import Client
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from ros2_captioner.ros.messages.images import jpeg_message
 
 RAW, FRONT, REAR = "/camera/image_raw", "/front/image_raw", "/rear/image_raw"
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Start the node with parameters; it must end cleanly after the test."""
-    processes = []
-
-    def _start(**parameters):
-        processes.append(Process("captioner_node", tmp_path / "node.log", **parameters))
-        return processes[-1]
-
-    yield _start
-    for process in processes:
-        assert process.stop() == 0
-        assert "Traceback" not in process.log
 
 
 def test_cameras_are_added_and_removed_without_a_restart(start, client, photograph):

@@ -9,7 +9,7 @@ from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.qos import qos_profile_sensor_data
-from ros_harness import BROKEN_IMAGES, Client, Process, running_node
+from ros_harness import BROKEN_IMAGES, Client, running_node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -173,14 +173,11 @@ def test_a_topic_of_another_type_is_named(node, client):
     node.wait_for_log("carries ['std_msgs/msg/String']; expected one of")
 
 
-def test_reliability_that_cannot_match_is_named(tmp_path, client):
-    process = Process("captioner_node", tmp_path / "node.log", image_reliability="reliable")
-    try:
-        process.wait_for_log("captioning")
-        client.node.create_publisher(Image, RAW, qos_profile_sensor_data)
-        process.wait_for_log("set image_reliability to best_effort")
-    finally:
-        process.stop()
+def test_reliability_that_cannot_match_is_named(start, client):
+    process = start(image_reliability="reliable")
+    process.wait_for_log("captioning")
+    client.node.create_publisher(Image, RAW, qos_profile_sensor_data)
+    process.wait_for_log("set image_reliability to best_effort")
 
 
 def test_raw_frames_that_do_not_come_are_explained(node, client):
@@ -188,33 +185,27 @@ def test_raw_frames_that_do_not_come_are_explained(node, client):
     node.wait_for_log("Raw frames above 512 KB")
 
 
-def test_the_search_is_that_of_the_bundle_where_nobody_set_it(tmp_path, client, bundle_copy):
+def test_the_search_is_that_of_the_bundle_where_nobody_set_it(start, client, bundle_copy):
     manifest = bundle_copy / "manifest.json"
     content = json.loads(manifest.read_text())
     content["decoding"] |= {"beam_width": 4, "length_penalty": 0.25, "num_alternatives": 1}
     manifest.unlink()  # a link to the shipped one
     manifest.write_text(json.dumps(content))
-    process = Process(
-        "captioner_node", tmp_path / "node.log", model=str(bundle_copy), length_penalty=2.0
-    )
 
     def values():
         request = GetParameters.Request(names=["beam_width", "length_penalty"])
         response, _ = client.call(GetParameters, "/captioner/get_parameters", request)
         return response.values[0].integer_value, response.values[1].double_value
 
-    try:
-        process.wait_for_log("captioning")
-        assert values() == (4, 2.0)
-        assert client.transition("deactivate") and client.transition("cleanup")
-        client.set_parameters(model="")
-        assert client.transition("configure") and values() == (3, 2.0)
-        client.set_parameters(beam_width=1, num_alternatives=0)
-        assert client.transition("cleanup")
-        client.set_parameters(model=str(bundle_copy))
-        assert client.transition("configure") and values() == (1, 2.0)
-    finally:
-        assert process.stop() == 0
+    start(model=str(bundle_copy), length_penalty=2.0).wait_for_log("captioning")
+    assert values() == (4, 2.0)
+    assert client.transition("deactivate") and client.transition("cleanup")
+    client.set_parameters(model="")
+    assert client.transition("configure") and values() == (3, 2.0)
+    client.set_parameters(beam_width=1, num_alternatives=0)
+    assert client.transition("cleanup")
+    client.set_parameters(model=str(bundle_copy))
+    assert client.transition("configure") and values() == (1, 2.0)
 
 
 def test_an_empty_list_keeps_its_type(node, client):

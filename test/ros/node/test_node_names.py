@@ -11,21 +11,6 @@ from std_srvs.srv import Trigger
 LEFT, RIGHT = "/stereo/left", "/stereo/right"
 
 
-@pytest.fixture
-def start(tmp_path):
-    """Start the node with remappings and parameters; it must end cleanly after the test."""
-    processes = []
-
-    def _start(remaps=(), **parameters):
-        processes.append(Process("captioner_node", tmp_path / "node.log", remaps, **parameters))
-        return processes[-1]
-
-    yield _start
-    for process in processes:
-        assert process.stop() == 0
-        assert "Traceback" not in process.log
-
-
 def test_each_remapping_is_applied_once(start, client, photograph):
     """left and right change places, and first becomes second while second becomes third."""
     node = start(
