@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,6 +75,14 @@ def photograph():
 def second_photograph(photograph):
     """Another scene that gives another caption: the first turned and with its colours swapped."""
     return np.ascontiguousarray(photograph[::-1, :, ::-1])
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Monotonic time, in ``now_s``: it stands until the test moves it."""
+    clock = SimpleNamespace(now_s=1000.0)
+    monkeypatch.setattr("time.monotonic", lambda: clock.now_s)
+    return clock
 
 
 @pytest.fixture

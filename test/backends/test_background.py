@@ -4,21 +4,7 @@ import itertools
 
 import pytest
 
-from ros2_captioner.backends import background
 from ros2_captioner.backends.background import LONGEST_PAUSE_S, Background
-
-
-class Clock:
-    """The time, as it is told."""
-
-    def __init__(self, monkeypatch):
-        self.now_s = 100.0
-        monkeypatch.setattr(background.time, "monotonic", lambda: self.now_s)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    return Clock(monkeypatch)
 
 
 def polled(task):

@@ -110,20 +110,18 @@ def test_the_only_one_that_does_not_load_again_is_told_of():
     assert failover.trouble == "a on cpu failed (the device is lost)"
 
 
-def test_one_that_comes_back_only_to_fail_is_tried_ever_less(monkeypatch):
-    now_s = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+def test_one_that_comes_back_only_to_fail_is_tried_ever_less(clock):
     failover = Failover([Loader("a"), Loader("b")], retry_s=30)
 
     def pause_s():
         failover.replace(LOST)
-        begun_s = now_s[0]
+        begun_s = clock.now_s
         while restored(failover) == "b":
-            now_s[0] += 10
-        return now_s[0] - begun_s
+            clock.now_s += 10
+        return clock.now_s - begun_s
 
     assert [pause_s() for _ in range(4)] == [30, 60, 120, 240]
-    now_s[0] += 240  # it worked
+    clock.now_s += 240  # it worked
     assert pause_s() == 30
 
 

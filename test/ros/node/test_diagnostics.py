@@ -1,6 +1,5 @@
-"""Counters and what diagnostics make of them."""
+"""What ``/diagnostics`` makes of the counts of frames and of the model."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +18,7 @@ CAMERA = "/front/image_raw"
 
 
 @pytest.fixture
-def statistics():
+def statistics(clock):
     return Statistics([CAMERA])
 
 
@@ -30,63 +29,28 @@ def status(statistics, problem=""):
 @pytest.mark.parametrize(
     ("problem", "message"), [("", "no frame for 6 s"), ("not published", "not published")]
 )
-def test_a_silent_camera_is_stale_and_says_why(statistics, monkeypatch, problem, message):
-    now = time.monotonic()
-    monkeypatch.setattr("time.monotonic", lambda: now + 6)
+def test_a_silent_camera_is_stale_and_says_why(clock, statistics, problem, message):
+    clock.now_s += 6
     found = status(statistics, problem)
     assert found.level == DiagnosticStatus.STALE and found.message == message
 
 
-def test_a_slow_camera_is_stale_after_three_of_its_periods(statistics, monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+def test_a_slow_camera_is_stale_after_three_of_its_periods(clock, statistics):
     for _ in range(4):
-        now[0] += 10
+        clock.now_s += 10
         statistics.received(CAMERA)
         statistics.captioned(CAMERA, 0.1)
-    now[0] += 29
+    clock.now_s += 29
     assert status(statistics).level == DiagnosticStatus.OK
-    assert statistics.silence(CAMERA) == (29, 10, True)
-    now[0] += 2
+    clock.now_s += 2
     assert status(statistics).level == DiagnosticStatus.STALE
 
 
-def test_the_rate_of_a_slow_camera_is_not_nought(statistics, monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    for _ in range(3):
-        now[0] += 8
-        statistics.received(CAMERA)
-    now[0] += 7
-    assert statistics.report()[0].rate_hz == pytest.approx(1 / 8)
-
-
-def test_the_rate_of_a_fast_camera_is_not_that_of_what_is_kept_of_it(statistics, monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    for _ in range(3000):
-        now[0] += 1 / 400
-        statistics.received(CAMERA)
-    assert statistics.report()[0].rate_hz == pytest.approx(400, rel=0.01)
-
-
-def test_a_pause_is_no_silence(statistics, monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+def test_a_pause_is_no_silence(clock, statistics):
     statistics.received(CAMERA)
-    now[0] += 60
+    clock.now_s += 60
     statistics.go_on()
     assert status(statistics).level == DiagnosticStatus.OK
-    assert statistics.silence(CAMERA) == (0, 0, True)
-
-
-def test_a_frame_that_is_asked_for_after_all_is_counted_once(statistics):
-    statistics.received(CAMERA)
-    statistics.dropped(CAMERA, "unchanged")
-    statistics.recalled(CAMERA, "unchanged")
-    statistics.captioned(CAMERA, 0.1)
-    report = statistics.report()[0]
-    assert report.received == report.captioned == 1 and report.dropped == {}
 
 
 def test_a_camera_whose_frames_are_captioned_is_ok(statistics):
@@ -185,14 +149,6 @@ def test_failures_of_the_node_are_told(failure, fault, level, message):
         fault=fault,
     )
     assert (found.level, found.message, found.name) == (level, message, "captioner: model")
-
-
-def test_latency_quantiles(statistics):
-    assert statistics.latency_s(0.5) is None
-    for milliseconds in range(1, 101):
-        statistics.captioned(CAMERA, milliseconds / 1000)
-    assert statistics.latency_s(0.5) == pytest.approx(0.051)
-    assert statistics.latency_s(0.95) == pytest.approx(0.096)
 
 
 @pytest.mark.parametrize(

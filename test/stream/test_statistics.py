@@ -1,0 +1,54 @@
+"""Counts of frames, their rates, and how long a camera is silent."""
+
+import pytest
+
+from ros2_captioner.stream.statistics import Statistics
+
+CAMERA = "/front/image_raw"
+
+
+@pytest.fixture
+def statistics():
+    return Statistics([CAMERA])
+
+
+def test_the_rate_of_a_slow_camera_is_not_nought(statistics, clock):
+    for _ in range(3):
+        clock.now_s += 8
+        statistics.received(CAMERA)
+    clock.now_s += 7
+    assert statistics.report()[0].rate_hz == pytest.approx(1 / 8)
+
+
+def test_the_rate_of_a_fast_camera_is_not_that_of_what_is_kept_of_it(statistics, clock):
+    for _ in range(3000):
+        clock.now_s += 1 / 400
+        statistics.received(CAMERA)
+    assert statistics.report()[0].rate_hz == pytest.approx(400, rel=0.01)
+
+
+def test_silence_is_since_the_last_frame_and_a_pause_is_none(statistics, clock):
+    for _ in range(4):
+        clock.now_s += 10
+        statistics.received(CAMERA)
+    clock.now_s += 29
+    assert statistics.silence(CAMERA) == (29, 10, True)
+    statistics.go_on()
+    assert statistics.silence(CAMERA) == (0, 0, True)
+
+
+def test_a_frame_that_is_asked_for_after_all_is_counted_once(statistics):
+    statistics.received(CAMERA)
+    statistics.dropped(CAMERA, "unchanged")
+    statistics.recalled(CAMERA, "unchanged")
+    statistics.captioned(CAMERA, 0.1)
+    report = statistics.report()[0]
+    assert report.received == report.captioned == 1 and report.dropped == {}
+
+
+def test_latency_quantiles(statistics):
+    assert statistics.latency_s(0.5) is None
+    for milliseconds in range(1, 101):
+        statistics.captioned(CAMERA, milliseconds / 1000)
+    assert statistics.latency_s(0.5) == pytest.approx(0.051)
+    assert statistics.latency_s(0.95) == pytest.approx(0.096)
