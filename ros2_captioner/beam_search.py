@@ -273,7 +273,7 @@ class Trellis:
     """All steps so far; a hypothesis is a path through them, read backwards from its last row.
 
     Few rows end up in a caption, so following paths at the end costs less than carrying along
-    what belongs to every beam. Only the words are carried: what may not repeat hangs on them.
+    what belongs to every beam. Only the words are carried: the rules of each step read them.
 
     Args:
         batch: number of images B.

@@ -219,7 +219,7 @@ def search_words(
 def _phrase_ids(vocabulary: Vocabulary, phrases: tuple[str, ...]) -> list[list[int]]:
     """Token ids of each phrase; those with unknown words are left out, as no caption holds them.
 
-    They are kept, as the same are asked for with every caption.
+    Cached, as every caption asks for the same phrases.
     """
     words = map(tokenize, phrases)
     return [ids for each in words if len(ids := vocabulary.known_ids(each)) == len(each)]

@@ -21,7 +21,7 @@ class FrameError(CaptionerError):
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(reason, message)  # both: another process makes it anew from them
+        super().__init__(reason, message)  # both: sent to another process, it is rebuilt from them
         self.reason = reason
 
     def __str__(self) -> str:

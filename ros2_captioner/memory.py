@@ -34,5 +34,6 @@ def use_one_heap() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)
-        # Set, it no longer rises: whole files stay out of the heap, frames in it.
+        # glibc would raise it by itself. Buffers above 8 MiB, such as whole files, get pages of
+        # their own, which are returned when they are freed; frames stay in the heap.
         mallopt(_MMAP_THRESHOLD, 2**23)

@@ -179,7 +179,7 @@ def number(name: str, text: str) -> float:
     """What was typed for an option that is a number.
 
     Raises:
-        OptionsError: it is none, or has no end.
+        OptionsError: it is no number, or not finite.
     """
     try:
         found = float(text)

@@ -78,7 +78,7 @@ def _same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def writing(target: Path | str) -> Iterator[None]:
-    """Where a file is written, a failure is told with its name.
+    """Name the file where writing it fails.
 
     Raises:
         OSError: names the file as it was typed.

@@ -1,4 +1,4 @@
-"""The input and outputs that a process is born with, where whoever started it left them out."""
+"""Standard input, output and error, also where whoever started the process closed them."""
 
 from __future__ import annotations
 

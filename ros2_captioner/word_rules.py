@@ -83,7 +83,7 @@ class WordRules:
 
 
 class _Ids:
-    """Some ids, as a table: a comparison with each would take as long as all other rules."""
+    """A set of ids as a lookup table: comparing with each would take as long as all other rules."""
 
     def __init__(self, ids: Sequence[int]) -> None:
         some = np.asarray(ids, np.intp)
@@ -91,7 +91,7 @@ class _Ids:
         self._table[some] = True
 
     def among(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which of an array's ids are some of these; those beyond the table are as its last."""
+        """Which of an array's ids are in the set; those beyond the table read its last, False."""
         return self._table.take(ids, mode="clip")
 
 

@@ -81,7 +81,7 @@ def choose(
 
 
 def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
-    """Those whose probe succeeds, and why none better than the first of them is among them."""
+    """Those whose probe succeeds, and why the ones before the first of them were passed over."""
     usable: list[Candidate] = []
     passed_over: list[str] = []
     for candidate in wanted:

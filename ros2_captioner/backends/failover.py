@@ -51,7 +51,7 @@ class Failover:
         self._last = False
         self.trouble = ""
         self._take(_load(loaders), first_try_s=0.0)
-        self._used_since_s = -math.inf  # its first failure tells nothing of the next
+        self._used_since_s = -math.inf  # so its first failure doubles no pause
 
     def replace(self, error: BackendError) -> None:
         """Fall back to the next backend after a failure; the last that loads is reloaded.

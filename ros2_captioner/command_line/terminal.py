@@ -12,5 +12,5 @@ def moves_its_cursor(stream: TextIO) -> bool:
 
 
 def shows_colours() -> bool:
-    """Whether nobody asked for none, see https://no-color.org."""
+    """Whether colours are wanted: NO_COLOR is not set, see https://no-color.org."""
     return not os.environ.get("NO_COLOR")

@@ -68,8 +68,8 @@ def image_to_rgb(message: ImageMessage) -> Pixels:
 
     Args:
         message: a sensor_msgs/Image, rows possibly padded, of one of
-            `ros2_captioner.images.encodings.ENCODINGS`. 16UC1 and
-            32FC1 count as depth and are stretched to 8 bits, and so is mono16 of a narrow range.
+            `ros2_captioner.images.encodings.ENCODINGS`. 16UC1 and 32FC1 count as depth and are
+            stretched to 8 bits, and so is mono16 of a narrow range.
 
     Returns:
         uint8 ``[height, width, 3]`` RGB.

@@ -98,7 +98,7 @@ class CaptionIndex:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Where SQLite works, a failure is told as an error of this package."""
+    """Raise what fails in SQLite as an error of this package."""
     try:
         yield
     except sqlite3.Error as error:

@@ -99,7 +99,7 @@ def build_engine(
     Args:
         trt: see `import_tensorrt`.
         bundle: verified model.
-        precision: as of `choose_precision`.
+        precision: what `choose_precision` returned.
         part: ``encoder`` or ``decoder``.
         limits: largest shapes.
         progress: called with a phase, the steps done and the steps in all.

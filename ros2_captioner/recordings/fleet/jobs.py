@@ -53,7 +53,7 @@ class Job:
         return [self.bag] if self.bag else self.pictures
 
     def to_json(self) -> str:
-        """The job as a line that travels."""
+        """The job as a line of JSON, to be sent to a worker."""
         return json.dumps({"bag": self.bag, "pictures": self.pictures, "done": list(self.done)})
 
     @classmethod

@@ -174,7 +174,7 @@ class CaptionerNode(LifecycleNode):
         chosen = set(self._chosen)
         tuned = search_parameters(captioner.default_options(), without=chosen)
         result = self.set_parameters_atomically(tuned)
-        self._chosen = chosen  # the bundle's choice is nobody's
+        self._chosen = chosen  # `_take_changes` has added those of the bundle
         if not result.successful:
             raise OptionsError(
                 f"the search of {captioner.bundle.path} contradicts a parameter: {result.reason}; "

@@ -14,7 +14,7 @@ _DEPTH = 10
 
 
 class Output:
-    """A lifecycle publisher; where the middleware tells it who listens, it need not ask.
+    """A lifecycle publisher that counts its listeners by events, or asks where there are none.
 
     Args:
         node: makes the publisher.

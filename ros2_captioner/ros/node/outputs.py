@@ -127,7 +127,7 @@ class _Topics:
     def wanted(
         self, rendering: Rendering, frame: CaptionedFrame
     ) -> Iterator[tuple[Output, Callable[[], Any]]]:
-        """What to publish where, and the message when it is called."""
+        """Where to publish, and a function that makes the message."""
         overlay = frame.settings.publish_overlay
         if not frame.unsure:
             yield self._sentence, lambda: rendering.sentence

@@ -141,7 +141,7 @@ class CaptionWorker:
 
     def _turn(self) -> None:
         images, asked = self._mailbox.take(self._due, self._patience_s())
-        # Not those that came since: the frames of cameras that are not due wait for their flush.
+        # Later ones are answered by the next take: frames that are not due wait for their flush.
         requests = [self._requests.popleft() for _ in range(asked)]
         self._uncounted = {received.camera: received for received in images}
         captioned: set[str] = set()
