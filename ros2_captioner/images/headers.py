@@ -10,6 +10,8 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
+from ros2_captioner.images.tiff_directory import Tag, is_tiff, single_values
+
 Size = tuple[int, int]
 
 PNG = b"\x89PNG\r\n\x1a\n"  # how it begins
@@ -20,11 +22,6 @@ _END, _START_OF_SCAN, _APP1 = 0xD9, 0xDA, 0xE1
 # Its marker; the others have no length, and only they come among the pixels of a scan.
 _SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 _EXIF = b"Exif\0\0"
-_TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_ORIENTATION = 256, 257, 274
-_TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 322, 323
-_TIFF_TYPES = {3: "H", 4: "I"}
-_MOST_TIFF_TAGS = 1000
 _BMP_PLAIN = (0, 3)  # rows of pixels as they are, their bits by convention or by masks
 # Blanks one by one: of runs of runs, a header without a number would be tried in 2**n ways.
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
@@ -95,7 +92,7 @@ def bmp_is_whole(data: bytes) -> bool:
 def orientation(data: bytes) -> int:
     """The EXIF orientation, 1 (upright) to 8, of a JPEG, PNG or WebP; 1 where it is not stated."""
     try:
-        found = _tiff_tags(_exif(data)).get(_TIFF_ORIENTATION, 1)
+        found = single_values(_exif(data)).get(Tag.ORIENTATION, 1)
     except (struct.error, IndexError):
         return 1
     return found if 1 <= found <= 8 else 1
@@ -146,48 +143,11 @@ def _webp_size(data: bytes) -> Size | None:
 
 def _tiff_size(data: bytes) -> Size:
     """The picture's size, or that of a tile where it is larger: a decoder needs room for one."""
-    tags = _tiff_tags(data)
+    tags = single_values(data)
     return (
-        max(tags.get(_TIFF_WIDTH, 0), tags.get(_TIFF_TILE_WIDTH, 0)),
-        max(tags.get(_TIFF_HEIGHT, 0), tags.get(_TIFF_TILE_HEIGHT, 0)),
+        max(tags.get(Tag.WIDTH, 0), tags.get(Tag.TILE_WIDTH, 0)),
+        max(tags.get(Tag.HEIGHT, 0), tags.get(Tag.TILE_HEIGHT, 0)),
     )
-
-
-def tiff_values(data: bytes, tag: int) -> tuple[int, ...]:
-    """The whole numbers of a tag in the first directory of a TIFF; empty if it is not there.
-
-    Raises:
-        struct.error: they lie outside.
-    """
-    order = _TIFF_ORDERS[data[:4]]
-    for place in _tiff_entries(data, order):
-        found, kind, count = struct.unpack_from(f"{order}HHI", data, place)
-        if found == tag and kind in _TIFF_TYPES:
-            form = f"{order}{count}{_TIFF_TYPES[kind]}"
-            inline = struct.calcsize(form) <= 4
-            at = place + 8 if inline else struct.unpack_from(f"{order}I", data, place + 8)[0]
-            return struct.unpack_from(form, data, at)
-    return ()
-
-
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """Whole-number tags of the first directory of a TIFF, which is also how EXIF is written."""
-    order = _TIFF_ORDERS.get(data[:4])
-    if order is None:
-        return {}
-    tags = {}
-    for place in _tiff_entries(data, order):
-        tag, kind = struct.unpack_from(f"{order}HH", data, place)
-        if kind in _TIFF_TYPES:
-            tags[tag] = struct.unpack_from(order + _TIFF_TYPES[kind], data, place + 8)[0]
-    return tags
-
-
-def _tiff_entries(data: bytes, order: str) -> range:
-    """The places of the entries of the first directory."""
-    directory = struct.unpack_from(f"{order}I", data, 4)[0]
-    count = min(struct.unpack_from(f"{order}H", data, directory)[0], _MOST_TIFF_TAGS)
-    return range(directory + 2, directory + 2 + 12 * count, 12)
 
 
 def _bmp_size(data: bytes) -> Size | None:
@@ -221,7 +181,7 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Size | Non
     ("JPEG", is_jpeg, _jpeg_size),
     ("PNG", lambda data: data.startswith(PNG), _png_size),
     ("WebP", _is_webp, _webp_size),
-    ("TIFF", lambda data: data[:4] in _TIFF_ORDERS, _tiff_size),
+    ("TIFF", is_tiff, _tiff_size),
     ("BMP", lambda data: data.startswith(b"BM"), _bmp_size),
     ("GIF", lambda data: data[:6] in (b"GIF87a", b"GIF89a"), _gif_size),
     ("Netpbm", _is_netpbm, _netpbm_size),

@@ -11,11 +11,8 @@ import struct
 import cv2
 import numpy as np
 
-from ros2_captioner.images.headers import tiff_values
+from ros2_captioner.images.tiff_directory import Tag, values_of
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_OFFSETS, _SAMPLES, _ROWS, _COUNTS, _PLANES = 273, 277, 278, 279, 284
-_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
 _TOLD = (5, 8, 32773, 32946)  # LZW, deflate, PackBits and deflate by its older number
 _LARGEST_SIDE = 2**20  # that OpenCV decodes
 _MOST_SAMPLES = 4  # that OpenCV decodes
@@ -39,19 +36,20 @@ def _as_grey(data: bytes) -> bytes:
     """The strips under another directory, of 16 bits of grey; empty where it cannot be made."""
 
     def first(tag: int, default: int) -> int:
-        return next(iter(tiff_values(data, tag)), default)
+        return next(iter(values_of(data, tag)), default)
 
-    samples, height, compression = first(_SAMPLES, 1), first(_HEIGHT, 0), first(_COMPRESSION, 1)
-    plain = (first(_BITS, 1), first(_PLANES, 1), first(_FILL_ORDER, 1)) == (8, 1, 1)
+    samples, height = first(Tag.SAMPLES, 1), first(Tag.HEIGHT, 0)
+    compression = first(Tag.COMPRESSION, 1)
+    plain = (first(Tag.BITS, 1), first(Tag.PLANES, 1), first(Tag.FILL_ORDER, 1)) == (8, 1, 1)
     if not plain or compression not in _TOLD or samples > _MOST_SAMPLES:
         return b""
-    row_bytes, rows = first(_WIDTH, 0) * samples, min(first(_ROWS, height), height)
-    offsets, counts = tiff_values(data, _OFFSETS), tiff_values(data, _COUNTS)
-    if tiles := tiff_values(data, _TILE_OFFSETS):  # each as a strip of its own
-        columns, rows = first(_TILE_WIDTH, 0) or 1, first(_TILE_HEIGHT, 0) or 1
-        count = -(-first(_WIDTH, 0) // columns) * -(-height // rows)
+    row_bytes, rows = first(Tag.WIDTH, 0) * samples, min(first(Tag.ROWS, height), height)
+    offsets, counts = values_of(data, Tag.OFFSETS), values_of(data, Tag.COUNTS)
+    if tiles := values_of(data, Tag.TILE_OFFSETS):  # each as a strip of its own
+        columns, rows = first(Tag.TILE_WIDTH, 0) or 1, first(Tag.TILE_HEIGHT, 0) or 1
+        count = -(-first(Tag.WIDTH, 0) // columns) * -(-height // rows)
         # More are not of the picture, and would take gigabytes that no header tells of.
-        offsets, counts = tiles[:count], tiff_values(data, _TILE_COUNTS)[:count]
+        offsets, counts = tiles[:count], values_of(data, Tag.TILE_COUNTS)[:count]
         row_bytes, height = columns * samples, rows * len(offsets)
     if row_bytes % 2 and rows > 1:  # two rows as one
         height = height // rows * (rows // 2) + height % rows // 2
@@ -60,8 +58,9 @@ def _as_grey(data: bytes) -> bytes:
     if not rows or width * height < 2 or max(width, height) > _LARGEST_SIDE:
         return b""
     return _with_directory(data, {
-        _WIDTH: (width,), _HEIGHT: (height,), _BITS: (16,), _COMPRESSION: (compression,),
-        _PHOTOMETRIC: (1,), _OFFSETS: offsets, _SAMPLES: (1,), _ROWS: (rows,), _COUNTS: counts,
+        Tag.WIDTH: (width,), Tag.HEIGHT: (height,), Tag.BITS: (16,),
+        Tag.COMPRESSION: (compression,), Tag.PHOTOMETRIC: (1,), Tag.OFFSETS: offsets,
+        Tag.SAMPLES: (1,), Tag.ROWS: (rows,), Tag.COUNTS: counts,
     })  # fmt: skip
 
 
