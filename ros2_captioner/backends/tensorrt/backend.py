@@ -21,8 +21,8 @@ from ros2_captioner.backends.tensorrt.cuda import (
 from ros2_captioner.backends.tensorrt.cuda_graphs import Replay
 from ros2_captioner.backends.tensorrt.engine_cache import EngineCache
 from ros2_captioner.backends.tensorrt.engines import (
+    LARGEST,
     PARTS,
-    Limits,
     Progress,
     build_engine,
     choose_precision,
@@ -30,12 +30,11 @@ from ros2_captioner.backends.tensorrt.engines import (
     variant,
 )
 from ros2_captioner.backends.tensorrt.signed_int8 import REVISION
-from ros2_captioner.beam_search import MAX_BEAM_WIDTH, StepOutput
+from ros2_captioner.beam_search import StepOutput
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
 from ros2_captioner.evidence.objects import TENSOR
 
-LIMITS = Limits(cameras=8, beam_width=MAX_BEAM_WIDTH)
 _DTYPES = {"UINT8": "uint8", "INT32": "int32", "HALF": "float16", "FLOAT": "float32"}
 
 
@@ -56,7 +55,7 @@ class TensorRtBackend:
 
     name = "tensorrt"
     device = "cuda"
-    max_batch = LIMITS.cameras
+    max_batch = LARGEST["B"]
 
     def __init__(
         self,
@@ -93,9 +92,9 @@ class TensorRtBackend:
 
     def encode(self, frames: NDArray[np.uint8]) -> TensorRtEncoding:
         """uint8 ``[B, S, S, 3]`` to device memory that the decoder reads."""
-        if len(frames) > LIMITS.cameras:
+        if len(frames) > self.max_batch:
             raise BackendError(
-                f"found {len(frames)} frames; engines are built for at most {LIMITS.cameras}"
+                f"found {len(frames)} frames; engines are built for at most {self.max_batch}"
             )
         sizes = {"B": len(frames)}
         named = (TENSOR,) if TENSOR in self._graphs["encoder"]["outputs"] else ()
@@ -196,8 +195,7 @@ class Executor:
         tensors = {**graph["inputs"], **graph["outputs"]}
         self._shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
         self._dtypes = {name: _DTYPES[engine.get_tensor_dtype(name).name] for name in tensors}
-        largest = {"B": LIMITS.cameras, "K": LIMITS.beam_width}
-        sizes = {name: self._bytes(name, largest) for name in tensors}
+        sizes = {name: self._bytes(name, LARGEST) for name in tensors}
         self._device = {name: DeviceBuffer(cuda, size) for name, size in sizes.items()}
         self._host = {name: PinnedBuffer(cuda, size) for name, size in sizes.items()}
         self._bound: dict[str, int] = {}
@@ -299,9 +297,7 @@ class _Engines:
                 f"no engine of this model for {identity['gpu']} yet; it is being built, or type: "
                 "ros2 run ros2_captioner captioner_build_engine"
             )
-        engine = build_engine(
-            self._trt, self._bundle, self._precision, part, LIMITS, self._progress
-        )
+        engine = build_engine(self._trt, self._bundle, self._precision, part, self._progress)
         try:
             self._cache.store(identity, engine)
         except OSError as error:  # the engine itself is good
@@ -323,7 +319,7 @@ def engine_identity(
         "part": part,
         "onnx": str(bundle.manifest["files"][file]["sha256"]),
         "precision": f"int8 {REVISION}" if built_from == "int8" else built_from,
-        "limits": f"{LIMITS.cameras}x{LIMITS.beam_width}",
+        "limits": "x".join(map(str, LARGEST.values())),
         "tensorrt": f"{trt.__name__} {trt.__version__}",
         "gpu": gpu.name.decode() if isinstance(gpu.name, bytes) else str(gpu.name),
         "capability": f"{gpu.major}.{gpu.minor}",

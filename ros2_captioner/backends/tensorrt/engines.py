@@ -10,30 +10,19 @@ import importlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 from ros2_captioner.backends.tensorrt.signed_int8 import import_onnx, signed_encoder
+from ros2_captioner.beam_search import MAX_BEAM_WIDTH
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
 
 _MODULES = ("tensorrt", "tensorrt_rtx")
 PARTS = ("encoder", "decoder")
+LARGEST = {"B": 8, "K": MAX_BEAM_WIDTH}  # images and beams that an engine serves at most
+_SIZES = ({"B": 1, "K": 1}, {"B": 1, "K": 3}, LARGEST)  # smallest, usual and largest
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Largest shapes that an engine serves.
-
-    Attributes:
-        cameras: images encoded together, B.
-        beam_width: hypotheses an image, K.
-    """
-
-    cameras: int
-    beam_width: int
 
 
 def import_tensorrt() -> Any:
@@ -90,7 +79,6 @@ def build_engine(
     bundle: Bundle,
     precision: str,
     part: str,
-    limits: Limits,
     progress: Progress | None = None,
     capability: str = "",
 ) -> bytes:
@@ -101,7 +89,6 @@ def build_engine(
         bundle: verified model.
         precision: what `choose_precision` returned.
         part: ``encoder`` or ``decoder``.
-        limits: largest shapes.
         progress: called with a phase, the steps done and the steps in all.
         capability: with TensorRT-RTX, the compute capability to build for, such as ``SM89``; the
             GPU at hand if empty.
@@ -127,7 +114,7 @@ def build_engine(
     for index in range(network.num_inputs):
         tensor = network.get_input(index)
         names = bundle.manifest["graphs"][part]["inputs"][tensor.name]["shape"]
-        profile.set_shape(tensor.name, *(_shape(names, sizes) for sizes in _sizes(limits)))
+        profile.set_shape(tensor.name, *(_shape(names, sizes) for sizes in _SIZES))
     config.add_optimization_profile(profile)
     stopped = threading.Event()
     config.progress_monitor = _monitor(trt, progress, stopped)
@@ -164,16 +151,6 @@ def _built(build: Callable[[], Any], stopped: threading.Event) -> Any:
         stopped.set()
         thread.join()
         raise
-
-
-def _sizes(limits: Limits) -> list[dict[str, int]]:
-    """Smallest, usual and largest B and K."""
-    usual_width = min(3, limits.beam_width)
-    return [
-        {"B": 1, "K": 1},
-        {"B": 1, "K": usual_width},
-        {"B": limits.cameras, "K": limits.beam_width},
-    ]
 
 
 def _shape(names: list[int | str], sizes: dict[str, int]) -> list[int]:

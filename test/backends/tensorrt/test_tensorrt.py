@@ -55,7 +55,7 @@ def gpu(monkeypatch, tmp_path, runtime):
     """Let the backend run on host memory; returns the list of engines that were built."""
     built = []
 
-    def build(trt, bundle, precision, part, limits, progress=None):
+    def build(trt, bundle, precision, part, progress=None):
         built.append(part)
         return engines.onnx_model(bundle, precision, part)
 
@@ -358,22 +358,21 @@ def test_8_6_lacks_what_is_needed():
 def test_graphs_build_with_the_real_parser_and_builder(precision, part, capability):
     trt, seen = engines.import_tensorrt(), []
     plan = engines.build_engine(
-        trt, load_bundle(), precision, part, tensorrt_backend.LIMITS,
-        lambda *step: seen.append(step), capability,
-    )  # fmt: skip
+        trt, load_bundle(), precision, part, lambda *step: seen.append(step), capability
+    )
     assert len(plan) > 1_000_000 and seen
 
 
 _BUILD = """
 import os, signal, threading
 from ros2_captioner.backends.background import Background
-from ros2_captioner.backends.tensorrt import backend, engines
+from ros2_captioner.backends.tensorrt import engines
 from ros2_captioner.bundle import load_bundle
 
 trt, bundle, begun = engines.import_tensorrt(), load_bundle(), threading.Event()
 
 def build(step):
-    engines.build_engine(trt, bundle, "float16", "encoder", backend.LIMITS, step, "SM86")
+    engines.build_engine(trt, bundle, "float16", "encoder", step, "SM86")
 """
 _IN_THE_BACKGROUND = """
 Background(lambda: print(build(lambda *given: begun.set()), "is whole"), 30.0, 0.0).poll()
@@ -412,9 +411,7 @@ def test_what_cannot_be_parsed_is_named(monkeypatch):
     monkeypatch.setattr(engines, "onnx_model", lambda bundle, precision, part: content)
     trt, bundle = engines.import_tensorrt(), load_bundle()
     with pytest.raises(BackendError, match="cannot parse"):
-        engines.build_engine(
-            trt, bundle, "float16", "decoder", tensorrt_backend.LIMITS, None, "SM86"
-        )
+        engines.build_engine(trt, bundle, "float16", "decoder", None, "SM86")
 
 
 @needs_gpu
