@@ -25,7 +25,7 @@ from ros2_captioner.tools import build_engine as build_tool
 
 ROOT = Path(__file__).parents[3]
 BACKENDS = ROOT / "ros2_captioner/backends/tensorrt"
-SOURCES = [BACKENDS / name for name in ("engines.py", "backend.py")]
+SOURCES = [BACKENDS / name for name in ("engines.py", "backend.py", "executor.py")]
 CUDA_SOURCES = [BACKENDS / name for name in ("cuda.py", "cuda_graphs.py", "backend.py")]
 API = json.loads((ROOT / "test/support/tensorrt_api.json").read_text())
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx") is not None
