@@ -61,8 +61,12 @@ def _picture(path: str, size: int) -> FleetFrame:
 
 def _bag(path: str, sampling: Sampling, topics: Sequence[str], size: int) -> Iterator[FleetFrame]:
     refused: list[str] = []
+
+    def refuse(message: str) -> None:
+        refused.append(f"{path}: {message}")
+
     try:
-        for frame in bag_frames(ImageBag(path, topics), sampling, refused.append):
+        for frame in bag_frames(ImageBag(path, topics), sampling, refuse):
             recorded, header = frame.recorded, frame.message.header
             yield FleetFrame(
                 FrameId(path, recorded.topic, recorded.time_ns),
@@ -74,4 +78,4 @@ def _bag(path: str, sampling: Sampling, topics: Sequence[str], size: int) -> Ite
         refused.append(str(error))
     if refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        yield FleetFrame(FrameId(path), error=f"{path}: {refused[-1]}{more}")
+        yield FleetFrame(FrameId(path), error=f"{refused[-1]}{more}")

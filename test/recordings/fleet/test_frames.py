@@ -38,9 +38,11 @@ def test_a_bag_gives_what_is_left_and_counts_what_is_broken(tmp_path, photograph
     one, other, broken = frames(Job(bag, done=done), Sampling(0.0), (), 32)
     assert [one.id, other.id] == [FrameId(bag, TOPIC, t * 10**9) for t in (1, 5)]
     assert (one.stamp_ns, one.frame_id) == (500_000_000, "camera")
-    assert broken.id == FrameId(bag) and broken.error.endswith("(and 1 more)")
+    assert broken.id == FrameId(bag) and broken.error.startswith(f"{bag}: {TOPIC} at 1.200 s: ")
+    assert broken.error.endswith("(and 1 more)")
 
 
 def test_a_bag_that_cannot_be_read_is_an_error(tmp_path):
     (frame,) = frames(Job(str(tmp_path)), Sampling(1.0), (), 32)
     assert "expected a rosbag2 folder" in frame.error and frame.pixels is None
+    assert frame.error.count(str(tmp_path)) == 2  # with the command for it
