@@ -19,9 +19,9 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, Timing
 from ros2_captioner.errors import FrameError, described
 from ros2_captioner.images.conversion import message_to_rgb
-from ros2_captioner.images.stamp import stamp_ns
 from ros2_captioner.ros.node.faults import Faults, ThrottledLog, frame_step
 from ros2_captioner.settings import NodeSettings
+from ros2_captioner.stream.frame_age import frame_age_s, is_fresh
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
 from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.scene_gate import SceneGate
@@ -195,7 +195,9 @@ class CaptionWorker:
             self._unchanged.pop(received.camera, None)
             try:
                 with frame_step("age_check"):
-                    fresh = self._is_fresh(received, settings.max_frame_age_s)
+                    waited_s = self._waited_for_model_s(received)
+                    limit_s = settings.max_frame_age_s
+                    fresh = is_fresh(received, self._age_s(received), waited_s, limit_s)
                 if not fresh:
                     self._outcomes[received.camera] = _none_newer(settings)
                     self._drop(received, "expired")
@@ -274,45 +276,6 @@ class CaptionWorker:
             time.monotonic(),
         )
 
-    def _is_fresh(self, received: ReceivedImage, limit_s: float) -> bool:
-        """Whether a frame is young enough; False if it was only kept waiting until wanted, or if
-        the clock was set meanwhile.
-
-        Raises:
-            FrameError: it arrived too old or from the future, the model kept it waiting for too
-                long, or its stamp is no time.
-        """
-        stamp = received.message.header.stamp
-        if stamp.sec < 0:
-            raise FrameError("bad_stamp", f"found a stamp of {stamp.sec} s; expected one from 0 on")
-        age_s = self._age_s(received)
-        if limit_s <= 0 or abs(age_s) <= limit_s:
-            return True
-        clocks = "Are the clocks of camera and node in step, and use_sim_time the same?"
-        arrived_s = self._age_on_arrival_s(received)
-        if max(age_s, arrived_s) < -limit_s:
-            if received.clock_ns == 0:
-                clocks = "use_sim_time is true, and no time has come on /clock"
-            raise FrameError(
-                "future_stamp",
-                f"found a frame from {-age_s:.2f} s in the future; expected at most "
-                f"max_frame_age_s = {limit_s}. {clocks}",
-            )
-        if arrived_s > limit_s:
-            raise FrameError(
-                "too_old",
-                f"found a frame that was {arrived_s:.2f} s old when it arrived; expected at most "
-                f"max_frame_age_s = {limit_s}. {clocks}",
-            )
-        waited_s = self._waited_for_model_s(received)
-        if arrived_s + waited_s > limit_s:
-            raise FrameError(
-                "too_late",
-                f"found a frame that waited {waited_s:.2f} s for the model; expected at most "
-                f"max_frame_age_s = {limit_s}. Raise that, or lower beam_width",
-            )
-        return False
-
     def _waited_for_model_s(self, received: ReceivedImage) -> float:
         """Seconds for which a frame waited for the batch before.
 
@@ -322,14 +285,7 @@ class CaptionWorker:
         return max(0.0, ended_s - max(begun_s, received.received_s))
 
     def _age_s(self, received: ReceivedImage) -> float:
-        stamped_ns = stamp_ns(received.message.header)
-        if stamped_ns == 0:  # a camera that does not stamp its frames
-            return time.monotonic() - received.received_s
-        return float(1e-9 * (self._clock.now().nanoseconds - stamped_ns))
-
-    def _age_on_arrival_s(self, received: ReceivedImage) -> float:
-        stamped_ns = stamp_ns(received.message.header)
-        return 1e-9 * (received.clock_ns - stamped_ns) if stamped_ns else 0.0
+        return frame_age_s(received, self._clock.now().nanoseconds)
 
     def _answer_safely(self, captioned: set[str]) -> Answer:
         try:
