@@ -57,7 +57,7 @@ def stacked(figures: Sequence[Image]) -> Image:
         )
         for figure in figures
     ]
-    return np.vstack(padded).astype(np.uint8)
+    return np.asarray(np.vstack(padded), np.uint8)
 
 
 def _fit(image: Image) -> Image:

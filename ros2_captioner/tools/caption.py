@@ -39,6 +39,7 @@ from ros2_captioner.tools.model_arguments import (
 Frame = NDArray[np.uint8]
 _BATCH = 8
 _EVERY_S = 1.0
+_MOST_EXPLAINED = 200  # images, in one figure: each takes some 7 MiB until it is written
 _VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 # The search options by their name on the command line.
 _SEARCH = {
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--explain",
         type=expanduser,
         metavar="OUT.png",
-        help="draw the attention of every word of every image",
+        help=f"draw the attention of every word of every image ({_MOST_EXPLAINED} at most)",
     )
     parser.add_argument(
         "--vtt", type=expanduser, metavar="OUT.vtt", help="subtitles of one video, as WebVTT"
@@ -135,6 +136,11 @@ def _check_outputs(parsed: argparse.Namespace) -> None:
             kept.append(target)
     if parsed.explain:
         check_image_suffix(parsed.explain)
+        if len(parsed.images) > _MOST_EXPLAINED:
+            raise OptionsError(
+                f"--explain: found {len(parsed.images)} images; expected at most "
+                f"{_MOST_EXPLAINED}, which one figure shows"
+            )
 
 
 def _sampling(parsed: argparse.Namespace) -> Sampling | None:

@@ -338,6 +338,16 @@ def test_what_cannot_be_written_is_refused_before_anything_is_captioned(
     assert complaint in capsys.readouterr().err
 
 
+def test_more_images_than_a_figure_holds_are_refused_before_any_is_captioned(
+    pictures, monkeypatch, tmp_path, capsys
+):
+    """A folder of thousands took all memory, after all captioning."""
+    monkeypatch.setattr(tool, "load_captioner", lambda parsed: pytest.fail("loaded"))
+    assert main([*pictures * 101, "--explain", str(tmp_path / "out.png")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --explain: found 202 images; expected at most 200")
+
+
 def test_a_still_image_has_no_subtitles(pictures, tmp_path, capsys):
     assert main([pictures[0], "--vtt", str(tmp_path / "out.vtt")]) == 2
     said = capsys.readouterr().err
