@@ -48,7 +48,7 @@ class Failover:
         self._loaders, self._patient, self._retry_s = loaders, patient or loaders, retry_s
         self._failed_s, self._pause_s = -math.inf, retry_s
         self._search: Background[Loaded] | None = None
-        self._last = False
+        self._no_fallback = False
         self.trouble = ""
         self._take(_load(loaders), first_try_s=0.0)
         self._used_since_s = -math.inf  # so its first failure doubles no pause
@@ -61,7 +61,7 @@ class Failover:
             CaptionerError: nothing loads.
         """
         now_s = time.monotonic()
-        if self._last and now_s - self._failed_s < self._retry_s:
+        if self._no_fallback and now_s - self._failed_s < self._retry_s:
             raise error
         self._failed_s = now_s
         # One that came back only to fail will do so again.
@@ -72,7 +72,7 @@ class Failover:
         try:
             below, backend, _ = _load(self._loaders[place + 1 :])
         except CaptionerError:
-            self._last, self.trouble = True, why
+            self._no_fallback, self.trouble = True, why
             self.backend = _load(self._loaders[place : place + 1])[1]
             self.trouble = f"{why}; reloaded"
         else:
@@ -103,7 +103,7 @@ class Failover:
 
     def _use(self, place: int, backend: Backend) -> None:
         self._place, self.backend, self._used_since_s = place, backend, time.monotonic()
-        self._last = place + 1 == len(self._loaders)
+        self._no_fallback = place + 1 == len(self._loaders)
         self._search, self.trouble = None, ""
 
     def _fall_back(self, why: str, first_try_s: float) -> None:
