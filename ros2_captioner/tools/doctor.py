@@ -247,7 +247,9 @@ def _discovery() -> Finding:
 def _cameras() -> Iterator[Finding]:
     found = _try("from ros2_captioner.ros.graph import main; main()", timeout_s=_GRAPH_TIMEOUT_S)
     if not found.works:
-        yield Finding("cameras", NOTE, f"not looked for: {found.text}")
+        # As of a service of systemd, which has no HOME: no node starts then.
+        remedy = "export ROS_LOG_DIR=/tmp" if "initialize logging" in found.text else ""
+        yield Finding("cameras", NOTE, f"not looked for: {found.text}", remedy)
         return
     seen = json.loads(found.text)
     topics = ", ".join(f"{topic} ({kind})" for topic, kind in seen["cameras"].items())

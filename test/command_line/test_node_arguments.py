@@ -26,7 +26,8 @@ def test_what_ros_does_not_know_is_refused_in_a_line(script):
     [
         (["-p", os.fsdecode(b"source:=gr\xfcn")], {}, "can't encode"),
         ([], {"ROS_DOMAIN_ID": "abc"}, "ROS_DOMAIN_ID is not an integral number"),
-        ([], {"ROS_LOG_DIR": "/proc/nowhere"}, "Failed to create log directory"),
+        ([], {"ROS_LOG_DIR": "/proc/nowhere"}, "type: export ROS_LOG_DIR=FOLDER"),
+        ([], {"HOME": ""}, "type: export ROS_LOG_DIR=FOLDER"),
     ],
 )
 def test_what_keeps_ros_from_starting_is_a_line(arguments, environment, cause, monkeypatch):

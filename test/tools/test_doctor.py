@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ros2_captioner.tools.doctor import _discovery, _middleware
+from ros2_captioner.tools.doctor import _cameras, _discovery, _middleware
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,14 @@ def test_a_domain_that_cannot_be_is_not_well(domain, monkeypatch):
     assert found.remedy == "unset ROS_DOMAIN_ID"
     monkeypatch.setenv("ROS_DOMAIN_ID", "232")
     assert _discovery().state == "ok"
+
+
+def test_where_no_node_can_log_it_is_said_what_to_type(monkeypatch):
+    pytest.importorskip("rclpy")
+    monkeypatch.setenv("ROS_LOG_DIR", "/proc/nowhere")
+    (found,) = _cameras()
+    assert found.state == "note" and "Failed to create log directory" in found.text
+    assert found.remedy == "export ROS_LOG_DIR=/tmp"
 
 
 def test_a_missing_model_is_named(tmp_path):

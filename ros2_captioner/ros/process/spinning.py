@@ -51,9 +51,11 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # what follows --ros-args, or the environment, makes no sense to ROS
+        # As of a service of systemd, which has no HOME.
+        no_log = "initialize logging" in str(error)
+        remedy = "type: export ROS_LOG_DIR=FOLDER, one to write in" if no_log else "see --help"
         print(
-            "error: ROS refuses the arguments or the environment: "
-            f"{in_line(str(error))}; see --help",
+            f"error: ROS refuses the arguments or the environment: {in_line(str(error))}; {remedy}",
             file=sys.stderr,
         )
         return 2
