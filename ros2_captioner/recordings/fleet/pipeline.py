@@ -6,11 +6,10 @@ another, so memory stays flat; it starts again what dies, and counts nothing twi
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -26,47 +25,28 @@ from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.errors import BackendError, OptionsError
-from ros2_captioner.output_files import only_writer, replace_file
+from ros2_captioner.output_files import only_writer
 from ros2_captioner.processors import own_processors
 from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
 from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
-from ros2_captioner.recordings.fleet.jobs import FrameId, Job, jobs
+from ros2_captioner.recordings.fleet.jobs import Job, jobs
 from ros2_captioner.recordings.sampling import Sampling
 
 try:
     import pyarrow
-    import pyarrow.parquet
     import ray
     import ray.data
     import ray.exceptions
+
+    from ros2_captioner.recordings.fleet import output
 except ImportError as error:
     raise OptionsError(
         f"fleets are captioned with Ray Data, which does not import ({error}); type: pip install "
         "'ray[data]'"
     ) from error
 
-_FRAMES = pyarrow.schema(
-    {
-        "source": pyarrow.string(),
-        "camera": pyarrow.string(),
-        "time_ns": pyarrow.int64(),
-        "stamp_ns": pyarrow.int64(),
-        "frame_id": pyarrow.string(),
-        "error": pyarrow.string(),
-        "pixels": pyarrow.binary(),
-    }
-)
-_OBJECT = pyarrow.struct({"word": pyarrow.string(), "probability": pyarrow.float64()})
-_ROWS = pyarrow.schema(
-    [
-        *(field for field in _FRAMES if field.name != "pixels"),
-        pyarrow.field("caption", pyarrow.string()),
-        pyarrow.field("score", pyarrow.float64()),
-        pyarrow.field("confidence", pyarrow.float64()),
-        pyarrow.field("objects", pyarrow.list_(_OBJECT)),
-    ]
-)
+_FRAMES = pyarrow.schema({**output.FOUND, "pixels": pyarrow.binary()})
 _READER_CORES = 0.5  # not those of a worker: Ray would make one step of both, four jobs at a time
 
 
@@ -102,19 +82,7 @@ class Fleet(NamedTuple):
         return self.device == "cuda"
 
 
-class Outcome(NamedTuple):
-    """What the output holds.
-
-    Attributes:
-        captions: how many.
-        errors: what is wrong with each picture or bag that was passed over, in words.
-    """
-
-    captions: int
-    errors: list[str]
-
-
-def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -> Outcome:
+def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -> output.Outcome:
     """Caption what the output lacks.
 
     Args:
@@ -138,10 +106,10 @@ def caption_fleet(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
         return _caption_rest(fleet, bundle, load)
 
 
-def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -> Outcome:
+def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -> output.Outcome:
     claim(fleet.output, _run_of(fleet, bundle))
-    if left := jobs(fleet.sources, _done(fleet.output)):
-        _forget_errors(fleet.output, {source for job in left for source in job.sources})
+    if left := jobs(fleet.sources, output.captioned(fleet.output)):
+        output.forget_errors(fleet.output, {source for job in left for source in job.sources})
         _connect(fleet)
         try:
             _run(fleet, left, bundle, load)
@@ -153,9 +121,7 @@ def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
             ) from error
         finally:
             ray.shutdown()
-    found = [_columns(file, ["error"]) for file in _files(fleet.output)]
-    errors = [row["error"] for rows in found for row in rows if row["error"]]
-    return Outcome(sum(map(len, found)) - len(errors), errors)
+    return output.outcome(fleet.output)
 
 
 def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:
@@ -169,50 +135,6 @@ def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:
         "topics": sorted(fleet.topics),
         **asdict(fleet.sampling),
     }
-
-
-def _done(output: Path) -> Iterator[FrameId]:
-    """The frames that have their captions; a file that a kill cut short is deleted.
-
-    Raises:
-        OptionsError: a file is whole, but none of this command.
-    """
-    needed = [*FrameId._fields, "error"]
-    for file in _files(output):
-        try:
-            names = pyarrow.parquet.read_schema(file).names
-        except pyarrow.ArrowInvalid:
-            file.unlink()
-            continue
-        if missing := [name for name in needed if name not in names]:
-            raise OptionsError(
-                f"{file} has no {missing[0]}; expected files of this command alone. Move it"
-            )
-        rows = _columns(file, needed)
-        yield from (FrameId(**row) for row in rows if row.pop("error") is None)
-
-
-def _forget_errors(output: Path, sources: Collection[str]) -> None:
-    """Take away the errors of sources that are tried again."""
-    for file in _files(output):
-        rows = _columns(file, ["source", "error"])
-        kept = [row["error"] is None or row["source"] not in sources for row in rows]
-        if not any(kept):
-            file.unlink()
-        elif not all(kept):
-            content = io.BytesIO()
-            table = pyarrow.parquet.ParquetFile(file).read()
-            pyarrow.parquet.write_table(table.filter(pyarrow.array(kept)), content)
-            replace_file(file, content.getvalue())
-
-
-def _files(output: Path) -> list[Path]:
-    return sorted(output.glob("*.parquet"))
-
-
-def _columns(file: Path, names: Sequence[str]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file, columns=list(names)).to_pylist()
-    return rows
 
 
 def _connect(fleet: Fleet) -> None:
@@ -328,7 +250,7 @@ class _Captions:
         ]
         captions = iter(self._captions(pictures))
         told = [{**row, **(caption_json(next(captions)) if row["pixels"] else {})} for row in rows]
-        return pyarrow.Table.from_pylist(told, schema=_ROWS)
+        return pyarrow.Table.from_pylist(told, schema=output.ROWS)
 
     def _captions(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Caption]:
         return self._captioner.caption(pictures, self._search).captions if pictures else ()

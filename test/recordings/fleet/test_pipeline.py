@@ -27,7 +27,8 @@ from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import LOCK, only_writer
 from ros2_captioner.recordings.fleet import pipeline
 from ros2_captioner.recordings.fleet.claim import claim
-from ros2_captioner.recordings.fleet.pipeline import Fleet, Outcome, caption_fleet
+from ros2_captioner.recordings.fleet.output import Outcome
+from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.tools.caption_fleet import main
