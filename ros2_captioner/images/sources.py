@@ -17,6 +17,7 @@ from ros2_captioner.images.files import IMAGE_SUFFIXES, images_in, read_image
 
 _AT_ONCE_S = 0.003  # a webcam's next frame takes longer, one that waits in its driver does not
 _MOST_WAITING = 10  # of OpenCV's buffers
+_MOST_DAMAGED = 100  # frames in a row of a file; at its end so many tries take no time
 
 Grab = Callable[[cv2.VideoCapture], bool]
 
@@ -71,7 +72,7 @@ def video_moments(
     capture = _opened(source)
     time_ns = -1
     try:
-        while capture.grab():
+        while _grab_past_damage(capture):
             time_ns = max(time_ns + 1, round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
             read, frame = capture.retrieve() if due(time_ns) else (False, None)
             if read and frame is not None:
@@ -113,11 +114,20 @@ def _images(
             return
 
 
+def _grab_past_damage(video: cv2.VideoCapture) -> bool:
+    """Grab the next frame of a file: OpenCV fails at a damaged one as at the end, but goes on.
+
+    Before the first frame it fails for good, as where it lacks the codec.
+    """
+    tries = _MOST_DAMAGED if video.get(cv2.CAP_PROP_POS_FRAMES) > 0 else 1
+    return any(video.grab() for _ in range(tries))
+
+
 def _video(
     source: str,
     loop: bool,
     passed_over: Callable[[str], None],
-    grab: Grab = cv2.VideoCapture.grab,
+    grab: Grab = _grab_past_damage,
 ) -> Iterator[NDArray[np.uint8]]:
     while True:
         capture = _opened(source)

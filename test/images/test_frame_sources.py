@@ -132,6 +132,23 @@ def test_of_a_cut_video_it_is_told_that_more_is_missing(tmp_path):
     assert message.startswith(f"{file} was cut: found {len(content) - 10} of ")
 
 
+def test_what_follows_damage_in_a_video_is_not_lost(tmp_path):
+    """As of a bad sector: OpenCV fails at the first damaged frame as it does at the end."""
+    file = tmp_path / "damaged.mp4"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 10, (160, 120))
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    for turn in range(40):
+        writer.write(np.roll(noise, 3 * turn, 1))
+    writer.release()
+    content = bytearray(file.read_bytes())
+    third, half = len(content) // 3, len(content) // 2
+    content[third:half] = bytes(half - third)
+    file.write_bytes(content)
+    times = [time_ns for time_ns, _ in video_moments(str(file), lambda time_ns: True)]
+    assert len(times) > 30 and times[-1] == 3_900_000_000
+    assert len(list(frames_from(str(file), loop=False))) == len(times)
+
+
 def test_what_is_not_there_or_unreadable_is_named(tmp_path):
     with pytest.raises(FrameError, match="found nothing at"):
         frames_from(str(tmp_path / "nowhere"), loop=False)
