@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import FrameError
+from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.sources import video_moments
 from ros2_captioner.recordings.batches import batches_ahead
 from ros2_captioner.recordings.sampling import Sampler, Sampling
@@ -50,6 +51,8 @@ def video_cues(
         times = (time_ns * 1e-9 for time_ns, _ in batch)
         captions += [(time_s, path, each.text) for time_s, each in zip(times, found, strict=True)]
     if frames.end_s < _SHORTEST_S:
+        if fault := cut_short(path):
+            raise FrameError("no_source", f"{fault}, as a single frame is left")
         raise FrameError(
             "no_source",
             f"{path} has no length, as a still image or a raw H.264 stream; expected a video. Of a "

@@ -251,6 +251,15 @@ def test_subtitles_of_a_video_that_was_cut_are_told_to_be_short(video, tmp_path,
     assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000")
 
 
+def test_a_video_that_was_cut_in_its_second_frame_is_no_still_image(video, tmp_path, capsys):
+    content = Path(video).read_bytes()
+    first = content.index(b"00dc", content.index(b"movi"))
+    Path(video).write_bytes(content[: content.index(b"00dc", first + 4)])
+    assert main([video, "--vtt", str(tmp_path / "out.vtt")]) == 2
+    said = capsys.readouterr().err
+    assert f"{video} was cut: found" in said and "as a single frame is left" in said
+
+
 def test_an_error_does_not_follow_the_progress_in_its_line(video, tmp_path, monkeypatch, capsys):
     def broken(path, captioner, options, sampling, advanced):
         advanced(3.0)
