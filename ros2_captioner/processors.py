@@ -1,11 +1,66 @@
-"""How many processors there are for this process."""
+"""How many processors there are for this process, whichever way others were kept from it."""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def own_processors() -> int:
-    """How many this process may use, which a batch system grants."""
-    granted = hasattr(os, "sched_getaffinity")  # not on macOS
-    return len(os.sched_getaffinity(0)) if granted else os.cpu_count() or 1
+    """How many this process may keep busy: by its affinity, and by the quotas of its cgroups.
+
+    ``taskset``, systemd, a container and a batch system limit it so. A part of a processor does
+    not count: more threads than the quota feeds all stand until its next period begins.
+    """
+    affine = hasattr(os, "sched_getaffinity")  # not on macOS
+    own = len(os.sched_getaffinity(0)) if affine else os.cpu_count() or 1
+    return max(1, math.floor(min([own, *_quotas()])))
+
+
+def runtime_threads() -> int:
+    """How many threads a runtime takes on the CPU; 0 leaves it to the runtime, on a whole machine.
+
+    Runtimes mind neither quotas nor, as they do without OpenMP, ``OMP_NUM_THREADS``, which batch
+    systems set. ONNX Runtime binds its threads to all cores, those of other processes too.
+    """
+    own, machine = own_processors(), os.cpu_count() or 1
+    granted = os.environ.get("OMP_NUM_THREADS", "")
+    if granted.isdecimal() and int(granted):
+        return min(int(granted), own)
+    return own if own < machine else 0
+
+
+def _quotas() -> Iterator[float]:
+    """Processors that each cgroup around this process grants, of either version of cgroups."""
+    try:
+        lines = _OWN_GROUPS.read_text().splitlines()
+    except OSError:  # not on Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # In a container the path may be that outside of it, and its own group is the top.
+        group = _GROUPS / controllers / path.lstrip("/")
+        for each in (group, *group.parents):
+            if each.is_relative_to(_GROUPS):
+                yield _quota(each)
+
+
+def _quota(group: Path) -> float:
+    """Processors that a cgroup grants; infinitely many where it has no quota."""
+    try:
+        if (file := group / "cpu.max").is_file():
+            quota, period = file.read_text().split()
+        else:
+            quota, period = (
+                (group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")
+            )
+        return int(quota) / int(period) if quota not in ("max", "-1") else math.inf
+    except (OSError, ValueError):
+        return math.inf

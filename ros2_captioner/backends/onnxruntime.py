@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import redirect_stdout
@@ -17,6 +16,7 @@ from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError
 from ros2_captioner.memory import trim_heap
+from ros2_captioner.processors import runtime_threads
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -126,7 +126,7 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
         raise BundleError(f"ONNX Runtime reads no {file}; expected a path that is UTF-8") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = runtime_threads()
     # Encoder and decoder sessions alternate; one that spins after its turn starves the other.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
@@ -152,16 +152,6 @@ def _load_cuda_libraries() -> None:
     if preload is not None:
         with redirect_stdout(sys.stderr):
             preload()
-
-
-def _threads() -> int:
-    """How many OMP_NUM_THREADS grants, as schedulers set it; 0, the runtime's choice, if none.
-
-    No more than there are processors. ONNX Runtime itself asks only OpenMP, which it is no longer
-    built with.
-    """
-    granted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(granted), os.cpu_count() or 1) if granted.isdecimal() else 0
 
 
 def check_device(device: str) -> None:

@@ -14,6 +14,7 @@ from ros2_captioner.backends.host import Arrays, HostBackend
 from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
 from ros2_captioner.errors import BackendError, BundleError
+from ros2_captioner.processors import runtime_threads
 
 # Where a processor multiplies bfloat16 in hardware OpenVINO would take that for float32 unasked.
 _SETTINGS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
@@ -78,7 +79,8 @@ def _core() -> Any:
 
 def _compiled(file: Path) -> Any:
     try:
-        return _core().compile_model(file, "CPU", _SETTINGS)
+        settings = {**_SETTINGS, "INFERENCE_NUM_THREADS": runtime_threads()}
+        return _core().compile_model(file, "CPU", settings)
     except RuntimeError as error:
         raise BundleError(f"OpenVINO cannot load {file}: {error}. {REMEDY}") from error
 

@@ -41,6 +41,12 @@ def test_int8_is_its_default_and_captions(photograph):
     assert len(caption.words) >= 4 and caption.score > -3
 
 
+def test_its_threads_are_those_that_a_scheduler_grants(bundle_copy, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    compiled = openvino_backend._compiled(bundle_copy / "decoder.int8.onnx")
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
 def test_it_takes_the_place_of_onnxruntime_when_that_fails(photograph):
     captioner = Captioner.load(device="cpu")
     expected = captioner.backend.name, "openvino"
