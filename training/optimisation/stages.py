@@ -17,16 +17,11 @@ from torch.utils.data import DataLoader
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.settings import ConfigError, StageConfig, TrainConfig
 from training.data.augment import Augmentation
-from training.data.batches import (
-    Batch,
-    EpochSampler,
-    ImageDataset,
-    SentenceDataset,
-    Share,
-    loader,
-)
+from training.data.batches import Batch, loader
 from training.data.captions import CaptionedImage
+from training.data.datasets import ImageDataset, SentenceDataset
 from training.data.frames import read_map
+from training.data.sampler import EpochSampler, Share
 from training.data.sources import Sources
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Prepared
