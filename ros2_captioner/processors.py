@@ -9,6 +9,7 @@ from pathlib import Path
 
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
+_PRESENT = Path("/sys/devices/system/cpu/present")
 
 
 def own_processors() -> int:
@@ -26,13 +27,23 @@ def runtime_threads() -> int:
     """How many threads a runtime takes on the CPU; 0 leaves it to the runtime, on a whole machine.
 
     Runtimes mind neither quotas nor, as they do without OpenMP, ``OMP_NUM_THREADS``, which batch
-    systems set. ONNX Runtime binds its threads to all cores, those of other processes too.
+    systems set. ONNX Runtime binds a thread to each core that is present, allowed or not.
     """
-    own, machine = own_processors(), os.cpu_count() or 1
+    own = own_processors()
     granted = os.environ.get("OMP_NUM_THREADS", "")
     if granted.isdecimal() and int(granted):
         return min(int(granted), own)
-    return own if own < machine else 0
+    return own if own < _present() else 0
+
+
+def _present() -> int:
+    """Processors of the machine, on or off: a Jetson's power modes switch some off."""
+    try:
+        ranges = _PRESENT.read_text().strip().split(",")
+        ends = [tuple(map(int, each.split("-"))) for each in ranges]
+    except (OSError, ValueError):
+        return os.cpu_count() or 1
+    return sum(each[-1] - each[0] + 1 for each in ends)
 
 
 def _quotas() -> Iterator[float]:

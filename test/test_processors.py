@@ -12,18 +12,20 @@ from ros2_captioner.processors import own_processors, runtime_threads
 def limited(monkeypatch, tmp_path):
     """On a machine of eight processors, with cgroups from files by their paths."""
 
-    def limit(own_groups="", files=(), affinity=8, openmp=""):
+    def limit(own_groups="", files=(), affinity=8, openmp="", present="0-7\n"):
         monkeypatch.setattr(os, "cpu_count", lambda: 8)
         monkeypatch.setattr(
             os, "sched_getaffinity", lambda process: set(range(affinity)), raising=False
         )
         monkeypatch.setenv("OMP_NUM_THREADS", openmp)
         (tmp_path / "own").write_text(own_groups)
+        (tmp_path / "present").write_text(present)
         for name, text in dict(files).items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
         monkeypatch.setattr(processors, "_GROUPS", tmp_path / "cgroup")
         monkeypatch.setattr(processors, "_OWN_GROUPS", tmp_path / "own")
+        monkeypatch.setattr(processors, "_PRESENT", tmp_path / "present")
 
     return limit
 
@@ -84,4 +86,12 @@ def test_without_cgroups_affinity_counts(limited, tmp_path):
 )
 def test_runtimes_take_what_is_granted(limited, affinity, openmp, threads):
     limited(affinity=affinity, openmp=openmp)
+    assert runtime_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("present", "threads"), [("0-7\n", 0), ("0-11\n", 8), ("0,2-9\n", 8), ("\n", 0)]
+)
+def test_processors_that_are_switched_off_get_no_threads(limited, present, threads):
+    limited(present=present)
     assert runtime_threads() == threads
