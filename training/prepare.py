@@ -39,12 +39,18 @@ class Findings:
     """What is wrong with a data set.
 
     Attributes:
+        folders: of the images of each split.
         faults: kind of fault to the places where it was found.
         unusable: split and path of images that must be left out of that split.
     """
 
+    folders: dict[str, Path]
     faults: dict[str, list[str]] = field(default_factory=dict)
     unusable: set[tuple[str, Path]] = field(default_factory=set)
+
+    def name(self, image: CaptionedImage, split: str) -> str:
+        """An image below its folder; files in two folders may have the same name."""
+        return str(image.path.relative_to(self.folders[split]))
 
     def add(self, kind: str, where: str) -> None:
         """Note one fault."""
@@ -106,7 +112,7 @@ def _prepare(parsed: argparse.Namespace) -> int:
     if parsed.skip_to:
         every = [image.path for images, _ in listings.values() for image in images]
         check_output("--skip-to", parsed.skip_to, every)
-    findings, splits = Findings(), {}
+    findings, splits = Findings(folders), {}
     for split, (images, orphans) in listings.items():
         for caption in orphans:
             findings.add("caption without an image", f"{caption!r} in {files[split].name}")
@@ -186,7 +192,7 @@ def _joined(
     for image in images:
         first = joined.setdefault(image.path, image)
         if first is not image:
-            findings.add("image listed twice", f"{image.path.name} ({split})")
+            findings.add("image listed twice", f"{findings.name(image, split)} ({split})")
             more = tuple(text for text in image.captions if text not in first.captions)
             joined[image.path] = dataclasses.replace(first, captions=first.captions + more)
     return list(joined.values())
@@ -200,7 +206,7 @@ def _inspected(
 ) -> InspectedSplit:
     inspected = list(zip(images, inspect([p.path for p in images], min_side), strict=True))
     for image, found in inspected:
-        path, where = image.path, f"{image.path.name} ({split})"
+        path, where = image.path, f"{findings.name(image, split)} ({split})"
         for text in without_words(image.captions):
             findings.add("caption without a word", f"{text!r} of {where}")
         if found.fault:
@@ -224,10 +230,9 @@ def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> 
         return
     small = [np.stack([found.small for _, found in split]) for split in usable]
     for place, match in same_images(small[1], small[0]):
-        in_train, in_val = usable[0][match][0].path, usable[1][place][0].path
-        findings.leave_out(
-            "same image in both splits", f"{in_train.name} = {in_val.name}", "train", in_train
-        )
+        in_train, in_val = usable[0][match][0], usable[1][place][0]
+        same = f"{findings.name(in_train, 'train')} = {findings.name(in_val, 'val')}"
+        findings.leave_out("same image in both splits", same, "train", in_train.path)
 
 
 def _report(

@@ -92,6 +92,18 @@ def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
     assert kept.path == images / "c.png" and kept.captions == ("the image c.png",)
 
 
+def test_files_of_one_name_in_two_folders_are_told_apart(data, tmp_path, capsys):
+    for folder, seed in (("one", 7), ("two", 8)):
+        (tmp_path / "images" / folder).mkdir()
+        cv2.imwrite(str(tmp_path / f"images/{folder}/a.png"), image(seed))
+    train = ["one/a.png", "two/a.png", "two/a.png", "three/a.png"]
+    assert main(data(train, ["two/a.png"])) == 1
+    out = capsys.readouterr().out
+    assert "image listed twice: 1\n    two/a.png (train)\n" in out
+    assert "missing image: 1\n    three/a.png (train): not there\n" in out
+    assert "same image in both splits: 1\n    two/a.png = two/a.png\n" in out
+
+
 def test_archives_are_unpacked_once(data, tmp_path):
     options = data(["train2014/a.png"], ["val2014/c.png"])
     archives = []
