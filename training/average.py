@@ -32,8 +32,10 @@ from training.optimisation.run import (
     EPOCH_FILES,
     VOCABULARY,
     Run,
+    architecture_differences,
     joined_sources,
     load_run,
+    read_config,
 )
 
 _EXPECTED = "expected runs that started from one another"
@@ -82,7 +84,7 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         raise ConfigError(f"{output} exists; choose another --output, or delete it")
     averaged, evidence = AveragedModel(run.model), run.model.concepts.ids.clone()
     for file in files:
-        _refuse_other_words(file, run)
+        _refuse_another_model(file, run)
         load_checkpoint(file, run.model)
         if not torch.equal(run.model.concepts.ids, evidence):
             raise ConfigError(f"{file} gives evidence for other words than {folder}; {_EXPECTED}")
@@ -97,11 +99,17 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     return files
 
 
-def _refuse_other_words(file: Path, run: Run) -> None:
-    """Weights of other words may fit all the same, and their average means nothing."""
-    beside = file.parent / VOCABULARY
-    if beside.is_file() and Vocabulary.read(beside).words != run.vocabulary.words:
-        raise ConfigError(f"{file} is of a run with other words, see {beside}; {_EXPECTED}")
+def _refuse_another_model(file: Path, run: Run) -> None:
+    """Weights of other words or strides may fit all the same, and their average means nothing."""
+    words, config = file.parent / VOCABULARY, file.parent / CONFIG
+    if words.is_file() and Vocabulary.read(words).words != run.vocabulary.words:
+        raise ConfigError(f"{file} is of a run with other words, see {words}; {_EXPECTED}")
+    if config.is_file():
+        found = architecture_differences(read_config(config).model, run.config.model)
+        if found:
+            raise ConfigError(
+                f"{file} is of another architecture ({'; '.join(found)}); {_EXPECTED}"
+            )
 
 
 def _kept(folder: Path) -> list[Path]:

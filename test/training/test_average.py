@@ -94,3 +94,15 @@ def test_weights_of_other_words_are_not_averaged(tiny_config, tmp_path):
     with pytest.raises(ConfigError, match="gives evidence for other words"):
         average(tmp_path / "run", tmp_path / "words", [files[0], tmp_path / "evidence.safetensors"])
     assert not (tmp_path / "words").exists()
+
+
+def test_weights_of_another_architecture_are_not_averaged(tiny_config, tmp_path):
+    """They fit, as no weight tells where a ResNet strides or how large its images are."""
+    train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
+    other = shutil.copytree(tmp_path / "run", tmp_path / "other")
+    text = (other / "config.json").read_text()
+    (other / "config.json").write_text(text.replace('"image_size": 64', '"image_size": 96'))
+    files = [tmp_path / name / "best.safetensors" for name in ("run", "other")]
+    with pytest.raises(ConfigError, match=r"architecture \(model.image_size: 96 there, 64 here\)"):
+        average(tmp_path / "run", tmp_path / "averaged", files)
+    assert not (tmp_path / "averaged").exists()
