@@ -37,8 +37,10 @@ class Logbook:
             for name, value in entry.items():
                 if isinstance(value, float):
                     writer.add_scalar(name, value, epoch)
-            for image, caption in zip(self._images, captions, strict=True):
+            shown = zip(self._images, captions, strict=True)
+            for place, (image, caption) in enumerate(shown, start=1):
                 figure = attention_figure(read_image(image.path), caption)
-                name = in_line(image.path.name)  # which may not be UTF-8
+                # Images of two folders may have one name, which may not be UTF-8.
+                name = f"{place} {in_line(image.path.name)}"
                 writer.add_image(name, figure, epoch, dataformats="HWC")
                 writer.add_text(name, caption.text, epoch)

@@ -9,11 +9,19 @@ from ros2_captioner.captions import Caption
 from training.data.captions import CaptionedImage
 from training.optimisation.logbook import Logbook
 
+RED = Caption("red", 0.0, ("red",), (0.0,), np.ones((1, 2, 2), np.float32))
+
 
 def test_an_image_whose_name_is_no_text_is_logged(tiny_data, tmp_path):
     image = shutil.copy(tiny_data / "red.png", tmp_path / "\udc80.png")
-    logbook = Logbook(tmp_path / "log", [CaptionedImage(image)])
-    logbook.write(
-        {"epoch": 1}, [Caption("red", 0.0, ("red",), (0.0,), np.ones((1, 2, 2), np.float32))]
-    )
-    assert EventAccumulator(str(tmp_path / "log")).Reload().Tags()["images"] == [r"\udc80.png"]
+    Logbook(tmp_path / "log", [CaptionedImage(image)]).write({"epoch": 1}, [RED])
+    assert EventAccumulator(str(tmp_path / "log")).Reload().Tags()["images"] == [r"1 \udc80.png"]
+
+
+def test_images_of_one_name_in_two_folders_are_logged_apart(tiny_data, tmp_path):
+    (tmp_path / "folder").mkdir()
+    image = shutil.copy(tiny_data / "green.png", tmp_path / "folder/red.png")
+    images = [CaptionedImage(tiny_data / "red.png"), CaptionedImage(image)]
+    Logbook(tmp_path / "log", images).write({"epoch": 1}, [RED, RED])
+    found = EventAccumulator(str(tmp_path / "log")).Reload().Tags()["images"]
+    assert found == ["1 red.png", "2 red.png"]
