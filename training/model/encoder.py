@@ -98,7 +98,14 @@ def build_classifier(config: ModelConfig) -> tuple[GridEncoder, nn.Linear]:
 def _build_trunk(config: ModelConfig, *, with_classes: bool = False) -> torchvision.models.ResNet:
     constructor = getattr(torchvision.models, config.encoder)
     weights = "DEFAULT" if config.encoder_weights == "torchvision" else None
-    trunk = constructor(weights=weights)
+    try:
+        trunk = constructor(weights=weights)
+    except (OSError, RuntimeError) as error:  # no connection, or not what was to come
+        raise ConfigError(
+            f"model.encoder_weights: cannot fetch torchvision's weights of {config.encoder} "
+            f"({error}); expected a way to download.pytorch.org, or a safetensors file with "
+            "torchvision's key names"
+        ) from error
     if config.encoder_weights not in ("torchvision", "random"):
         _load_weights(trunk, Path(config.encoder_weights), with_classes)
     if config.stride_in_1x1:

@@ -1,6 +1,7 @@
 """Encoder and decoder: shapes, folding, strides, and steps against teacher forcing."""
 
 from itertools import product
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -46,6 +47,19 @@ def test_strides_move_to_the_first_convolution_for_v1_weights():
     config = ModelConfig(encoder="resnet50", encoder_weights="random", stride_in_1x1=True)
     block = build_encoder(config).stages[1][0]
     assert block.conv1.stride == (2, 2) and block.conv2.stride == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [URLError("Connection refused"), RuntimeError("invalid hash value")]
+)
+def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", fail)
+    said = r"cannot fetch torchvision's weights of resnet18 \(.*(refused|hash).*; expected a way to"
+    with pytest.raises(ConfigError, match=said):
+        build_encoder(ModelConfig(encoder="resnet18"))
 
 
 def test_weights_come_from_a_safetensors_file(tmp_path, frames):
