@@ -11,11 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.errors import BundleError
 from ros2_captioner.output_files import replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.file import config_from_dict
-from training.config.settings import ConfigError, ModelConfig, TrainConfig
+from training.config.settings import ConfigError, ModelConfig, SourceConfig, TrainConfig
 from training.model.captioning import CaptionModel, build_model
 from training.optimisation.checkpoint import Progress, load_checkpoint
 
@@ -66,6 +67,11 @@ def load_run(folder: Path) -> Run:
         ConfigError: the folder holds no finished epoch.
     """
     file = folder / CONFIG
+    if (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"{folder} is a bundle; expected a run: type python -m training.restore, which makes "
+            "one of it"
+        )
     if not file.is_file():
         raise ConfigError(
             f"no run in {folder}: {file.name} is missing; expected a folder that "
@@ -154,12 +160,28 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
     """The values in which two configs, or sections of them, differ."""
     found = []
     for item in dataclasses.fields(one):
-        pair = getattr(one, item.name), getattr(other, item.name)
+        pair, place = (getattr(one, item.name), getattr(other, item.name)), f"{where}{item.name}"
         if dataclasses.is_dataclass(pair[0]):
-            found += differences(*pair, f"{where}{item.name}.")
+            found += differences(*pair, f"{place}.")
+        elif item.type == "tuple[SourceConfig, ...]":
+            found += _source_differences(*pair, place)
         elif pair[0] != pair[1]:
-            found.append(f"{where}{item.name}: {pair[0]!r} there, {pair[1]!r} here")
+            found.append(f"{place}: {pair[0]!r} there, {pair[1]!r} here")
     return found
+
+
+def _source_differences(
+    one: Sequence[SourceConfig], other: Sequence[SourceConfig], where: str
+) -> list[str]:
+    """Which sources there are; of the same ones, in which values they differ."""
+    its, own = ([source.name for source in sources] for sources in (one, other))
+    if its != own:
+        return [f"{where}: {its} there, {own} here"]
+    return [
+        fault
+        for first, second in zip(one, other, strict=True)
+        for fault in differences(first, second, f"{where}.{first.name}.")
+    ]
 
 
 def blank_model(config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import torch
 
+from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import Progress, save_checkpoint
@@ -58,6 +59,9 @@ def test_what_is_no_config_is_named(tmp_path, text):
 def test_no_run_says_what_to_type(tmp_path):
     with pytest.raises(ConfigError, match=r"training\.train"):
         load_run(tmp_path)
+    (tmp_path / MANIFEST).touch()
+    with pytest.raises(ConfigError, match=r"is a bundle; .* type python -m training\.restore"):
+        load_run(tmp_path)
 
 
 @pytest.mark.parametrize("file", [VOCABULARY, COMMIT, "best.safetensors"])
@@ -77,6 +81,23 @@ def test_differences_name_the_section_and_both_values(tiny_config):
     one, other = tiny_config(), tiny_config(optim={"samples": 7})
     assert differences(one, one) == []
     assert differences(one, other) == ["optim.samples: 5 there, 7 here"]
+
+
+def test_of_sources_the_one_and_the_value_that_differ_are_named(tiny_config):
+    config = tiny_config()
+    source = config.data.train[0]
+
+    def of(*sources):
+        return dataclasses.replace(config, data=dataclasses.replace(config.data, train=sources))
+
+    moved = dataclasses.replace(source, images="elsewhere")
+    assert differences(config, of(moved)) == [
+        f"data.train.tiny.images: {source.images!r} there, 'elsewhere' here"
+    ]
+    more = dataclasses.replace(source, name="more")
+    assert differences(config, of(source, more)) == [
+        "data.train: ['tiny'] there, ['tiny', 'more'] here"
+    ]
 
 
 def test_start_weights_are_those_of_the_first_run(tiny_config):
