@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import functools
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
+from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
@@ -121,6 +123,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         check_output("--captions", arguments.captions, image_files(sources))
     sources = {name: images[: arguments.limit] for name, images in sources.items()}
     _check_java(arguments)
+    for folder in arguments.run or []:  # one that is not there would lose the others' captions
+        load_run(folder)
     searched: list[_Searched] = []
     for folder in arguments.run or [None]:
         subject = _run(folder) if folder else _bundle(arguments)
@@ -343,6 +347,7 @@ def worst(
 def _record(bundle: Path, search: _Searched) -> None:
     """Write a search and its scores into the bundle's manifest."""
     manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    unfitted = "confidence" in manifest and search_of(manifest) != search.options
     manifest["metrics"][search.subject.precision] = {
         one.source: {
             **{name: round(value, 4) for name, value in one.values.items() if value == value},
@@ -357,6 +362,11 @@ def _record(bundle: Path, search: _Searched) -> None:
         [text for one in captioned for text in one.texts],
     )
     write_manifest(bundle, manifest)
+    if unfitted:
+        print(
+            "the bundle's confidence was fitted to another search; to fit it to this one, type: "
+            f"python -m training.calibrate --bundle {shlex.quote(str(bundle))} --config ..."
+        )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tiny import images_of
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.evidence.confidence import FEATURES
 from training.bundle.model_card import METRICS
 from training.evaluate import _show_spread, worst
 from training.evaluate import main as evaluate
@@ -44,6 +45,34 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
     assert metrics["CIDEr"] == 1.0 and metrics["signature"] in capsys.readouterr().out
     assert "## Where it fails worst\n| picture |" in (folder / "README.md").read_text()
     load_bundle(folder)
+
+
+def test_a_search_that_the_confidence_was_not_fitted_to_is_told(
+    bundle, monkeypatch, capsys, tmp_path
+):
+    exported, config = bundle
+    folder = shutil.copytree(exported, tmp_path / "the bundle")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["confidence"] = {"weights": dict.fromkeys(FEATURES, 0.0), "bias": 0.0}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps({"name": "tiny", "data": dataclasses.asdict(config.data)}))
+    monkeypatch.setattr(
+        "training.evaluate.score_captions",
+        lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
+    )
+    monkeypatch.setattr("training.evaluate.require_java", lambda: None)
+    monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
+    arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--beam-width", "5"])
+    assert evaluate() == 0
+    typed = f"python -m training.calibrate --bundle '{folder}' --config ..."
+    assert f"was fitted to another search; to fit it to this one, type: {typed}" in (
+        capsys.readouterr().out
+    )
+    monkeypatch.setattr("sys.argv", arguments)
+    assert evaluate() == 0
+    assert "was fitted to another search" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--spice", "--record"])
@@ -90,6 +119,17 @@ def test_several_runs_give_mean_and_deviation(
     line = next(line for line in both.splitlines() if line.startswith("BLEU-1 ")).split()
     assert float(line[1]) == pytest.approx(statistics.mean([*values[0], *values[1]]), abs=1e-4)
     assert float(line[2]) == pytest.approx(statistics.stdev([*values[0], *values[1]]), abs=1e-4)
+
+
+def test_every_run_is_looked_at_before_the_first_captions(bundle, tmp_path, monkeypatch, capsys):
+    folder, config = bundle
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(dataclasses.asdict(config)))
+    monkeypatch.setattr("training.evaluate.prepared_images", None)
+    runs = [str(folder.parent / "run"), str(tmp_path / "gone")]
+    monkeypatch.setattr("sys.argv", ["evaluate", "--run", *runs, "--config", str(file)])
+    assert evaluate() == 2
+    assert f"no run in {tmp_path / 'gone'}" in capsys.readouterr().err
 
 
 def test_only_what_all_runs_have_is_compared(capsys):
