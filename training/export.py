@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ from training.bundle.graphs import export_graphs
 from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.model_card import CARD
 from training.bundle.quantise import quantise_decoder, quantise_encoder
-from training.config.settings import ConfigError
+from training.config.settings import ConfigError, DataConfig
 from training.data.frames import read_frames
 from training.data.sources import read_training, read_validation
 from training.optimisation.run import CONFIG, Run, load_run
@@ -106,10 +107,8 @@ def export(
         _write_bundle(run, work, precisions, calibration, proof)
         _replace(output, work)
     size = sum(file.stat().st_size for file in output.iterdir()) / 2**20
-    print(
-        f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate --bundle {output} "
-        f"--config {run_folder / CONFIG}"
-    )
+    typed = shlex.join(["--bundle", str(output), "--config", str(run_folder / CONFIG)])
+    print(f"wrote {output} ({size:.1f} MiB); now: python -m training.evaluate {typed}")
 
 
 @contextmanager
@@ -179,6 +178,7 @@ def _write_bundle(
     run: Run, work: Path, precisions: Sequence[str], calibration: int, proof: int
 ) -> None:
     """Write and prove a bundle in an empty folder."""
+    _check_data(run.config.data, precisions)
     replace_file(work / VOCABULARY, run.vocabulary.to_json().encode())
     decoding = run.config.validation.decoding
     # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
@@ -195,6 +195,13 @@ def _write_bundle(
             (work / file).unlink()
             del manifest["files"][file]
         write_manifest(work, manifest)
+
+
+def _check_data(data: DataConfig, precisions: Sequence[str]) -> None:
+    """Miss the images of proof and calibration now, not after minutes of quantising."""
+    read_validation(data)
+    if "int8" in precisions:
+        read_training(data)
 
 
 def _file_names(precision: str) -> dict[str, str]:

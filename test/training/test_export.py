@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +32,20 @@ def test_every_precision_captions(bundle):
         captioner = Captioner.load(folder, precision=precision, device="cpu")
         captions = caption_images(captioner, images, captioner.default_options())
         assert all(len(caption.words) > 2 for caption in captions)
+
+
+@pytest.mark.parametrize(("split", "precision"), [("train", "int8"), ("val", "float16")])
+def test_images_that_are_gone_are_missed_before_anything_is_exported(
+    bundle, tmp_path, monkeypatch, split, precision
+):
+    run = shutil.copytree(bundle[0].parent / "run", tmp_path / "run")
+    tree = json.loads((run / "config.json").read_text())
+    tree["data"][split][0]["captions"] = "gone.json"
+    (run / "config.json").write_text(json.dumps(tree))
+    monkeypatch.setattr("training.export.export_graphs", None)
+    with pytest.raises(ConfigError, match=r"gone\.json"):
+        export(run, tmp_path / "bundle", [precision], 4, 4)
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.fixture
