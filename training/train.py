@@ -210,6 +210,12 @@ def _show_data(splits: Splits) -> None:
             f"{both} of the validation images are trained on too, so that scores of them tell "
             "nothing of new ones; expected others: 'part' divides a source"
         )
+    for name, images in splits.val.items():
+        if images[0].captions and len(images) == 1:  # no word tells it from other images
+            print(
+                f"data.val: {name} has one image, of which CIDEr is 0 whatever is said; expected "
+                "several, to choose the best epoch by"
+            )
 
 
 def _show_lost_words(config: TrainConfig, splits: Splits) -> None:
@@ -296,12 +302,8 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -
     device = device_of(stage.model)
     summed, count, images = 0.0, 0, 0
     silent = distributed.rank() > 0
-    warmup = stage.settings.warmup_steps
-    if warmup > steps and not stage_epoch and not silent:
-        print(
-            f"{stage.name}.warmup_steps: found {warmup} for {steps} steps in all, in which the "
-            "learning rates never reach their peak; expected fewer"
-        )
+    if not stage_epoch and not silent:
+        _show_few_steps(stage, steps)
     bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
     for index, (batch, sentences) in enumerate(bar):
         watch.lap("reading")
@@ -317,6 +319,23 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -
         watch.lap("steps")
     mean = distributed.total(summed, device) / max(1.0, distributed.total(count, device))
     return mean, images * distributed.count()
+
+
+def _show_few_steps(stage: Stage, steps: int) -> None:
+    """What a config asks of a stage that was written for more images, or for smaller batches."""
+    warmup, decay = stage.settings.warmup_steps, stage.config.optim.ema_decay
+    if warmup > steps:
+        print(
+            f"{stage.name}.warmup_steps: found {warmup} for {steps} steps in all, in which the "
+            "learning rates never reach their peak; expected fewer"
+        )
+    averaged = round(1 / (1 - decay))
+    if averaged > steps:
+        print(
+            f"optim.ema_decay: found {decay}, an average over some {averaged} steps, for {steps} "
+            f"steps of {stage.name} in all, of which the weights that are kept learn little; "
+            "expected less"
+        )
 
 
 def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:

@@ -95,11 +95,15 @@ def test_other_languages_are_learnt_and_spoken_by_the_run_time(
     assert spoken == [text.lower().rstrip(".。") for text in captions.values()]
 
 
-def test_validation_images_that_are_trained_on_are_told(capsys):
-    of = {name: CaptionedImage(Path(name), ("a dog",)) for name in ("a", "b", "c")}
+def test_validation_images_whose_scores_tell_nothing_are_told(capsys):
+    of = {name: CaptionedImage(Path(name), ("a dog",)) for name in ("a", "b", "c", "d")}
     bare = CaptionedImage(Path("c"))  # as for distillation, which tells no caption
     vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
-    for val, said in (([of["b"], of["c"]], "1 of the validation images are"), ([of["c"]], "")):
+    for val, said in (
+        ([of["b"], of["c"]], "1 of the validation images are"),
+        ([of["c"], of["d"]], ""),
+        ([of["c"]], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
+    ):
         train_module._show_data(
             Splits(Sources([of["a"], of["b"], bare], []), {"v": val}, vocabulary)
         )
@@ -114,6 +118,15 @@ def test_a_stage_that_ends_within_its_warm_up_is_told(tiny_config, tmp_path, cap
         config = tiny_config(frozen=two | {"warmup_steps": warmup}, finetune={"epochs": 0})
         train(config, tmp_path / f"{warmup}")
         said = "frozen.warmup_steps: found 3 for 2 steps in all"
+        assert capsys.readouterr().out.count(said) == told
+
+
+def test_an_average_over_more_steps_than_a_stage_has_is_told(tiny_config, tmp_path, capsys):
+    two = {"epochs": 2, "batch": 4}
+    for decay, told in ((0.5, 0), (0.7, 1)):
+        config = tiny_config(frozen=two, finetune={"epochs": 0}, optim={"ema_decay": decay})
+        train(config, tmp_path / f"{decay}")
+        said = "optim.ema_decay: found 0.7, an average over some 3 steps, for 2 steps of frozen"
         assert capsys.readouterr().out.count(said) == told
 
 
