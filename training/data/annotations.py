@@ -44,7 +44,10 @@ def read_listing(file: Path, split: str) -> Listing:
     try:
         tree = json.loads(file.read_bytes())  # finds out the encoding
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"cannot read captions from {file}: {error}") from error
+        raise ConfigError(
+            f"cannot read captions from {file}: {error}; expected COCO captions or a Karpathy "
+            "split, in JSON"
+        ) from error
     if isinstance(tree, dict) and isinstance(tree.get("images"), list):
         if "annotations" in tree:
             if split == "test":
