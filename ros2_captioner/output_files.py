@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,7 +32,8 @@ def check_output(option: str, target: Path | str, others: Iterable[Path | str] =
         raise OptionsError(f"{option}: {str(target)!r} is a folder; expected a file to write")
     if not path.parent.is_dir():
         raise OptionsError(
-            f"{option}: found no folder {path.parent}; expected one, type: mkdir -p {path.parent}"
+            f"{option}: found no folder {path.parent}; expected one, type: mkdir -p "
+            + shlex.quote(str(path.parent))
         )
     longest = os.pathconf(path.parent, "PC_NAME_MAX") - len(unfinished(Path()).name)
     if len(os.fsencode(path.name)) > longest:

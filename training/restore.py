@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=user_path, required=True, help="run folder to write")
     parsed = parser.parse_args(arguments)
     restore(load_bundle(parsed.bundle), load_config(parsed.config, parsed.set), parsed.output)
-    print(f"wrote {parsed.output}; go on with --set start_from={parsed.output}")
+    typed = shlex.quote(f"start_from={parsed.output}")
+    print(f"wrote {parsed.output}; go on with --set {typed}")
     return 0
 
 

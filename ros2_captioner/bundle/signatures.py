@@ -7,6 +7,7 @@ keys and check the signature: ``openssl pkeyutl -verify -rawin``.
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def check_signature(manifest: Path, content: bytes, trusted_keys: Path) -> Path:
     except OSError as error:
         raise BundleError(
             f"{manifest} is not signed ({error.strerror or error}), but only signed models are "
-            f"taken; type: captioner_bundle sign {manifest.parent} --key KEY"
+            f"taken; type: captioner_bundle sign {shlex.quote(str(manifest.parent))} --key KEY"
         ) from error
     for name, key in keys.items():
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -199,7 +200,7 @@ def _check_logs(path: Path) -> None:
             database = str(log).removesuffix("-wal")
             raise OptionsError(
                 f"{log} holds messages that are not in the database yet; expected a bag without "
-                f"it, type: sqlite3 {database} 'PRAGMA wal_checkpoint(TRUNCATE)'"
+                f"it, type: sqlite3 {shlex.quote(database)} 'PRAGMA wal_checkpoint(TRUNCATE)'"
             )
 
 
@@ -227,7 +228,7 @@ def _metadata(folder: Path) -> Path:
     if not file.is_file():
         raise OptionsError(
             f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
-            f"{folder}"
+            + shlex.quote(str(folder))
         )
     return file
 

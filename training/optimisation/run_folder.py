@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -49,13 +50,13 @@ def refuse_another_run(output: Path, config: TrainConfig) -> None:
     if different:
         raise ConfigError(
             f"{output} holds a run with another config ({'; '.join(different[:3])}); choose "
-            "another --output, or delete it"
+            "another --output, or delete it; --set start_from=... goes on from a run's best weights"
         )
     if (output / BEST).is_file() and not read_progress(output / BEST).own:
         raise ConfigError(
             f"{output} holds {BEST} of training.average or training.restore, which the first epoch "
             "would replace; choose another --output, and go on from it with --set "
-            f"start_from={output}"
+            + shlex.quote(f"start_from={output}")
         )
 
 

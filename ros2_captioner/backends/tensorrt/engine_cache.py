@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import secrets
+import shlex
 import stat
 import tempfile
 import time
@@ -158,7 +159,8 @@ class EngineCache:
         if found.st_uid != os.getuid() or mode & 0o077:
             raise BackendError(
                 f"engine cache: {path} belongs to user {found.st_uid} with mode {mode:o}; expected "
-                f"user {os.getuid()} and nobody else. If it is yours, type: chmod go= {path}"
+                f"user {os.getuid()} and nobody else. If it is yours, type: chmod go= "
+                + shlex.quote(str(path))
             )
 
 
