@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.evidence.confidence import FEATURES
-from training.scoring.java import MetricsError
+from training.scoring.errors import MetricsError
 
 BINS = 10
 

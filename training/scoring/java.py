@@ -7,16 +7,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ros2_captioner.errors import CaptionerError
+from training.scoring.errors import MetricsError
 
 _START_S = 300  # METEOR reads its paraphrases first
 _VERSION_S = 60
 _LINE_S = 0.1
 _INSTALL = "Type: sudo apt install default-jre-headless"
-
-
-class MetricsError(CaptionerError):
-    """The captions to be scored, or this machine, do not allow the metric."""
 
 
 def has_java() -> bool:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.vocabulary import space_out, tokenize
-from training.scoring.java import MetricsError, has_java, java_lines, require_java
+from training.scoring.errors import MetricsError
+from training.scoring.java import has_java, java_lines, require_java
 
 Tokens = dict[str, list[str]]
 

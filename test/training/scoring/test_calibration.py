@@ -5,7 +5,7 @@ import pytest
 
 from ros2_captioner.evidence.confidence import FEATURES, ConfidenceModel
 from training.scoring.calibration import calibration_error, fit_confidence, kept, reliability
-from training.scoring.java import MetricsError
+from training.scoring.errors import MetricsError
 
 
 def test_fitted_confidence_is_the_share_of_true_captions():

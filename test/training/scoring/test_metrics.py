@@ -12,7 +12,8 @@ from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.options import declarations
-from training.scoring.java import MetricsError, require_java
+from training.scoring.errors import MetricsError
+from training.scoring.java import require_java
 from training.scoring.metrics import (
     caption_statistics,
     check_pairs,
