@@ -29,8 +29,14 @@ from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
 from training.data.sources import read_validation
 from training.scoring.bundle_captions import batches_of
-from training.scoring.calibration import calibration_error, fit_confidence, kept, reliability
-from training.scoring.truth import CALIBRATION_ERROR, invented
+from training.scoring.calibration import (
+    CALIBRATION_ERROR,
+    calibration_error,
+    fit_confidence,
+    kept,
+    reliability,
+)
+from training.scoring.truth import invented
 
 _KEPT = 0.7  # share of captions that the printed min_confidence keeps
 

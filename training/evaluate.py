@@ -38,6 +38,7 @@ from training.data.corruptions import CORRUPTIONS
 from training.data.sources import SCORED, image_files, read_scored, source_files
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_images
+from training.scoring.calibration import calibration_values
 from training.scoring.decode import prepared_images, search_batches
 from training.scoring.java import has_java, require_java
 from training.scoring.metrics import (
@@ -49,7 +50,7 @@ from training.scoring.metrics import (
     score_captions,
     signature,
 )
-from training.scoring.truth import calibration_values, truth_values, worst_first
+from training.scoring.truth import truth_values, worst_first
 
 _SEARCH_OPTIONS = {each.name: each for each in declarations(DecodingOptions) if each.name in SEARCH}
 _FAILURES = 8  # in the model card

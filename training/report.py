@@ -25,9 +25,9 @@ from training.config.file import load_config
 from training.data.captions import CaptionedImage
 from training.data.sources import SCORED, image_files, read_scored, source_files
 from training.scoring.bundle_captions import caption_images
-from training.scoring.calibration import calibration_error
+from training.scoring.calibration import calibration_error, reliability_of
 from training.scoring.metrics import cider_each
-from training.scoring.truth import reliability_of, worst_first
+from training.scoring.truth import worst_first
 
 _STYLE = """
 body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; color: #222 }

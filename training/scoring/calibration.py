@@ -9,10 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ros2_captioner.captions import Caption
 from ros2_captioner.evidence.confidence import FEATURES
 from training.scoring.errors import MetricsError
+from training.scoring.truth import invented
 
 BINS = 10
+CALIBRATION_ERROR = "calibration error"  # its name among the scores
 
 
 def fit_confidence(
@@ -80,6 +83,26 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     """Mean distance of confidence and truth over captions (Guo et al. 2017, section 2)."""
     captions = sum(one.captions for one in bins)
     return sum(one.captions * abs(one.confidence - one.true) for one in bins) / captions
+
+
+def reliability_of(captions: Sequence[Caption], references: Sequence[Sequence[str]]) -> list[Bin]:
+    """Captions in spans of confidence, see `reliability`; none if they do not tell it."""
+    confidences = [caption.confidence for caption in captions if caption.confidence is not None]
+    if len(confidences) < len(captions):
+        return []
+    true = [
+        not invented(caption.text, texts)
+        for caption, texts in zip(captions, references, strict=True)
+    ]
+    return reliability(confidences, true)
+
+
+def calibration_values(
+    captions: Sequence[Caption], references: Sequence[Sequence[str]]
+) -> dict[str, float]:
+    """The calibration error of captions that tell a confidence, by its name; else nothing."""
+    bins = reliability_of(captions, references)
+    return {CALIBRATION_ERROR: calibration_error(bins)} if bins else {}
 
 
 def kept(confidences: Sequence[float], share: float) -> float:

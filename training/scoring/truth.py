@@ -11,15 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from ros2_captioner.captions import Caption
 from ros2_captioner.vocabulary import tokenize
 from training.data.captions import CaptionedImage
 from training.data.objects import PERSON, named_objects, objects_in
-from training.scoring.calibration import Bin, calibration_error, reliability
 
 # A person is sure to be there when so many references name one.
 _SURE_REFERENCES = 3
-CALIBRATION_ERROR = "calibration error"
 
 
 @dataclass(frozen=True)
@@ -80,26 +77,6 @@ def truth_values(images: Sequence[CaptionedImage], texts: Sequence[str]) -> dict
         found = truth(texts, [tuple(image.objects) for image in images])
         values = {"people invented": found.people_invented}
     return {name: value for name, value in values.items() if not math.isnan(value)}
-
-
-def reliability_of(captions: Sequence[Caption], references: Sequence[Sequence[str]]) -> list[Bin]:
-    """Captions in spans of confidence, see `reliability`; none if they do not tell it."""
-    confidences = [caption.confidence for caption in captions if caption.confidence is not None]
-    if len(confidences) < len(captions):
-        return []
-    true = [
-        not invented(caption.text, texts)
-        for caption, texts in zip(captions, references, strict=True)
-    ]
-    return reliability(confidences, true)
-
-
-def calibration_values(
-    captions: Sequence[Caption], references: Sequence[Sequence[str]]
-) -> dict[str, float]:
-    """The calibration error of captions that tell a confidence, by its name; else nothing."""
-    bins = reliability_of(captions, references)
-    return {CALIBRATION_ERROR: calibration_error(bins)} if bins else {}
 
 
 def worst_first(
