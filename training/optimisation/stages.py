@@ -95,7 +95,7 @@ class Stage:
         self.name, self.config, self.model, self.splits = name, config, model, splits
         self.settings: StageConfig = getattr(config, name)
         self._cache = cache
-        self._kept = _RESNET_STAGES - self.settings.encoder_stages
+        self._stages_done = _RESNET_STAGES - self.settings.encoder_stages
         if self.settings.batch % distributed.count():
             raise ConfigError(
                 f"{name}.batch: found {self.settings.batch} images for {distributed.count()} "
@@ -106,18 +106,18 @@ class Stage:
             self._images = [image for image in self._images if image.captions]
         self.objective = self._objective()
         optim, device = config.optim, device_of(model)
-        module = LossModule(model, self.objective, optim, self._kept, self._memory())
+        module = LossModule(model, self.objective, optim, self._stages_done, self._memory())
         self._updater = Updater(module, self._parameter_groups(), self.objective, optim, device)
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay))
         # Here and not when they are needed: every process takes part in computing them.
-        self._validation_maps = self._maps(splits.validation_images) if self._kept else None
+        self._validation_maps = self._maps(splits.validation_images) if self._stages_done else None
         self._dataset = ImageDataset(
             self._images,
             splits.vocabulary,
             model.concepts,  # an earlier run's are not what these data would choose
             config.data.max_words,
             config.model.image_size,
-            self._maps(self._images) if self._kept else None,
+            self._maps(self._images) if self._stages_done else None,
             Augmentation(optim),
         )
         self._sentences = self._sentence_dataset()
@@ -128,7 +128,7 @@ class Stage:
         if not self.config.optim.distillation or not stages:  # a frozen encoder forgets nothing
             return None
         memory = ImageNetMemory.of(self.config.model).to(device_of(self.model))
-        if self._kept and not memory.shares_lower(self.model.encoder, self._kept):
+        if self._stages_done and not memory.shares_lower(self.model.encoder, self._stages_done):
             raise ConfigError(
                 f"{self.name}.encoder_stages: found {stages} with optim.distillation and trained "
                 "stages below, whose maps say nothing to the start weights; expected 4, or "
@@ -164,7 +164,7 @@ class Stage:
     def _parameter_groups(self) -> Groups:
         """What is trained, each group with its peak learning rate."""
         encoder, settings = self.model.encoder, self.settings
-        upper = encoder.stages[self._kept :] if self._kept else encoder
+        upper = encoder.stages[self._stages_done :] if self._stages_done else encoder
         decoder = dict(self.model.decoder.named_parameters())
         if not self.config.optim.evidence_weight:
             # No other loss reaches them, and processes would wait for their gradients.
@@ -185,7 +185,7 @@ class Stage:
         size, dtype = self.config.model.image_size, self._updater.dtype
 
         def maps(of: list[Path]) -> list[Path]:
-            return cached_maps(self.model.encoder, self._kept, of, size, self._cache, dtype)
+            return cached_maps(self.model.encoder, self._stages_done, of, size, self._cache, dtype)
 
         maps(paths[distributed.rank() :: distributed.count()])
         distributed.wait()
@@ -230,7 +230,7 @@ class Stage:
         for first in range(0, len(maps), size):
             batch = np.stack([read_map(file) for file in maps[first : first + size]])
             grids = torch.from_numpy(batch).to(device_of(self.model))
-            yield self.averaged.prepare(grids, self._kept)
+            yield self.averaged.prepare(grids, self._stages_done)
 
     @property
     def averaged(self) -> CaptionModel:

@@ -44,7 +44,7 @@ class LossModule(nn.Module):
         model: to be trained.
         objective: of captions.
         optim: weights of the losses beside it.
-        kept: ResNet stages that the batches' images have behind them already.
+        stages_done: of the ResNet, see `GridEncoder.grid`.
         memory: holds the encoder to its start weights, if asked for.
     """
 
@@ -53,17 +53,17 @@ class LossModule(nn.Module):
         model: CaptionModel,
         objective: Objective,
         optim: OptimConfig,
-        kept: int,
+        stages_done: int,
         memory: ImageNetMemory | None = None,
     ) -> None:
         super().__init__()
         self.model, self._memory = model, memory
-        self._objective, self._optim, self._kept = objective, optim, kept
+        self._objective, self._optim, self._stages_done = objective, optim, stages_done
 
     def forward(self, batch: Batch, progress: float, sentences: Batch | None = None) -> Losses:
         """Losses of a batch of images and one of sentences (Venugopalan et al. 2017)."""
         optim = self._optim
-        grid = self.model.encoder.grid(batch.images, self._kept)
+        grid = self.model.encoder.grid(batch.images, self._stages_done)
         prepared = self.model.decoder.prepare(grid)
         loss = self._objective(self.model.decoder, prepared, batch, progress)
         others = loss.value.new_zeros(())
@@ -71,7 +71,7 @@ class LossModule(nn.Module):
             found = evidence_loss(prepared.concepts, batch.known)
             others = others + optim.evidence_weight * found
         if self._memory is not None:
-            distilled = self._memory(batch.images, grid, self._kept)
+            distilled = self._memory(batch.images, grid, self._stages_done)
             others = others + optim.distillation * distilled
         said = self._language(sentences, progress) if sentences is not None else None
         return Losses(loss, others, said)
