@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
         h0: ``[B, H]`` initial LSTM output.
         c0: ``[B, H]`` initial LSTM cell.
         evidence: ``[B, V]`` for each word, in nats, where the model has it.
-        concepts: ``[B, E]`` logits behind it, for training.
+        word_logits: ``[B, E]`` behind the evidence, for its loss.
     """
 
     features: Tensor
@@ -31,7 +31,7 @@ class Prepared(NamedTuple):
     h0: Tensor
     c0: Tensor
     evidence: Tensor | None = None
-    concepts: Tensor | None = None
+    word_logits: Tensor | None = None
 
 
 class Decoder(nn.Module, ABC):
@@ -71,26 +71,26 @@ class Decoder(nn.Module, ABC):
     def prepare(self, grid: Tensor) -> Prepared:
         """``[B, L, C]`` grid to what every step needs."""
         features = torch.relu(self.project(self.dropout(grid)))
-        concepts = self.evidence(features) if self.evidence is not None else None
-        return self._prepared(features, concepts)
+        logits = self.evidence(features) if self.evidence is not None else None
+        return self._prepared(features, logits)
 
-    def prepare_imagined(self, concepts: Tensor) -> Prepared:
-        """What every step needs of images that are known by their evidence ``[B, E]`` alone."""
-        nowhere = concepts.new_zeros(len(concepts), 1, self.project.out_features)
-        return self._prepared(nowhere, concepts)
+    def prepare_imagined(self, word_logits: Tensor) -> Prepared:
+        """What every step needs of images that are known by their words' logits ``[B, E]`` alone."""
+        nowhere = word_logits.new_zeros(len(word_logits), 1, self.project.out_features)
+        return self._prepared(nowhere, word_logits)
 
-    def _prepared(self, features: Tensor, concepts: Tensor | None) -> Prepared:
+    def _prepared(self, features: Tensor, word_logits: Tensor | None) -> Prepared:
         keys = self.key(features)
         start = self.initial(features.mean(dim=1))
-        if self.evidence is None or concepts is None:
+        if self.evidence is None or word_logits is None:
             return Prepared(features, keys, *start.tanh().chunk(2, dim=-1))
         # Detached: the words' own cross-entropy alone says what evidence is, so it stays a
         # probability that people can read.
-        gain = self.evidence.gain(concepts.detach())
+        gain = self.evidence.gain(word_logits.detach())
         if self.training:
             gain = gain * (torch.rand_like(gain) >= self._evidence_dropout)
         h0, c0 = (start + self.initial_from_evidence(gain)).tanh().chunk(2, dim=-1)
-        return Prepared(features, keys, h0, c0, self.evidence.spread(gain), concepts)
+        return Prepared(features, keys, h0, c0, self.evidence.spread(gain), word_logits)
 
     @abstractmethod
     def forward(self, prepared: Prepared, tokens: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

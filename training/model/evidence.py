@@ -14,7 +14,7 @@ from training.data.objects import OBJECT_WORDS, SCENE_WORDS
 _STRONGEST_AGAINST = -6.0
 # Logits of new images, as measured on validation: of words that their captions hold, mean and
 # deviation; of others, how far below the word's prior, and deviation.
-_PRESENT, _ABSENT = (-0.5, 2.0), (-1.5, 1.5)
+_PRESENT_LOGIT, _ABSENT_LOGIT = (-0.5, 2.0), (-1.5, 1.5)
 
 
 class WordEvidence(nn.Module):
@@ -84,8 +84,11 @@ class WordEvidence(nn.Module):
             known: ``[B, E]``, above zero where captions hold the word.
         """
         noise = torch.randn(known.shape, device=known.device)
-        absent = _ABSENT[0] + self.log_prior.exp().logit() + _ABSENT[1] * noise
-        return torch.where(known > 0, _PRESENT[0] + _PRESENT[1] * noise, absent)
+        present_mean, present_deviation = _PRESENT_LOGIT
+        below_prior, absent_deviation = _ABSENT_LOGIT
+        present = present_mean + present_deviation * noise
+        absent = below_prior + self.log_prior.exp().logit() + absent_deviation * noise
+        return torch.where(known > 0, present, absent)
 
 
 def object_priors(

@@ -67,8 +67,8 @@ class LossModule(nn.Module):
         prepared = self.model.decoder.prepare(grid)
         loss = self._objective(self.model.decoder, prepared, batch, progress)
         others = loss.value.new_zeros(())
-        if optim.evidence_weight and prepared.concepts is not None:
-            found = evidence_loss(prepared.concepts, batch.known)
+        if optim.evidence_weight and prepared.word_logits is not None:
+            found = evidence_loss(prepared.word_logits, batch.known)
             others = others + optim.evidence_weight * found
         if self._memory is not None:
             distilled = self._memory(batch.images, grid, self._stages_done)

@@ -142,16 +142,16 @@ def test_training_hides_a_share_of_the_evidence(decoder, share, low, high):
     hidden = (trained.evidence[:, IDS] == 0).float().mean().item()
     assert low <= hidden <= high
     # The loss of the evidence itself sees all of it.
-    assert torch.equal(trained.concepts, model.eval().prepare(grid).concepts)
+    assert torch.equal(trained.word_logits, model.eval().prepare(grid).word_logits)
 
 
 def test_an_imagined_image_is_known_by_its_evidence_alone(decoder):
     model = decoder()
-    concepts = torch.tensor([[3.0, -3.0, -3.0], [3.0, -3.0, -3.0], [-3.0, 3.0, -3.0]])
-    prepared = model.prepare_imagined(concepts)
+    word_logits = torch.tensor([[3.0, -3.0, -3.0], [3.0, -3.0, -3.0], [-3.0, 3.0, -3.0]])
+    prepared = model.prepare_imagined(word_logits)
     assert prepared.features.shape == (3, 1, 16) and not prepared.features.any()
-    assert torch.equal(prepared.concepts, concepts)
-    assert torch.equal(prepared.evidence, model.evidence.spread(model.evidence.gain(concepts)))
+    assert torch.equal(prepared.word_logits, word_logits)
+    assert torch.equal(prepared.evidence, model.evidence.spread(model.evidence.gain(word_logits)))
     logits = forced(model, prepared, torch.randint(0, WORDS, (1, 2, 4)).expand(3, -1, -1))
     assert torch.equal(logits[0], logits[1]) and not torch.equal(logits[0], logits[2])
     # In the start state too, not only in the words' own logits.
@@ -163,5 +163,5 @@ def test_without_evidence_there_is_none(decoder):
     config = ModelConfig(encoder="resnet18", encoder_weights="random", width=16, hidden=24)
     model = build_model(config, WORDS)
     prepared = model.decoder.prepare(torch.rand(1, 4, 512))
-    assert prepared.evidence is None and prepared.concepts is None
+    assert prepared.evidence is None and prepared.word_logits is None
     assert model.concepts.ids.shape == (0,)
