@@ -75,7 +75,7 @@ class Decoder(nn.Module, ABC):
         return self._prepared(features, logits)
 
     def prepare_imagined(self, word_logits: Tensor) -> Prepared:
-        """What every step needs of images that are known by their words' logits ``[B, E]`` alone."""
+        """What every step needs of images known by their word logits ``[B, E]`` alone."""
         nowhere = word_logits.new_zeros(len(word_logits), 1, self.project.out_features)
         return self._prepared(nowhere, word_logits)
 

@@ -66,18 +66,18 @@ class LossModule(nn.Module):
         grid = self.model.encoder.grid(batch.images, self._stages_done)
         prepared = self.model.decoder.prepare(grid)
         loss = self._objective(self.model.decoder, prepared, batch, progress)
-        others = loss.value.new_zeros(())
+        of_images = loss.value.new_zeros(())
         if optim.evidence_weight and prepared.word_logits is not None:
-            found = evidence_loss(prepared.word_logits, batch.known)
-            others = others + optim.evidence_weight * found
+            evidence = evidence_loss(prepared.word_logits, batch.known)
+            of_images = of_images + optim.evidence_weight * evidence
         if self._memory is not None:
             distilled = self._memory(batch.images, grid, self._stages_done)
-            others = others + optim.distillation * distilled
-        said = self._language(sentences, progress) if sentences is not None else None
-        return Losses(loss, others, said)
+            of_images = of_images + optim.distillation * distilled
+        of_sentences = self._sentence_loss(sentences, progress) if sentences is not None else None
+        return Losses(loss, of_images, of_sentences)
 
-    def _language(self, sentences: Batch, progress: float) -> Loss:
-        """The objective of sentences, told from the evidence that their images would have given."""
+    def _sentence_loss(self, sentences: Batch, progress: float) -> Loss:
+        """The objective of sentences, from the evidence that their images would have given."""
         decoder = self.model.decoder
         assert decoder.evidence is not None
         prepared = decoder.prepare_imagined(decoder.evidence.imagined(sentences.known))
@@ -133,9 +133,9 @@ class Updater:
 
         Args:
             batch: this process's share of the step's images.
-            sentences: this process's share of the step's sentences.
             rate: share of the peak learning rates.
             progress: share of the stage that is done.
+            sentences: this process's share of the step's sentences.
 
         Returns:
             The captions' loss over this process's share, its value detached.
@@ -148,25 +148,28 @@ class Updater:
         self._module.train(self._objective.dropout)
         self.optimiser.zero_grad(set_to_none=True)
         parts = batch.split(self._optim.parts)
-        said = sentences.split(len(parts)) if sentences is not None else []
-        told = max(1.0, distributed.total(sum(len(one.targets) for one in said), self._device))
+        sentence_parts = sentences.split(len(parts)) if sentences is not None else []
+        # Of all processes and parts, so that the means of the parts add up to those of the step.
+        images = self._total(len(batch.indices))
+        sentence_words = self._total(sum(len(part.targets) for part in sentence_parts))
         # How many words captions will have that are sampled in a part is known only after it; as
         # many as the references until then.
-        guess = max(1.0, distributed.total(len(batch.targets), self._device))
-        images = distributed.total(len(batch.indices), self._device)
+        guessed_words = self._total(len(batch.targets))
         losses = []
-        for place, (part, of_part) in enumerate(zip_longest(parts, said)):
+        for place, (part, sentence_part) in enumerate(zip_longest(parts, sentence_parts)):
             with self._no_exchange(last=place + 1 == len(parts)):
-                loss, others, language = self._forward(part, progress, of_part)
-                beside = others * (len(part.indices) / images)
-                if language is not None:
-                    beside = beside + language.value * (language.words / told)
-                value = loss.value * (loss.words / guess) + beside * _sampled(loss, part)
+                loss, of_images, of_sentences = self._forward(part, progress, sentence_part)
+                beside = of_images * (len(part.indices) / images)
+                if of_sentences is not None:
+                    beside = beside + of_sentences.value * (of_sentences.words / sentence_words)
+                # In advance, as `_scale_gradients` will divide these by it too.
+                beside = beside * _sampled(loss, part)
+                value = loss.value * (loss.words / guessed_words) + beside
                 # Gradients are averaged over processes, so each is scaled up by their number.
                 self.scaler.scale(value * distributed.count()).backward()
             losses.append(loss._replace(value=loss.value.detach()))
         self.scaler.unscale_(self.optimiser)
-        self._scale_gradients(guess, sum(loss.words for loss in losses))
+        self._scale_gradients(guessed_words, sum(loss.words for loss in losses))
         norm = nn.utils.clip_grad_norm_(self._trained, self._optim.clip_norm)
         if not self.scaler.is_enabled() and not norm.isfinite():  # it leaves such a step out
             raise ConfigError(
@@ -178,9 +181,13 @@ class Updater:
         self.scaler.update()
         return _joined(losses)
 
-    def _scale_gradients(self, guess: float, words: int) -> None:
-        """Make gradients of a sum that was divided by ``guess`` those of the mean."""
-        factor = guess / max(1.0, distributed.total(words, self._device))
+    def _total(self, number: float) -> float:
+        """The sum of a number over all processes, at least 1: a divisor."""
+        return max(1.0, distributed.total(number, self._device))
+
+    def _scale_gradients(self, guessed_words: float, words: int) -> None:
+        """Make gradients of a sum that was divided by ``guessed_words`` those of the mean."""
+        factor = guessed_words / self._total(words)
         if factor != 1:
             gradients = [p.grad for p in self._trained if p.grad is not None]
             torch._foreach_mul_(gradients, factor)
