@@ -24,7 +24,7 @@ def survive_requests(node: Node) -> None:
         node: with all its services.
     """
     for service in node.services:
-        if not inspect.iscoroutinefunction(service.callback):  # rclpy has none
+        if not inspect.iscoroutinefunction(service.callback):  # those are this package's own
             service.callback = _surviving(node, service.srv_name, service.callback)
 
 
