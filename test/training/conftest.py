@@ -1,6 +1,7 @@
 """Fixtures of the training tests: a few synthetic images with captions, and a tiny config."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -81,3 +82,16 @@ def bundle(exported, tiny_config):
         train(config, exported / "run")
         export(exported / "run", exported / "bundle", ["float32", "float16", "int8"], 4, 4)
     return exported / "bundle", config
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """An export of a bundle of two files, out of nothing."""
+
+    def write(run, work, precisions, calibration, proof):
+        for name in ("decoder.onnx", "manifest.json"):
+            (work / name).write_text("new")
+
+    monkeypatch.setattr("training.export.load_run", lambda folder: None)
+    monkeypatch.setattr("training.export._write_bundle", write)
+    return lambda output: export(Path("run"), output, ["float32"], 1, 1)

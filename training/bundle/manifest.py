@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.bundle.manifest import SCHEMA, SCHEMA_WITH_EVIDENCE
 from ros2_captioner.output_files import replace_file
@@ -21,17 +20,14 @@ from training.optimisation.run import Run
 from training.optimisation.stages import STAGES
 
 
-def build_manifest(
-    run: Run, folder: Path, variants: dict[str, dict[str, str]], decoding: DecodingOptions
-) -> dict[str, Any]:
+def build_manifest(run: Run, folder: Path, variants: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Describe the files of a bundle folder; metrics are added by ``training.evaluate``.
 
     Args:
-        run: the model came from.
+        run: that the model came from; its validation's search becomes the default.
         folder: holds the vocabulary and all graphs.
         variants: precision to ``{"encoder": file name, "decoder": file name}``; the graphs of
             the float32 one are described, the others may differ in their float type.
-        decoding: defaults of the search.
     """
     model, evidence = run.config.model, run.model.decoder.evidence
     described = {MANIFEST, CARD}
@@ -56,7 +52,7 @@ def build_manifest(
             "std": list(IMAGENET_STD),
         },
         "special_tokens": {token: index for index, token in enumerate(SPECIAL_TOKENS)},
-        "decoding": dataclasses.asdict(decoding),
+        "decoding": dataclasses.asdict(run.config.validation.decoding),
         "graphs": {
             "encoder": describe(folder / variants["float32"]["encoder"]),
             "decoder": describe(folder / variants["float32"]["decoder"]) | {"state": STATE},
