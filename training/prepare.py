@@ -7,27 +7,21 @@ python -m training.prepare --images data/coco --train data/coco/dataset_coco.jso
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
-import lzma
-import os
-import shutil
-import struct
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
 from ros2_captioner.command_line.text import in_line
-from ros2_captioner.output_files import check_output, replace_file, unfinished
+from ros2_captioner.output_files import check_output, replace_file
 from training.config.settings import ConfigError, DataConfig
+from training.data.archives import unpack
 from training.data.captions import CaptionedImage, frequent_words, listed, without_words
 from training.data.image_check import Inspected, inspect, same_images
 
@@ -105,7 +99,7 @@ def _prepare(parsed: argparse.Namespace) -> int:
     if parsed.skip_to:
         check_output("--skip-to", parsed.skip_to, [parsed.train, parsed.val, *parsed.unzip])
     for archive in parsed.unzip:
-        _unpack(archive, parsed.images)
+        unpack(archive, parsed.images)
     folders = {"train": parsed.images, "val": parsed.val_images or parsed.images}
     files = {"train": parsed.train, "val": parsed.val}
     listings = {split: listed(file, folders[split], split) for split, file in files.items()}
@@ -121,7 +115,9 @@ def _prepare(parsed: argparse.Namespace) -> int:
         )
     _compare(splits["train"], splits["val"], findings)
     left = {
-        split: [_with_words(p) for p, _ in found if (split, p.path) not in findings.unusable]
+        split: [
+            _with_words(image) for image, _ in found if (split, image.path) not in findings.unusable
+        ]
         for split, found in splits.items()
     }
     _report(left, splits, findings)
@@ -132,56 +128,6 @@ def _prepare(parsed: argparse.Namespace) -> int:
         _write(left, folders, parsed.skip_to)
         return 0
     return 1 if findings.faults else 0
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    try:
-        opened = zipfile.ZipFile(archive)
-    except NotImplementedError as error:
-        raise ConfigError(f"{archive}: {error}; unpack it with another program") from error
-    except (zipfile.BadZipFile, ValueError, struct.error) as error:
-        raise ConfigError(f"{archive}: {error}; download it again") from error
-    with opened:
-        for member in opened.infolist():
-            _extract(opened, member, folder)
-
-
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    name = PurePosixPath(member.filename)
-    where = f"{archive.filename}: {member.filename!r}"
-    if name.is_absolute() or ".." in name.parts:
-        raise ConfigError(f"{where}: expected a path below the folder of images")
-    target = folder / name
-    if member.is_dir():
-        return
-    if target.is_file():
-        # A file of the same size is there already when an unpacking is repeated.
-        if target.stat().st_size != member.file_size:
-            raise ConfigError(
-                f"{where}: {target} is there and is another file, which would be lost; expected "
-                "none: leave --unzip out, or move it away"
-            )
-        return
-    partial = unfinished(target)
-    try:
-        with contextlib.suppress(FileExistsError):
-            target.parent.mkdir(parents=True)
-        with archive.open(member) as content, open(partial, "wb") as file:
-            shutil.copyfileobj(content, file)
-        os.replace(partial, target)
-    except NotImplementedError as error:
-        raise ConfigError(f"{where}: {error}; unpack it with another program") from error
-    except RuntimeError as error:
-        raise ConfigError(f"{where}: is encrypted; unpack it with its password") from error
-    except ValueError as error:  # a name that no file can have
-        raise ConfigError(f"{where}: {error}") from error
-    except OSError as error:  # of bzip2 too, where it has no number
-        raise ConfigError(f"{where}: {error.strerror or error}") from error
-    except (zlib.error, lzma.LZMAError, struct.error, EOFError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{where}: {error or 'cut short'}; download it again") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _joined(
@@ -204,7 +150,7 @@ InspectedSplit = list[tuple[CaptionedImage, Inspected]]
 def _inspected(
     split: str, images: Sequence[CaptionedImage], min_side: int, findings: Findings
 ) -> InspectedSplit:
-    inspected = list(zip(images, inspect([p.path for p in images], min_side), strict=True))
+    inspected = list(zip(images, inspect([image.path for image in images], min_side), strict=True))
     for image, found in inspected:
         path, where = image.path, f"{findings.name(image, split)} ({split})"
         for text in without_words(image.captions):
@@ -225,7 +171,9 @@ def _with_words(image: CaptionedImage) -> CaptionedImage:
 
 def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> None:
     """Images of both splits; validation keeps them, training loses them."""
-    usable = [[(p, found) for p, found in split if not found.fault] for split in (train, val)]
+    usable = [
+        [(image, found) for image, found in split if not found.fault] for split in (train, val)
+    ]
     if not all(usable):
         return
     small = [np.stack([found.small for _, found in split]) for split in usable]
