@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 
 from ros2_captioner.benchmark.timing import fixed_length, synthetic_frames, timed
 from ros2_captioner.captioner import Captioner
@@ -42,13 +42,10 @@ class ShippedModel:
 def main() -> None:
     """Answer until standard input ends."""
     captioner, frames = Captioner.load(backend="onnxruntime", device="cpu"), synthetic_frames(8)
-
-    def call(width: int, cameras: int) -> Callable[[], object]:
-        return lambda: captioner.caption(frames[:cameras], fixed_length(width))
-
     for line in sys.stdin:
         width, cameras = map(int, line.split())
-        print(timed(call(width, cameras))(), flush=True)
+        call = partial(captioner.caption, frames[:cameras], fixed_length(width))
+        print(timed(call)(), flush=True)
 
 
 if __name__ == "__main__":
