@@ -49,6 +49,7 @@ class EagerPeer(nn.Module):
         c = self.initial_c(cells.mean(dim=1))
         words = torch.zeros(beam_width, 1, dtype=torch.long)
         scores = torch.zeros(beam_width, 1)
+        # Nobody reads these, but public code keeps them for its figures, and pays for it.
         attentions = torch.ones(beam_width, 1, _GRID, _GRID)
         for step in range(steps):
             log_probs, attention, h, c = self.step(words[:, -1], cells, h, c)

@@ -20,8 +20,9 @@ _SIDE = 16  # of the small versions that are compared
 # Grey levels that another JPEG quality or size changes, no more: root of the mean square over a
 # small version, and of its furthest cell.
 _SAME_MEAN, _SAME_CELL = 8.0, 40
-# Share of the variance over a small version, or else squared grey levels: of what there is to see,
-# however faint, most is the same.
+# Largest mean square difference, as a share of the small version's own variance; images without
+# contrast may differ by the second number, in squared grey levels. So faint images are not taken
+# for one another because all their differences are small.
 _SAME_SHARE, _SAME_FLAT = 0.2, 3.0
 _AT_ONCE = 1024
 

@@ -121,7 +121,7 @@ _OTHERWISE = (
     "coffee table", "computer mouse", "computer monitor", "computer keyboard", "computer screen",
     "boat dock", "horse drawn", "cow boy", "fire truck", "car seat", "phone booth",
 )  # fmt: skip
-# What is left of such a phrase that is still there.
+# The category that such a phrase names after all; the others name none.
 _KEPT = {
     "orange cat": "cat",
     "coffee table": "dining table",

@@ -116,7 +116,7 @@ def source_files(config: DataConfig) -> list[str]:
 
 
 def image_files(sources: Mapping[str, Iterable[CaptionedImage]]) -> list[Path]:
-    """The files of all images, which no output may replace either."""
+    """The files of all images, which no output may replace."""
     return [image.path for images in sources.values() for image in images]
 
 

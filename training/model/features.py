@@ -30,7 +30,7 @@ def cached_maps(
     """Compute `GridEncoder.lower` of the images that have no cached map.
 
     A cache folder belongs to the weights of the stages, the size and the arithmetic. In it every
-    image has a file, named after its path, number, size in bytes and times: a replaced
+    image has a file, named after its path, inode number, size in bytes and times: a replaced
     image is computed again, and of a data set that grew only what is new. What an interrupted
     computation has done stays.
 

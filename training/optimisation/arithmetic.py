@@ -31,10 +31,10 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 @contextmanager
 def without_gradients() -> Iterator[None]:
-    """`torch.no_grad`, also for a pass before the one that is trained by.
+    """`torch.no_grad` for a forward pass that precedes the one with gradients in the same step.
 
-    Autocast keeps the weights that it cast for the next pass. Up to torch 2.10 they have no
-    gradient if they were cast in here, and would be trained no more.
+    Autocast keeps the weights that it has cast for the next pass. Up to torch 2.10 those cast
+    without gradients are reused with them, and the weights are no longer trained.
     """
     with torch.no_grad():
         yield

@@ -74,7 +74,7 @@ def total(number: float, device: torch.device) -> float:
 
 
 def shared(value: T) -> T:
-    """What the first process passes, in every process."""
+    """The first process's value, in every process; what the others pass is dropped."""
     if not distributed.is_initialized():
         return value
     box = [value]

@@ -105,7 +105,7 @@ def read_config(file: Path) -> TrainConfig:
 
 
 def write_config(file: Path, config: TrainConfig) -> None:
-    """Write a run's config, whole or not at all; as YAML, too, it says the same."""
+    """Write a run's config, whole or not at all; ``--config`` takes it as well, as JSON is YAML."""
     # YAML would read JSON's escape of an emoji as two halves.
     text = json.dumps(dataclasses.asdict(config), indent=2, ensure_ascii=False)
     replace_file(file, text.encode())
