@@ -10,8 +10,8 @@ from ros2_captioner.beam_search import beam_search
 from ros2_captioner.benchmark.timing import fixed_length
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.preprocess import preprocess_batch
+from training.bundle.weights import model_config
 from training.model.captioning import build_model
-from training.restore import model_config
 from training.scoring.decode import TorchStepper
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import StepOutput
 from ros2_captioner.bundle import Bundle
+from training.bundle.weights import model_config, restored_model
 from training.model.decoder import Prepared
-from training.restore import model_config, restored_model
 from training.scoring.decode import TorchStepper
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}

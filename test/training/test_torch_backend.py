@@ -6,7 +6,7 @@ import torch
 from benchmarks.compiled_model import CompiledModel
 from benchmarks.gpu.contender import measure
 from ros2_captioner.bundle import load_bundle
-from training.restore import model_config, restored_model
+from training.bundle.weights import model_config, restored_model
 
 
 def test_its_captions_are_those_of_onnxruntime():

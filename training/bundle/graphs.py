@@ -142,7 +142,7 @@ def _bring_back_biases(graph: onnx.GraphProto, weights: dict[str, Tensor]) -> No
 
     The exporter drops those that are zero and keeps one of those that are equal. So they are where
     start weights are random, trained or not: a shortcut's bias has the gradient of that beside it.
-    Quantising corrects each by itself, and `training.restore` looks for it.
+    Quantising corrects each by itself, and `training.bundle.weights` looks for it.
     """
     for node in graph.node:
         if node.op_type != "Conv":
@@ -157,8 +157,8 @@ def _name_folded_weights(graph: onnx.GraphProto, weights: dict[str, Tensor]) -> 
     """Give back their names to what the exporter stored under another, in place.
 
     It does so with matrices that it transposes, and with indices. ``decoder.query.weight`` then
-    stands in the graph as itself or as ``decoder.query.weight.T``, which is how `training.restore`
-    finds it.
+    stands in the graph as itself or as ``decoder.query.weight.T``, which is how
+    `training.bundle.weights` finds it.
     """
     by_content = {
         weight.T.contiguous().numpy().tobytes(): f"{name}.T"
