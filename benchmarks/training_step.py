@@ -25,8 +25,8 @@ from ros2_captioner.command_line.parsers import at_least_one
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError
-from training.data.captions import build_vocabulary
 from training.data.sources import read_training
+from training.data.words import build_vocabulary
 from training.model.captioning import build_model
 from training.optimisation import distributed
 from training.optimisation.allocator import keep_freed_memory

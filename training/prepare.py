@@ -22,8 +22,9 @@ from ros2_captioner.command_line.text import in_line
 from ros2_captioner.output_files import check_output, replace_file
 from training.config.settings import ConfigError, DataConfig
 from training.data.archives import unpack
-from training.data.captions import CaptionedImage, frequent_words, listed, without_words
+from training.data.captions import CaptionedImage, listed, without_words
 from training.data.image_check import Inspected, inspect, same_images
+from training.data.words import frequent_words
 
 _SHOWN = 5  # names of each fault that are printed
 

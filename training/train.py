@@ -23,9 +23,9 @@ from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
-from training.data.captions import build_vocabulary, frequent_words
 from training.data.concepts import choose_concepts
 from training.data.sources import Sources, read_training, read_validation
+from training.data.words import build_vocabulary, frequent_words
 from training.model.captioning import CaptionModel, build_model, device_of
 from training.optimisation import distributed
 from training.optimisation.allocator import keep_freed_memory

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, tokenize
+from ros2_captioner.vocabulary import tokenize
 from training.config.settings import ConfigError
 from training.data.annotations import read_listing
 
@@ -79,25 +78,3 @@ def _check(images: list[CaptionedImage], file: Path) -> None:
                 f"{file}: {len(found)} {what}, e.g. {found[0]!r}; type python -m "
                 "training.prepare, whose --skip-to writes a file without them"
             )
-
-
-def frequent_words(captions: Iterable[Sequence[str]], min_count: int) -> list[str]:
-    """Words that occur at least ``min_count`` times in all captions, most frequent first."""
-    counts = Counter(word for group in captions for text in group for word in tokenize(text))
-    kept = [word for word, count in counts.items() if count >= min_count]
-    return sorted(kept, key=lambda word: (-counts[word], word))
-
-
-def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
-    """The words of captions that occur at least ``min_count`` times, most frequent first.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    words = frequent_words(captions, min_count)
-    if not words:
-        raise ConfigError(
-            f"no word occurs {min_count} times or more in the training captions; expected words "
-            "to learn: lower data.min_word_count"
-        )
-    return Vocabulary([*SPECIAL_TOKENS, *words])

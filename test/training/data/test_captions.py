@@ -5,7 +5,7 @@ import json
 import pytest
 
 from training.config.settings import ConfigError
-from training.data.captions import build_vocabulary, captioned
+from training.data.captions import captioned
 
 
 def write(folder, tree):
@@ -52,11 +52,3 @@ def test_karpathy_trains_on_restval_too(tmp_path):
 def test_unusable_data_is_named(tmp_path, tree, match):
     with pytest.raises(ConfigError, match=match):
         captioned(*write(tmp_path, tree), "train")
-
-
-def test_vocabulary_keeps_frequent_words_most_frequent_first(tmp_path):
-    captions = [image.captions for image in captioned(*write(tmp_path, COCO), "train")]
-    assert build_vocabulary(captions, 1).words[3:] == ("two", "one")
-    assert build_vocabulary(captions, 2).words[3:] == ("two",)
-    with pytest.raises(ConfigError, match="no word occurs 3 times"):
-        build_vocabulary(captions, 3)

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from tiny import images_of
 
 from training.config.settings import ConfigError, OptimConfig, SourceConfig
-from training.data.captions import build_vocabulary
 from training.data.sources import Sources
+from training.data.words import build_vocabulary
 from training.model.captioning import build_model
 from training.optimisation.stages import Splits, Stage, StepBatches
 
