@@ -87,8 +87,8 @@ def test_the_recipe_runs_from_the_archives_to_the_node(work):
 
     prepared = said["python -m training.prepare"]
     assert "train: 18 images listed, 16 without fault" in prepared
-    assert f"unusable image: 1\n    {BROKEN} (train)" in prepared
-    assert f"same image in both splits: 1\n    {REPEATED} = " in prepared
+    assert f"unusable image: 1\n    train2014/{BROKEN} (train)" in prepared
+    assert f"same image in both splits: 1\n    train2014/{REPEATED} = " in prepared
     assert said["torchrun"].count("best validation CIDEr") == 1
     assert "epoch 1" not in said["python -m training.train"], "a finished run trains no more"
 

@@ -294,9 +294,9 @@ def test_the_log_shows_scores_captions_and_attention(tiny_config, tmp_path, caps
     )
     assert [float(number) for number in said] == pytest.approx(speeds, abs=0.06)
     assert len(speeds) == 3 and min(speeds) > 0
-    for colour in COLOURS:
-        assert len(log.Images(f"{colour}.png")) == 3
-        assert log.Tensors(f"{colour}.png/text_summary")
+    for place, colour in enumerate(COLOURS, start=1):
+        assert len(log.Images(f"{place} {colour}.png")) == 3
+        assert log.Tensors(f"{place} {colour}.png/text_summary")
 
 
 def interrupted_after(epochs):
