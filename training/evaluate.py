@@ -124,11 +124,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         check_output("--captions", arguments.captions, image_files(sources))
     sources = {name: images[: arguments.limit] for name, images in sources.items()}
     _check_java(arguments)
-    for folder in arguments.run or []:  # one that is not there would lose the others' captions
-        load_run(folder)
+    # All of them first: one that is not there would lose the others' captions.
+    subjects = [_run(folder) for folder in arguments.run or []] or [_bundle(arguments)]
     searched: list[_Searched] = []
-    for folder in arguments.run or [None]:
-        subject = _run(folder) if folder else _bundle(arguments)
+    for subject in subjects:
         for options in _searches(subject.default, arguments):
             scored = _score_sources(subject, options, sources, arguments)
             searched.append(_Searched(subject, options, scored))

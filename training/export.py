@@ -25,7 +25,7 @@ from training.bundle.manifest import build_manifest, write_manifest
 from training.bundle.proof import prove
 from training.bundle.quantise import quantise_decoder, quantise_encoder
 from training.bundle.replacing import refuse_to_replace, replace_bundle, work_folder
-from training.config.settings import DataConfig
+from training.data.captions import CaptionedImage
 from training.data.frames import read_frames
 from training.data.sources import read_training, read_validation
 from training.optimisation.run import CONFIG, Run, load_run
@@ -104,17 +104,19 @@ def _write_bundle(
     run: Run, work: Path, precisions: Sequence[str], calibration: int, proof: int
 ) -> None:
     """Write and prove a bundle in an empty folder."""
-    _check_data(run.config.data, precisions)
+    # Read now: that an image is not there must not come out after minutes of quantising.
+    validation = read_validation(run.config.data).values()
+    training = read_training(run.config.data).images if "int8" in precisions else []
     replace_file(work / VOCABULARY, run.vocabulary.to_json().encode())
     # The float32 graphs are always made: int8 is quantised from them, and the proof needs them.
     variants = {name: _file_names(name) for name in ("float32", *precisions)}
     for name in variants:
         print(f"exporting {name}")
         with writing(work):  # what fails beneath names no file
-            _write_variant(run, work, name, variants, calibration)
+            _write_variant(run, work, name, variants, training, calibration)
     manifest = build_manifest(run, work, variants)
     write_manifest(work, manifest)
-    prove(run, work, list(variants), proof)
+    prove(run, work, list(variants), validation, proof)
     if "float32" not in precisions:
         for file in variants.pop("float32").values():
             (work / file).unlink()
@@ -122,40 +124,39 @@ def _write_bundle(
         write_manifest(work, manifest)
 
 
-def _check_data(data: DataConfig, precisions: Sequence[str]) -> None:
-    """Miss the images of proof and calibration now, not after minutes of quantising."""
-    read_validation(data)
-    if "int8" in precisions:
-        read_training(data)
-
-
 def _file_names(precision: str) -> dict[str, str]:
     return {part: f"{part}.{precision}.onnx" for part in ("encoder", "decoder")}
 
 
 def _write_variant(
-    run: Run, folder: Path, precision: str, variants: dict[str, dict[str, str]], calibration: int
+    run: Run,
+    folder: Path,
+    precision: str,
+    variants: dict[str, dict[str, str]],
+    images: Sequence[CaptionedImage],
+    calibration: int,
 ) -> None:
+    size = run.config.model.image_size
     encoder, decoder = (folder / variants[precision][part] for part in ("encoder", "decoder"))
     if precision == "int8":
         float32 = variants["float32"]
         # Ranges from more images would be those of rarer outliers, in coarser steps.
-        ranges = _calibration_frames(run, max(1, calibration // 10))
-        frames = _calibration_frames(run, calibration)
+        ranges = _calibration_frames(images, size, max(1, calibration // 10))
+        frames = _calibration_frames(images, size, calibration)
         quantise_encoder(folder / float32["encoder"], encoder, ranges, frames)
         quantise_decoder(folder / float32["decoder"], decoder)
         return
     model = copy.deepcopy(run.model)
     model = model.half() if precision == "float16" else model
-    export_graphs(model, run.config.model.image_size, encoder, decoder)
+    export_graphs(model, size, encoder, decoder)
 
 
-def _calibration_frames(run: Run, count: int) -> list[NDArray[np.uint8]]:
-    """Frames spread evenly over the training split, eight at a time."""
-    images = read_training(run.config.data).images
+def _calibration_frames(
+    images: Sequence[CaptionedImage], size: int, count: int
+) -> list[NDArray[np.uint8]]:
+    """Frames spread evenly over the training images, eight at a time."""
     count = min(count, len(images))
     chosen = [images[place * len(images) // count] for place in range(count)]
-    size = run.config.model.image_size
     return [
         read_frames([image.path for image in chosen[first : first + 8]], size)
         for first in range(0, len(chosen), 8)

@@ -22,20 +22,30 @@ from training.scoring.metrics import Scores
 from training.train import train
 
 
+@pytest.fixture
+def recording(monkeypatch, tmp_path):
+    """The arguments that record the scores of a bundle; these are perfect, and need no Java."""
+
+    def arguments(folder, config):
+        file = tmp_path / "config.yaml"
+        file.write_text(json.dumps({"name": "tiny", "data": dataclasses.asdict(config.data)}))
+        monkeypatch.setattr(
+            "training.evaluate.score_captions",
+            lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
+        )
+        monkeypatch.setattr("training.evaluate.require_java", lambda: None)
+        monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
+        return ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
+
+    return arguments
+
+
 def test_scores_and_their_search_are_recorded_in_the_manifest(
-    bundle, monkeypatch, capsys, tmp_path
+    bundle, recording, monkeypatch, capsys, tmp_path
 ):
     exported, config = bundle
     folder = shutil.copytree(exported, tmp_path / "bundle")
-    file = tmp_path / "config.yaml"
-    file.write_text(json.dumps({"name": "tiny", "data": dataclasses.asdict(config.data)}))
-    monkeypatch.setattr(
-        "training.evaluate.score_captions",
-        lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
-    )
-    monkeypatch.setattr("training.evaluate.require_java", lambda: None)
-    monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
-    arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
+    arguments = recording(folder, config)
     monkeypatch.setattr("sys.argv", [*arguments, "--length-penalty", "0.9"])
     assert evaluate() == 0
     assert "| tiny | int8 | " in (folder / "README.md").read_text()
@@ -48,22 +58,14 @@ def test_scores_and_their_search_are_recorded_in_the_manifest(
 
 
 def test_a_search_that_the_confidence_was_not_fitted_to_is_told(
-    bundle, monkeypatch, capsys, tmp_path
+    bundle, recording, monkeypatch, capsys, tmp_path
 ):
     exported, config = bundle
     folder = shutil.copytree(exported, tmp_path / "the bundle")
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["confidence"] = {"weights": dict.fromkeys(FEATURES, 0.0), "bias": 0.0}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    file = tmp_path / "config.yaml"
-    file.write_text(json.dumps({"name": "tiny", "data": dataclasses.asdict(config.data)}))
-    monkeypatch.setattr(
-        "training.evaluate.score_captions",
-        lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
-    )
-    monkeypatch.setattr("training.evaluate.require_java", lambda: None)
-    monkeypatch.setattr("training.evaluate.ptb_tokens", lambda captions: None)
-    arguments = ["evaluate", "--bundle", str(folder), "--config", str(file), "--record"]
+    arguments = recording(folder, config)
     monkeypatch.setattr("sys.argv", [*arguments, "--beam-width", "5"])
     assert evaluate() == 0
     typed = f"python -m training.calibrate --bundle '{folder}' --config ..."

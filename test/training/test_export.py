@@ -4,7 +4,6 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -15,7 +14,6 @@ from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
-from training.data.sources import Sources
 from training.export import _calibration_frames, export, main
 from training.scoring.bundle_captions import caption_images
 from training.train import train
@@ -81,13 +79,10 @@ def test_graphs_keep_the_contract(bundle):
 
 
 @pytest.mark.parametrize(("listed", "count"), [(1000, 640), (1000, 1000), (7, 640), (1000, 3)])
-def test_calibration_images_are_spread_evenly_over_all_sources(
-    tiny_config, monkeypatch, listed, count
-):
+def test_calibration_images_are_spread_evenly_over_all_sources(monkeypatch, listed, count):
     images = [CaptionedImage(Path(str(number))) for number in range(listed)]
-    monkeypatch.setattr("training.export.read_training", lambda data: Sources(images, []))
     monkeypatch.setattr("training.export.read_frames", lambda paths, size: paths)
-    batches = _calibration_frames(SimpleNamespace(config=tiny_config()), count)
+    batches = _calibration_frames(images, 32, count)
     chosen = [int(str(path)) for batch in batches for path in batch]
     assert len(chosen) == min(count, listed) and max(map(len, batches)) <= 8
     steps = np.diff([*chosen, chosen[0] + listed])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
 from ros2_captioner.captioner import Captioner
 from training.config.settings import ConfigError
-from training.data.sources import read_validation
+from training.data.captions import CaptionedImage
 from training.optimisation.run import Run
 from training.scoring.bundle_captions import caption_images
 from training.scoring.decode import decode_batches, prepared_images
@@ -18,19 +18,25 @@ from training.scoring.decode import decode_batches, prepared_images
 _BEAMS = (1, 3, 5)
 
 
-def prove(run: Run, bundle: Path, precisions: Sequence[str], count: int) -> None:
+def prove(
+    run: Run,
+    bundle: Path,
+    precisions: Sequence[str],
+    sources: Collection[Sequence[CaptionedImage]],
+    count: int,
+) -> None:
     """Caption validation images with torch and with the graphs on every runtime that is here.
 
     Args:
         run: whose torch model says what is expected.
         bundle: folder of the graphs.
         precisions: variants to compare; float32 must give every caption word for word.
+        sources: validation images of each.
         count: of images, in all.
 
     Raises:
         ConfigError: a caption of the float32 graphs differs.
     """
-    sources = read_validation(run.config.data).values()
     # As many of each source, so that no kind of image goes without proof.
     each = -(-count // len(sources))
     images = [image for source in sources for image in source[:each]]

@@ -163,7 +163,7 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
         pair, place = (getattr(one, item.name), getattr(other, item.name)), f"{where}{item.name}"
         if dataclasses.is_dataclass(pair[0]):
             found += differences(*pair, f"{place}.")
-        elif item.type == "tuple[SourceConfig, ...]":
+        elif isinstance(pair[0], tuple) and any(map(dataclasses.is_dataclass, chain(*pair))):
             found += _source_differences(*pair, place)
         elif pair[0] != pair[1]:
             found.append(f"{place}: {pair[0]!r} there, {pair[1]!r} here")
