@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import functools
 import json
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
@@ -21,15 +20,13 @@ from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
-from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
-from ros2_captioner.command_line.text import in_line
 from ros2_captioner.options import declarations
 from ros2_captioner.output_files import check_output, replace_file
-from training.bundle.manifest import write_manifest
+from training.bundle.record import record_scores
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import SEARCH, ConfigError, DataConfig
@@ -38,22 +35,12 @@ from training.data.corruptions import CORRUPTIONS
 from training.data.sources import SCORED, image_files, read_scored, source_files
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_images
-from training.scoring.calibration import calibration_values
 from training.scoring.decode import prepared_images, search_batches
 from training.scoring.java import has_java, require_java
-from training.scoring.metrics import (
-    caption_statistics,
-    cider_each,
-    cider_error,
-    one_line,
-    ptb_tokens,
-    score_captions,
-    signature,
-)
-from training.scoring.truth import truth_values, worst_first
+from training.scoring.metrics import ptb_tokens
+from training.scoring.source_scores import SourceScores, score_source
 
 _SEARCH_OPTIONS = {each.name: each for each in declarations(DecodingOptions) if each.name in SEARCH}
-_FAILURES = 8  # in the model card
 
 
 @command(failed=2)
@@ -136,20 +123,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         _write_captions(arguments.captions, searched)
     if arguments.record:
         (only,) = searched  # see `_check_alone`
-        _record(arguments.bundle, only)
+        record_scores(arguments.bundle, only.subject.precision, only.options, only.scored)
     if len(arguments.run or []) > 1:
         for mark in dict.fromkeys(one.signature for one in every):
             _show_spread([one.values for one in every if one.signature == mark], mark)
-
-
-class _Scored(NamedTuple):
-    """A source's captions and scores."""
-
-    source: str
-    images: Sequence[CaptionedImage]
-    values: dict[str, float]
-    signature: str
-    texts: Sequence[str]
 
 
 class _Searched(NamedTuple):
@@ -157,7 +134,7 @@ class _Searched(NamedTuple):
 
     subject: _Subject
     options: DecodingOptions
-    scored: list[_Scored]
+    scored: list[SourceScores]
 
 
 def _score_sources(
@@ -165,12 +142,14 @@ def _score_sources(
     options: DecodingOptions,
     sources: Mapping[str, Sequence[CaptionedImage]],
     arguments: argparse.Namespace,
-) -> list[_Scored]:
+) -> list[SourceScores]:
     """Caption and score every source, and print each one's scores when they are there."""
+    corrupted = f" under {arguments.corruption}" if arguments.corruption else ""
+    split = f"{arguments.split}{corrupted}"
     scored = []
     for name, images in sources.items():
         captions = subject.captions(images, options)
-        one = _score(name, images, captions, options, arguments)
+        one = score_source(name, split, images, captions, options, with_spice=arguments.spice)
         _show(one.values)
         print(f"signature: {one.signature}, {subject.runtime}, {subject.folder}")
         scored.append(one)
@@ -190,27 +169,6 @@ def _write_captions(file: Path, searched: Sequence[_Searched]) -> None:
     text = json.dumps(written, indent=1, ensure_ascii=False)
     # A name that is not UTF-8 is left as JSON's escape of it.
     replace_file(file, text.encode(errors="backslashreplace"))
-
-
-def _score(
-    source: str,
-    images: Sequence[CaptionedImage],
-    captions: Sequence[Caption],
-    options: DecodingOptions,
-    arguments: argparse.Namespace,
-) -> _Scored:
-    """Scores and truth; the truth alone of images whose objects are known and no captions."""
-    values, tokeniser = {}, "no"
-    texts = [caption.text for caption in captions]
-    if images[0].captions:
-        references = [image.captions for image in images]
-        scores = score_captions(texts, references, with_spice=arguments.spice)
-        values = scores.values | {"CIDEr error": cider_error(texts, references)}
-        values |= calibration_values(captions, references)
-        tokeniser = scores.tokeniser
-    values |= truth_values(images, texts) | caption_statistics(texts)
-    mark = signature(_split_name(source, arguments), len(images), options, tokeniser)
-    return _Scored(source, images, values, mark, texts)
 
 
 def _check_alone(arguments: argparse.Namespace) -> None:
@@ -243,11 +201,6 @@ def _check_java(arguments: argparse.Namespace) -> None:
         ptb_tokens([["a caption"]])  # a Java may start and still be too old for it
     else:
         print("found no Java: METEOR is left out, the tokens are not the Penn Treebank's")
-
-
-def _split_name(data: str, arguments: argparse.Namespace) -> str:
-    corrupted = f" under {arguments.corruption}" if arguments.corruption else ""
-    return f"{data} {arguments.split}{corrupted}"
 
 
 def _show(values: dict[str, float]) -> None:
@@ -323,50 +276,6 @@ def _torch_captions(
     bar = tqdm(prepared, total=-(-len(images) // run.config.validation.batch), desc="captions")
     found = search_batches(run.model.decoder, bar, run.vocabulary, options)
     return [worded(hypothesis, run.vocabulary) for hypothesis in found]
-
-
-def worst(
-    images: Sequence[CaptionedImage], texts: Sequence[str], count: int = _FAILURES
-) -> list[dict[str, str]]:
-    """The captions that invent most, then those lowest in CIDEr, each with a reference.
-
-    All of them text: no manifest may hold half a surrogate pair.
-    """
-    references = [image.captions for image in images]
-    order = worst_first(texts, references, cider_each(texts, references))
-    return [
-        {
-            "picture": in_line(images[place].path.name),
-            "caption": texts[place],
-            "reference": one_line(images[place].captions[0]),
-        }
-        for place in order[:count]
-    ]
-
-
-def _record(bundle: Path, search: _Searched) -> None:
-    """Write a search and its scores into the bundle's manifest."""
-    manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
-    unfitted = "confidence" in manifest and search_of(manifest) != search.options
-    manifest["metrics"][search.subject.precision] = {
-        one.source: {
-            **{name: round(value, 4) for name, value in one.values.items() if value == value},
-            "signature": one.signature,
-        }
-        for one in search.scored
-    }
-    captioned = [one for one in search.scored if one.images[0].captions]
-    manifest["decoding"] = dataclasses.asdict(search.options)
-    manifest["failures"] = worst(
-        [image for one in captioned for image in one.images],
-        [text for one in captioned for text in one.texts],
-    )
-    write_manifest(bundle, manifest)
-    if unfitted:
-        print(
-            "the bundle's confidence was fitted to another search; to fit it to this one, type: "
-            f"python -m training.calibrate --bundle {shlex.quote(str(bundle))} --config ..."
-        )
 
 
 if __name__ == "__main__":

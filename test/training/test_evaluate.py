@@ -15,7 +15,7 @@ from ros2_captioner.bundle import load_bundle
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.evidence.confidence import FEATURES
 from training.bundle.model_card import METRICS
-from training.evaluate import _show_spread, worst
+from training.evaluate import _show_spread
 from training.evaluate import main as evaluate
 from training.report import main as report_main
 from training.scoring.metrics import Scores
@@ -30,7 +30,7 @@ def recording(monkeypatch, tmp_path):
         file = tmp_path / "config.yaml"
         file.write_text(json.dumps({"name": "tiny", "data": dataclasses.asdict(config.data)}))
         monkeypatch.setattr(
-            "training.evaluate.score_captions",
+            "training.scoring.source_scores.score_captions",
             lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
         )
         monkeypatch.setattr("training.evaluate.require_java", lambda: None)
@@ -88,16 +88,6 @@ def test_missing_java_is_noticed_before_anything_is_captioned(
     monkeypatch.setenv("PATH", "")
     assert evaluate() == 2
     assert "found no Java" in capsys.readouterr().err
-
-
-def test_the_worst_captions_come_first(bundle):
-    _, config = bundle
-    images = images_of(config)
-    texts = [image.captions[0] for image in images]
-    texts[2] = "nothing of the kind"
-    first, *others = worst(images, texts, count=2)
-    assert first["caption"] == texts[2] and first["picture"] == images[2].path.name
-    assert first["reference"] == images[2].captions[0] and len(others) == 1
 
 
 def test_several_runs_give_mean_and_deviation(
@@ -276,7 +266,7 @@ def test_an_image_listed_twice_and_texts_that_are_none_are_recorded_and_shown(
     data = dataclasses.asdict(config.data) | {"val": [{"name": "own", **own}]}
     (tmp_path / "own.yaml").write_text(json.dumps({"name": "own", "data": data}))
     monkeypatch.setattr(
-        "training.evaluate.score_captions",
+        "training.scoring.source_scores.score_captions",
         lambda found, references, with_spice: Scores(dict.fromkeys(METRICS, 1.0), "PTB"),
     )
     monkeypatch.setattr("training.evaluate.require_java", lambda: None)
