@@ -129,6 +129,8 @@ def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
 
 def _file(path: Path) -> Iterator[tuple[Path, bool]]:
     """A file of a bag counts by itself where the bag's metadata are not, as after a crash."""
+    if path.is_fifo():  # which nobody may ever write to
+        return
     if path.suffix in _BAG_SUFFIXES:
         yield path, True
     elif path.suffix.lower() in IMAGE_SUFFIXES:

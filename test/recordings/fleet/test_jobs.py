@@ -47,6 +47,16 @@ def test_links_to_folders_are_followed_once(archive, tmp_path_factory):
     assert pictures.pictures == tuple(str(archive / name) for name in names)
 
 
+def test_a_pipe_is_no_picture_nor_a_bag(archive):
+    """Reading one would wait for ever for somebody who writes."""
+    expected = jobs([archive], [])
+    for name in ("pipe.jpg", "pipe.mcap"):
+        os.mkfifo(archive / name)
+    assert jobs([archive], []) == expected
+    with pytest.raises(OptionsError, match=r"found neither a bag nor a picture in .*pipe.jpg"):
+        jobs([archive / "pipe.jpg"], [])
+
+
 def test_what_is_done_is_left_out(archive):
     drive = str(archive / "sub/drive")
     done = [FrameId(str(archive / "a.jpg")), FrameId(drive, "/front", 5)]
