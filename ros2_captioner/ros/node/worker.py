@@ -8,7 +8,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from statistics import median
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, Timing
 from ros2_captioner.errors import FrameError, described
 from ros2_captioner.images.conversion import message_to_rgb
+from ros2_captioner.ros.node.answers import Answer, Answers
 from ros2_captioner.ros.node.faults import Faults, ThrottledLog, frame_step
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frame_age import frame_age_s, is_fresh
@@ -31,18 +31,6 @@ _POLL_S = 0.1  # how soon a changed parameter or a new listener is noticed while
 _BATCHES = 20  # whose times tell how long one usually takes
 
 Frame = tuple[ReceivedImage, NDArray[np.uint8]]
-
-
-class Answer(NamedTuple):
-    """To a request for a caption.
-
-    Attributes:
-        success: whether any camera has a caption of its newest frame.
-        message: the caption, or why there is none; with several cameras a line for each.
-    """
-
-    success: bool
-    message: str
 
 
 class CaptionWorker:
@@ -88,7 +76,7 @@ class CaptionWorker:
         self._gates: defaultdict[str, SceneGate] = defaultdict(SceneGate)
         self._uncounted: dict[str, ReceivedImage] = {}  # taken so far
         self._unchanged: dict[str, ReceivedImage] = {}
-        self._outcomes: dict[str, CaptionedFrame | str] = {}
+        self._answers = Answers(statistics.cameras)
         self._requests: deque[Future[Answer]] = deque()
         self._batches_s: deque[float] = deque(maxlen=_BATCHES)
         self._busy_since_s: float | None = None
@@ -161,7 +149,7 @@ class CaptionWorker:
         finally:
             self._busy_since_s = None
             for request in requests:
-                request.set_result(self._answer_safely(captioned))
+                request.set_result(self._answer(captioned))
 
     def _due(self, camera: str) -> bool:
         return self._held_back_s(camera) <= 0 and self._wanted(camera)
@@ -199,7 +187,7 @@ class CaptionWorker:
                     limit_s = settings.max_frame_age_s
                     fresh = is_fresh(received, self._age_s(received), waited_s, limit_s)
                 if not fresh:
-                    self._outcomes[received.camera] = _none_newer(settings)
+                    self._answers.expired(received.camera, settings)
                     self._drop(received, "expired")
                     continue
                 with frame_step("conversion"):
@@ -237,7 +225,7 @@ class CaptionWorker:
                 self._refuse(received, error)
                 continue
             self._gates[received.camera].captioned(time.monotonic())
-            self._outcomes[received.camera] = frame
+            self._answers.captioned(frame)
             if frame.unsure:
                 self._drop(received, "unsure")
             else:
@@ -287,30 +275,11 @@ class CaptionWorker:
     def _age_s(self, received: ReceivedImage) -> float:
         return frame_age_s(received, self._clock.now().nanoseconds)
 
-    def _answer_safely(self, captioned: set[str]) -> Answer:
+    def _answer(self, captioned: set[str]) -> Answer:
         try:
-            return self._answer(captioned)
+            return self._answers.answer(captioned, self._settings(), self._age_s)
         except Exception as error:  # whoever asked must not wait for ever
             return Answer(False, described(error))
-
-    def _answer(self, captioned: set[str]) -> Answer:
-        cameras = self._statistics.cameras
-        found = {camera: self._answer_for(camera, camera in captioned) for camera in cameras}
-        if len(found) == 1:
-            return next(iter(found.values()))
-        lines = [f"{camera}: {answer.message}" for camera, answer in found.items()]
-        return Answer(any(answer.success for answer in found.values()), "\n".join(lines))
-
-    def _answer_for(self, camera: str, just_captioned: bool) -> Answer:
-        outcome = self._outcomes.get(camera, "no frame has come yet; see /diagnostics")
-        if isinstance(outcome, str):
-            return Answer(False, outcome)
-        settings = self._settings()
-        if not just_captioned and 0 < settings.max_frame_age_s < abs(self._age_s(outcome.received)):
-            return Answer(False, _none_newer(settings))
-        if not outcome.caption.words:
-            return Answer(False, "the model found no words that banned_words and min_length allow")
-        return Answer(True, outcome.caption.text)
 
     def _drop(self, received: ReceivedImage, reason: str) -> None:
         self._statistics.dropped(received.camera, reason)
@@ -319,11 +288,7 @@ class CaptionWorker:
     def _refuse(self, received: ReceivedImage, error: FrameError) -> None:
         camera, reason = received.camera, error.reason
         self._uncounted.pop(camera)
-        self._outcomes[camera] = str(error)
+        self._answers.refused(camera, str(error))
         message = f"{camera}: {error}"
         count = self._statistics.refused(camera, reason, message)
         self._log.warning(f"{camera} {reason}", f"{message} ({count} refused as {reason})")
-
-
-def _none_newer(settings: NodeSettings) -> str:
-    return f"no frame newer than {settings.max_frame_age_s} s"
