@@ -27,6 +27,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from training.bundle.rounding import round_weights
 from training.bundle.word_table import tabulate_words
 
+# The quantiser's module sets it to INFO when it is imported, and every library's notes are shown.
+logging.getLogger().setLevel(logging.WARNING)
+
 _INT8_PRODUCTS = 4  # of MatMulNBits' accuracy_level
 _BLOCK = 128
 
@@ -81,7 +84,6 @@ def quantise_decoder(source: Path, target: Path) -> None:
     fifteenth of the time of products in float32. Blocks of 32 would take a tenth longer and keep
     the same captions.
     """
-    logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.WARNING)
     config = DefaultWeightOnlyQuantConfig(
         block_size=_BLOCK, is_symmetric=True, bits=8, accuracy_level=_INT8_PRODUCTS
     )

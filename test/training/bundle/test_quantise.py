@@ -1,5 +1,7 @@
 """The int8 encoder beside the float one that it was made from."""
 
+import logging
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -59,3 +61,8 @@ def test_evidence_survives_rounding(encoders):
     )
     assert np.abs(exact).max() > 0.1
     assert np.abs(exact - rounded).max() < 0.1
+
+
+def test_other_libraries_notes_are_not_shown():
+    """ONNX Runtime's quantiser turns them on for all when it is imported."""
+    assert not logging.getLogger("onnx_ir").isEnabledFor(logging.INFO)
