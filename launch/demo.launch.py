@@ -25,7 +25,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from ros2_captioner.images.bag import IMAGE_TYPES, METADATA, recorded_image_topics
+from ros2_captioner.images.bag import IMAGE_TYPES, ImageBag, is_recording
 from ros2_captioner.options import flag, misspelt, number
 from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.tools.fast_dds import profiles_variable
@@ -37,7 +37,7 @@ _ARGUMENTS = (
     (
         "source",
         str(PHOTOGRAPHS),
-        "Folder of images, video file, webcam (0, /dev/video0) or rosbag2 folder",
+        "Folder of images, video file, webcam (0, /dev/video0) or rosbag2 recording",
     ),
     ("rate_hz", "1.0", "Frames a second of images, videos and webcams"),
     ("format", "jpeg", "raw or jpeg: how they are published"),
@@ -95,8 +95,8 @@ def _camera_and_captioner(
     context: LaunchContext,
 ) -> tuple[Node, IncludeLaunchDescription]:
     source = os.path.expanduser(_text(context, "source"))
-    if (Path(source) / METADATA).is_file():
-        topics = _image_topics(Path(source))
+    if is_recording(Path(source)):
+        topics = _image_topics(source)
         settings = {
             "bag": _string(source),
             "topics": ParameterValue(topics, value_type=List[str]),  # noqa: UP006 (launch's own)
@@ -149,9 +149,9 @@ def _text(context: LaunchContext, name: str) -> str:
     return LaunchConfiguration(name).perform(context)
 
 
-def _image_topics(bag: Path) -> list[str]:
+def _image_topics(bag: str) -> list[str]:
     # The captioner refuses its own overlay as a camera, and what it draws now comes there.
-    found = [topic for topic in recorded_image_topics(bag) if not _DRAWN.search(topic)]
+    found = sorted(topic for topic in ImageBag(bag).types if not _DRAWN.search(topic))
     if not found:
         raise RuntimeError(f"{bag} holds no camera: no topic of type {' or '.join(IMAGE_TYPES)}")
     return found

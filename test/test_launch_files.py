@@ -133,20 +133,28 @@ def test_the_demo_starts_nothing_before_the_captioners_arguments_are_checked(pre
     assert isinstance(first, IncludeLaunchDescription) and len(others) == 1
 
 
-RECORDED = """rosbag2_bagfile_information:
-  topics_with_message_count:
-  - topic_metadata: {name: /front, type: sensor_msgs/msg/Image}
-  - topic_metadata: {name: /captioner/overlay, type: sensor_msgs/msg/Image}
-"""
+@needs_launch
+@pytest.mark.parametrize("of", ["folder", "file"])
+def test_of_a_recording_the_cameras_are_played_and_captioned(of, tmp_path, prefix, photograph):
+    """The captioner refuses its own overlay as a camera."""
+    pytest.importorskip("rosbags")
+    from bags import raw, write_bag
+
+    topics = ("/front", "/captioner/overlay")
+    sent = [(topic, 1, raw(photograph, 1)) for topic in topics]
+    folder = write_bag(tmp_path / "drive", sent)
+    source = str(folder if of == "folder" else folder / "drive.mcap")
+    captioner, _ = started(DEMO, {"source": source})
+    assert dict(captioner.launch_arguments)["image_topics"] == "['/front']"
+    assert list(parameters_of(DEMO, {"source": source})["topics"]) == ["/front"]
 
 
 @needs_launch
-def test_of_a_recording_the_cameras_are_played_and_captioned(tmp_path, prefix):
-    """The captioner refuses its own overlay as a camera."""
-    (tmp_path / "metadata.yaml").write_text(RECORDED)
-    captioner, _ = started(DEMO, {"source": str(tmp_path)})
-    assert dict(captioner.launch_arguments)["image_topics"] == "['/front']"
-    assert list(parameters_of(DEMO, {"source": str(tmp_path)})["topics"]) == ["/front"]
+def test_a_recording_that_lost_its_metadata_is_no_folder_of_images(tmp_path, prefix):
+    pytest.importorskip("rosbags")
+    (tmp_path / "drive_0.mcap").touch()
+    with pytest.raises(OptionsError, match="has no metadata.yaml; .* ros2 bag reindex"):
+        started(DEMO, {"source": str(tmp_path)})
 
 
 @needs_launch

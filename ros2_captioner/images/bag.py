@@ -16,6 +16,7 @@ IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
 _SHORTEST = _STAMP + 8
 METADATA = "metadata.yaml"
+BAG_SUFFIXES = frozenset({".mcap", ".db3"})
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
     "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left; to one "
@@ -186,8 +187,11 @@ def _checked(folder: str) -> Path:
         raise OptionsError(f"bag is {folder!r}; expected a folder whose name is UTF-8") from error
     if not path.exists():
         raise OptionsError(f"found nothing at {folder!r}; {_EXPECTED}")
-    if path.is_dir():
-        _metadata(path)
+    if path.is_dir() and not (path / METADATA).is_file():
+        raise OptionsError(
+            f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
+            + shlex.quote(str(path))
+        )
     _check_logs(path)
     return path
 
@@ -204,33 +208,10 @@ def _check_logs(path: Path) -> None:
             )
 
 
-def recorded_image_topics(folder: Path) -> list[str]:
-    """The image topics that the metadata of a bag names.
-
-    Raises:
-        OptionsError: there is no metadata, or it is no bag's.
-    """
-    import yaml
-
-    file = _metadata(folder)
-    try:
-        found = yaml.safe_load(file.read_bytes())["rosbag2_bagfile_information"]
-        topics = [entry["topic_metadata"] for entry in found["topics_with_message_count"]]
-        return [str(topic["name"]) for topic in topics if topic["type"] in IMAGE_TYPES]
-    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise OptionsError(
-            f"{file} is of no bag: {_said(error)}; expected what ros2 bag record writes"
-        ) from error
-
-
-def _metadata(folder: Path) -> Path:
-    file = folder / METADATA
-    if not file.is_file():
-        raise OptionsError(
-            f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
-            + shlex.quote(str(folder))
-        )
-    return file
+def is_recording(path: Path) -> bool:
+    """Whether a path is a bag, even one that lost its metadata, or a file of one."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return any(file.name == METADATA or file.suffix in BAG_SUFFIXES for file in files)
 
 
 def _said(error: Exception) -> str:

@@ -9,15 +9,10 @@ import pytest
 import yaml
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.images.bag import ImageBag, recorded_image_topics
+from ros2_captioner.images.bag import ImageBag, is_recording
 
 pytest.importorskip("rosbags")
 
-METADATA = """rosbag2_bagfile_information:
-  topics_with_message_count:
-  - topic_metadata: {name: /front, type: sensor_msgs/msg/Image}
-  - topic_metadata: {name: /chatter, type: std_msgs/msg/String}
-"""
 _TIME = "{sec: 0, nsec: 0}"
 _QOS = f"""
 - {{history: keep_last, depth: 1, reliability: reliable, durability: transient_local,
@@ -26,9 +21,13 @@ _QOS = f"""
 """
 
 
-def test_the_image_topics_of_a_bag_are_in_its_metadata(tmp_path):
-    (tmp_path / "metadata.yaml").write_text(METADATA)
-    assert recorded_image_topics(tmp_path) == ["/front"]
+@pytest.mark.parametrize("name", ["metadata.yaml", "drive_0.mcap", "drive_0.db3"])
+def test_a_recording_is_told_by_what_lies_in_it(name, tmp_path):
+    assert not is_recording(tmp_path)
+    (tmp_path / "front.jpg").touch()
+    assert not is_recording(tmp_path) and not is_recording(tmp_path / "front.jpg")
+    (tmp_path / name).touch()
+    assert is_recording(tmp_path) and is_recording(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.images.bag import METADATA
+from ros2_captioner.images.bag import BAG_SUFFIXES, METADATA
 from ros2_captioner.images.files import IMAGE_SUFFIXES
 
 _PICTURES = 64  # to a job, which is what a run that was stopped repeats at most
-_BAG_SUFFIXES = frozenset({".mcap", ".db3"})
 
 
 class FrameId(NamedTuple):
@@ -131,7 +130,7 @@ def _file(path: Path) -> Iterator[tuple[Path, bool]]:
     """A file of a bag counts by itself where the bag's metadata are not, as after a crash."""
     if path.is_fifo():  # which nobody may ever write to
         return
-    if path.suffix in _BAG_SUFFIXES:
+    if path.suffix in BAG_SUFFIXES:
         yield path, True
     elif path.suffix.lower() in IMAGE_SUFFIXES:
         yield path, False
