@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import IMAGE_SUFFIXES, images_in, read_image
+from ros2_captioner.images.interlaced import refuse_interlaced
 
 _AT_ONCE_S = 0.003  # a webcam's next frame takes longer, one that waits in its driver does not
 _MOST_WAITING = 10  # of OpenCV's buffers
@@ -35,7 +36,8 @@ def frames_from(
             video is missing.
 
     Raises:
-        FrameError: nothing readable is there; of a folder only when no image is.
+        FrameError: nothing readable is there, of a folder only when no image is; or a video is
+            interlaced, see `refuse_interlaced`.
     """
     source = os.path.expanduser(source)
     path = Path(source)
@@ -46,6 +48,7 @@ def frames_from(
     if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_fifo():  # nobody may ever write to it
         return _images([path], loop, passed_over)
     if path.is_file():
+        refuse_interlaced(source, _opened)
         return _video(source, loop, passed_over)
     if source.startswith("/dev/"):  # but /dev/shm, which holds files
         return _webcam(source)
@@ -67,8 +70,10 @@ def video_moments(
             uint8 ``[height, width, 3]`` RGB.
 
     Raises:
-        FrameError: the file has no frame that can be read.
+        FrameError: the file has no frame that can be read, or is interlaced.
     """
+    if os.path.isfile(source):  # what is read of a pipe does not come again
+        refuse_interlaced(source, _opened)
     capture = _opened(source)
     time_ns = -1
     try:

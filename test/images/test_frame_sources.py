@@ -114,6 +114,38 @@ def test_video_file_in_rgb(tmp_path):
     assert not told
 
 
+# Two red frames of 32x32 pixels, MPEG-2: ffmpeg -f lavfi -i color=red:s=32x32:r=10:d=0.2
+# -c:v mpeg2video -flags +ilme+ildct -bitexact
+INTERLACED = bytes.fromhex(
+    "000001b302002013ffffe018000001b5148200010024000001b80008004000000100000ffff8000001b58ffff3000000"
+    "00010113790a5297ccdfb85a529488800000010213790a5297ccdfb85a52948880000001000057fffb80000001b5811f"
+    "f3000000000101126e6c00000102126e6c"
+)
+
+
+def test_of_interlaced_video_nothing_is_made_up(tmp_path, capfd):
+    """OpenCV from 4.13 reads it without an error, but gives what lay in the memory."""
+    file = tmp_path / "two words.m2v"
+    file.write_bytes(INTERLACED)
+
+    def first(read):
+        try:
+            return read()
+        except FrameError as error:
+            return str(error)
+
+    for found in (
+        first(lambda: next(frames_from(str(file), loop=False))),
+        first(lambda: next(video_moments(str(file), lambda time_ns: True))[1]),
+    ):
+        if isinstance(found, str):
+            assert "two words.m2v is interlaced, which OpenCV" in found
+            assert found.endswith(f"type: ffmpeg -i '{file}' -vf yadif '{file}.mp4'")
+        else:
+            assert found[:, :, 0].min() > 200
+    assert not capfd.readouterr().err
+
+
 def test_a_time_in_the_name_of_a_video_is_no_protocol(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = "2026-11-27T10:30:00.mp4"
