@@ -5,7 +5,9 @@ tensorboard --logdir runs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.drawing.figure import attention_figure
 from ros2_captioner.images.files import read_image
+from ros2_captioner.output_files import writing
 from training.data.captions import CaptionedImage
 
 
@@ -30,10 +33,18 @@ class Logbook:
         self._folder, self._images = folder, images
 
     def write(self, entry: Mapping[str, Any], captions: Sequence[Caption]) -> None:
-        """Add an epoch: what is to be plotted of it, and the captions of the images shown."""
+        """Add an epoch: what is to be plotted of it, and the captions of the images shown.
+
+        Raises:
+            OSError: names the folder.
+        """
         epoch = entry["epoch"]
         # A run that resumes repeats its epoch; what an interrupted one logged of it is purged.
-        with SummaryWriter(str(self._folder), purge_step=epoch) as writer:
+        with (
+            writing(self._folder),
+            _silent_threads(),
+            SummaryWriter(str(self._folder), purge_step=epoch) as writer,
+        ):
             for name, value in entry.items():
                 if isinstance(value, float):
                     writer.add_scalar(name, value, epoch)
@@ -44,3 +55,14 @@ class Logbook:
                 name = f"{place} {in_line(image.path.name)}"
                 writer.add_image(name, figure, epoch, dataformats="HWC")
                 writer.add_text(name, caption.text, epoch)
+
+
+@contextmanager
+def _silent_threads() -> Iterator[None]:
+    """The writer's thread prints the traceback of an error that its caller gets as well."""
+    printing = threading.excepthook
+    threading.excepthook = lambda _: None
+    try:
+        yield
+    finally:
+        threading.excepthook = printing

@@ -2,8 +2,11 @@
 
 import shutil
 
+import cv2
 import numpy as np
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny import no_room
 
 from ros2_captioner.captions import Caption
 from training.data.captions import CaptionedImage
@@ -25,3 +28,13 @@ def test_images_of_one_name_in_two_folders_are_logged_apart(tiny_data, tmp_path)
     Logbook(tmp_path / "log", images).write({"epoch": 1}, [RED, RED])
     found = EventAccumulator(str(tmp_path / "log")).Reload().Tags()["images"]
     assert found == ["1 red.png", "2 red.png"]
+
+
+def test_a_disk_without_room_is_told_once(tmp_path, capsys):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "noise.png"), noise)
+    logbook = Logbook(tmp_path / "log", [CaptionedImage(tmp_path / "noise.png")])
+    said = f"cannot write {tmp_path / 'log'}: File too large; expected .* room for it"
+    with no_room(), pytest.raises(OSError, match=said):
+        logbook.write({"epoch": 1}, [RED])
+    assert not capsys.readouterr().err
