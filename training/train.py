@@ -23,6 +23,7 @@ from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
+from training.data.batches import told_readers
 from training.data.concepts import choose_concepts
 from training.data.sources import Sources, read_training, read_validation
 from training.data.words import build_vocabulary, frequent_words
@@ -291,6 +292,7 @@ def _epoch(
     )
 
 
+@told_readers()
 def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -> tuple[float, int]:
     """Train one epoch; returns the mean of what its objective shows, and how many images it had.
 

@@ -229,7 +229,7 @@ class OptimConfig(Settings):
             confident captions than a model gives of images that it has memorised.
         workers: processes that read images while others are trained on; 0 reads in the training
             process; -1 is as many as a GPU has processors beside it, at most 8, and none on a CPU,
-            which is busy with the training.
+            which is busy with the training. A run may be resumed with another number.
     """
 
     weight_decay: float = setting(1e-2, SHARE)

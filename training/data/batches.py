@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.vocabulary import Vocabulary
+from training.config.settings import ConfigError
 from training.data.datasets import Item
 from training.data.sampler import EpochSampler
 
@@ -68,6 +70,24 @@ def loader(
     )
 
 
+@contextmanager
+def told_readers() -> Iterator[None]:
+    """Say in a line that a process that reads has died: torch raises that wherever training is.
+
+    Raises:
+        ConfigError: one has.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise ConfigError(
+            f"found a process that reads images dead: {error}; expected memory enough: resume with "
+            "--set optim.workers=0, or fewer of them than before"
+        ) from error
+
+
 class _Caught(Dataset[Item | Exception]):
     """Items, or in its place what is wrong with one.
 
@@ -88,7 +108,14 @@ class _Loader(DataLoader[Batch]):
     """Raises what was wrong with an item of a batch."""
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        for batch in super().__iter__():
+        try:
+            batches = super().__iter__()
+        except OSError as error:  # their locks are in shared memory too
+            raise ConfigError(
+                f"cannot start processes that read images: {error}; expected room in /dev/shm and "
+                "for further processes: resume with it, or with --set optim.workers=0"
+            ) from error
+        for batch in batches:
             if isinstance(batch, Exception):
                 raise batch
             yield batch
@@ -96,7 +123,24 @@ class _Loader(DataLoader[Batch]):
 
 def _collated(items: list[Item | Exception], vocabulary: Vocabulary) -> Batch | Exception:
     wrong = next((item for item in items if isinstance(item, Exception)), None)
-    return wrong or collate(cast(list[Item], items), vocabulary)
+    if wrong:
+        return wrong
+    batch = collate(cast(list[Item], items), vocabulary)
+    return batch if get_worker_info() is None else _in_shared_memory(batch)
+
+
+def _in_shared_memory(batch: Batch) -> Batch | Exception:
+    """The batch where the training process can read it, or why it is not.
+
+    Here and not by the thread that sends it, whose error nobody hears: training would wait forever.
+    """
+    try:
+        return Batch(*(tensor.share_memory_() for tensor in batch))
+    except RuntimeError as error:
+        return ConfigError(
+            f"found no room in shared memory for a batch: {error}; expected more in /dev/shm, as "
+            "by docker's --shm-size: resume with it, or with --set optim.workers=0"
+        )
 
 
 def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:

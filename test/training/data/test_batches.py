@@ -1,15 +1,19 @@
 """Batches of images and of sentences, from their data sets."""
 
+import os
+import signal
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from tiny import no_room
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
-from training.data.batches import collate, loader
+from training.config.settings import ConfigError
+from training.data.batches import collate, loader, told_readers
 from training.data.captions import CaptionedImage
 from training.data.concepts import Concepts
 from training.data.datasets import CAPTIONS_PER_IMAGE, ImageDataset, SentenceDataset
@@ -49,6 +53,38 @@ def test_what_has_vanished_is_told_alike_by_every_process(workers, maps, error, 
     dataset = ImageDataset(gone, VOCABULARY, CONCEPTS, max_words=2, image_size=32, maps=maps)
     with pytest.raises(error, match=match):
         list(loader(dataset, EpochSampler([1.0], 0), VOCABULARY, 1, workers))
+
+
+class _Maps(torch.utils.data.Dataset):
+    """One map of 400 KB, or the end of the process that reads it."""
+
+    def __init__(self, killed=False):
+        self._killed = killed
+
+    def __getitem__(self, index):
+        if self._killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index, torch.zeros(10**5), [], torch.zeros(2, dtype=torch.int8)
+
+
+def test_batches_that_shared_memory_has_no_room_for_are_told():
+    with no_room(), pytest.raises(ConfigError, match="shared memory.*--set optim.workers=0"):
+        list(loader(_Maps(), EpochSampler([1.0], 0), VOCABULARY, 1, workers=1))
+
+
+def test_readers_that_cannot_start_are_told(monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch.utils.data.DataLoader, "__iter__", full)
+    with pytest.raises(ConfigError, match="cannot start processes .* No space .*optim.workers=0"):
+        list(loader(_Maps(), EpochSampler([1.0], 0), VOCABULARY, 1, workers=1))
+
+
+def test_a_reader_that_was_killed_is_told():
+    batches = loader(_Maps(killed=True), EpochSampler([1.0], 0), VOCABULARY, 1, workers=1)
+    with pytest.raises(ConfigError, match="^found a process .*DataLoader.*"), told_readers():
+        list(batches)
 
 
 def test_of_many_captions_a_few_are_drawn():

@@ -12,7 +12,8 @@ from training import train as train_module
 from training.config.settings import ConfigError
 from training.optimisation import run as run_module
 from training.optimisation import run_folder as folder_module
-from training.optimisation.run import load_run
+from training.optimisation.run import load_run, write_config
+from training.optimisation.run_folder import refuse_another_run
 from training.train import train
 
 
@@ -34,6 +35,13 @@ def test_a_folder_keeps_one_config(tiny_config, tmp_path):
     train(tiny_config(finetune={"epochs": 0}), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"another config \(finetune.batch: 2 there, 1 here\)"):
         train(tiny_config(finetune={"epochs": 0, "batch": 1}), tmp_path / "run")
+
+
+def test_a_run_goes_on_where_fewer_processes_can_read(tiny_config, tmp_path):
+    begun = tiny_config(optim={"workers": 1})
+    (tmp_path / "run").mkdir()
+    write_config(tmp_path / "run/config.json", begun)
+    refuse_another_run(tmp_path / "run", tiny_config(optim={"workers": 0}))
 
 
 def test_a_run_that_never_began_leaves_its_folder_free(tiny_config, tmp_path):
