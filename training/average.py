@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import user_path
 from ros2_captioner.vocabulary import Vocabulary
+from training.config.differences import architecture_differences
 from training.config.settings import ConfigError
 from training.optimisation.checkpoint import (
     Progress,
@@ -32,7 +33,6 @@ from training.optimisation.run import (
     EPOCH_FILES,
     VOCABULARY,
     Run,
-    architecture_differences,
     joined_sources,
     load_run,
     read_config,

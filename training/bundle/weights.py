@@ -10,9 +10,10 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from ros2_captioner.bundle import Bundle
+from training.config.differences import architecture_differences
 from training.config.settings import ConfigError, ModelConfig
 from training.model.captioning import CaptionModel
-from training.optimisation.run import architecture_differences, blank_model
+from training.optimisation.run import blank_model
 
 _PREFERRED = ("float32", "float16")
 _SHORTCUTS = 3  # of a ResNet, whose 1x1 convolutions halve the map in every version

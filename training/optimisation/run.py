@@ -15,8 +15,9 @@ from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.errors import BundleError
 from ros2_captioner.output_files import replace_file
 from ros2_captioner.vocabulary import Vocabulary
+from training.config.differences import architecture_differences
 from training.config.file import config_from_dict
-from training.config.settings import ConfigError, ModelConfig, SourceConfig, TrainConfig
+from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.model.captioning import CaptionModel, build_model
 from training.optimisation.checkpoint import Progress, load_checkpoint
 
@@ -145,43 +146,6 @@ def joined_sources(*each: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for source in chain(*each):
         found.setdefault((source["name"], source["licence"]), source)
     return list(found.values())
-
-
-def architecture_differences(one: ModelConfig, other: ModelConfig) -> list[str]:
-    """The values for which weights of one model are not the other's, see `differences`."""
-    return [
-        fault
-        for fault in differences(one, other, "model.")
-        if not fault.split(":")[0].endswith(("dropout", "encoder_weights"))
-    ]
-
-
-def differences(one: Any, other: Any, where: str = "") -> list[str]:
-    """The values in which two configs, or sections of them, differ."""
-    found = []
-    for item in dataclasses.fields(one):
-        pair, place = (getattr(one, item.name), getattr(other, item.name)), f"{where}{item.name}"
-        if dataclasses.is_dataclass(pair[0]):
-            found += differences(*pair, f"{place}.")
-        elif isinstance(pair[0], tuple) and any(map(dataclasses.is_dataclass, chain(*pair))):
-            found += _source_differences(*pair, place)
-        elif pair[0] != pair[1]:
-            found.append(f"{place}: {pair[0]!r} there, {pair[1]!r} here")
-    return found
-
-
-def _source_differences(
-    one: Sequence[SourceConfig], other: Sequence[SourceConfig], where: str
-) -> list[str]:
-    """Which sources there are; of the same ones, in which values they differ."""
-    its, own = ([source.name for source in sources] for sources in (one, other))
-    if its != own:
-        return [f"{where}: {its} there, {own} here"]
-    return [
-        fault
-        for first, second in zip(one, other, strict=True)
-        for fault in differences(first, second, f"{where}.{first.name}.")
-    ]
 
 
 def blank_model(config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.vocabulary import Vocabulary
+from training.config.differences import differences
 from training.config.settings import ConfigError, TrainConfig
 from training.optimisation import distributed
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
@@ -21,7 +22,6 @@ from training.optimisation.run import (
     LAST,
     VOCABULARY,
     current_commit,
-    differences,
     epoch_file,
     read_config,
     write_config,

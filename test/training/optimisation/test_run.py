@@ -16,7 +16,6 @@ from training.optimisation.run import (
     VOCABULARY,
     blank_model,
     current_commit,
-    differences,
     inherited,
     joined_sources,
     load_run,
@@ -75,29 +74,6 @@ def test_a_run_of_which_a_file_is_missing_or_cut_is_named(folder, file):
     (folder / file).unlink()
     with pytest.raises(ConfigError, match=file):
         load_run(folder)
-
-
-def test_differences_name_the_section_and_both_values(tiny_config):
-    one, other = tiny_config(), tiny_config(optim={"samples": 7})
-    assert differences(one, one) == []
-    assert differences(one, other) == ["optim.samples: 5 there, 7 here"]
-
-
-def test_of_sources_the_one_and_the_value_that_differ_are_named(tiny_config):
-    config = tiny_config()
-    source = config.data.train[0]
-
-    def of(*sources):
-        return dataclasses.replace(config, data=dataclasses.replace(config.data, train=sources))
-
-    moved = dataclasses.replace(source, images="elsewhere")
-    assert differences(config, of(moved)) == [
-        f"data.train.tiny.images: {source.images!r} there, 'elsewhere' here"
-    ]
-    more = dataclasses.replace(source, name="more")
-    assert differences(config, of(source, more)) == [
-        "data.train: ['tiny'] there, ['tiny', 'more'] here"
-    ]
 
 
 def test_start_weights_are_those_of_the_first_run(tiny_config):
