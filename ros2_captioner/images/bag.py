@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import struct
 from collections import Counter
@@ -16,6 +17,8 @@ IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
 _SHORTEST = _STAMP + 8
 METADATA = "metadata.yaml"
+DATABASE = ".db3"
+_URI = re.compile("[#?]|%[0-9A-Fa-f]{2}")
 BAG_SUFFIXES = frozenset({".mcap", ".db3"})
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
@@ -192,8 +195,24 @@ def _checked(folder: str) -> Path:
             f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
             + shlex.quote(str(path))
         )
+    for file in path.iterdir() if path.is_dir() else [path]:
+        if file.suffix == DATABASE:
+            check_database_name(file)
     _check_logs(path)
     return path
+
+
+def check_database_name(file: Path) -> None:
+    """Refuse a path by which rosbags, which puts it into a URI, would open another file.
+
+    Raises:
+        OptionsError: names it.
+    """
+    if found := _URI.search(str(file)):
+        raise OptionsError(
+            f"found {found[0]!r} in {str(file)!r}; expected a path of a sqlite3 bag without '#', "
+            "'?' and '%' before two digits, as rosbags takes it for a URI"
+        )
 
 
 def _check_logs(path: Path) -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.images.bag import connection_key, disagreement, hidden_messages
+from ros2_captioner.images.bag import (
+    DATABASE,
+    check_database_name,
+    connection_key,
+    disagreement,
+    hidden_messages,
+)
 from ros2_captioner.recordings.journal import Moment
 from ros2_captioner.stream.namespaces import own_namespaces
 
@@ -36,22 +42,27 @@ class CaptionedBag:
     Args:
         source: folder of the bag, or one of its files.
         cameras: whose captions are added.
+        target: folder of the new bag, which is not there yet.
 
     Raises:
-        OptionsError: the bag already has a topic of that name, or its metadata hide messages.
+        OptionsError: the bag already has a topic of that name, its metadata hide messages, or
+            rosbags would write to another path.
     """
 
-    def __init__(self, source: Path, cameras: Sequence[str]) -> None:
-        from rosbags.rosbag2 import Reader
+    def __init__(self, source: Path, cameras: Sequence[str], target: Path) -> None:
+        from rosbags.rosbag2 import Reader, StoragePlugin
         from rosbags.typesys import Stores, get_typestore
 
-        self._reader = Reader(source)
+        self._reader, self._target = Reader(source), target
         self._store = get_typestore(Stores.LATEST)
         self._topics = caption_topics(cameras)
         with self._reader as reader:
             there = {connection.topic for connection in reader.connections}
             self._extent = _extent(reader)
             hidden = [topic for topic, _ in hidden_messages(reader)]
+            storage, _ = _kept_format(reader)
+        if storage is StoragePlugin.SQLITE3:
+            check_database_name(target / f"{target.name}{DATABASE}")
         if hidden:
             raise OptionsError(disagreement(source, hidden))
         if taken := sorted(there & {topic for pair in self._topics.values() for topic in pair}):
@@ -60,11 +71,10 @@ class CaptionedBag:
                 "made from, other --topics, or add --format jsonl"
             )
 
-    def write(self, target: Path, moments: Iterable[Moment]) -> None:
+    def write(self, moments: Iterable[Moment]) -> None:
         """Write the new bag.
 
         Args:
-            target: a folder that is not there yet.
             moments: in the order of their times.
 
         Raises:
@@ -75,7 +85,7 @@ class CaptionedBag:
 
         with self._opened_again() as reader:
             storage, compression = _kept_format(reader)
-            writer = Writer(target, version=_VERSION, storage_plugin=storage)
+            writer = Writer(self._target, version=_VERSION, storage_plugin=storage)
             writer.set_compression(compression, CompressionFormat.ZSTD)
             try:
                 with writer:

@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _check_work(work)
     sampling = sampling_of(parsed)
     bag = ImageBag(parsed.bag, parsed.topics)
-    copy = CaptionedBag(source, list(bag.types)) if parsed.format == "bag" else None
+    partial = work / _PARTIAL / output.name
+    copy = CaptionedBag(source, list(bag.types), partial) if parsed.format == "bag" else None
     report = _Report(bag.messages_total)
     captions = BagCaptions(bag, load_captioner(parsed), sampling, report.refused, report.advanced)
     work.mkdir(exist_ok=True)
@@ -61,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:  # an error has a line of its own
             report.clear()
         with writing(output):
-            partial = _emptied(work / _PARTIAL) / output.name
+            _empty(work / _PARTIAL)
             if copy:
-                copy.write(partial, journal.moments())
+                copy.write(journal.moments())
             else:
                 _write_table(parsed.format, partial, bag, journal)
             _check_new(output)  # hours may have passed
@@ -124,12 +125,11 @@ def _check_work(work: Path) -> None:
         )
 
 
-def _emptied(folder: Path) -> Path:
-    """A folder of its own, as an output may have any name, without what a kill left there."""
+def _empty(folder: Path) -> None:
+    """Make a folder of its own, as an output may have any name, without what a kill left there."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
-    return folder
 
 
 def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> None:

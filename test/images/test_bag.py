@@ -92,6 +92,19 @@ def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path,
     assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b"])
+def test_a_path_that_rosbags_would_take_for_another_is_refused(name, tmp_path, photograph):
+    from bags import jpeg, write_bag
+
+    sent = [("/front", 1.0, jpeg(photograph, 1.0))]
+    for form in ("mcap", "sqlite3"):
+        write_bag(tmp_path / form, sent, form).rename(tmp_path / f"{name} {form}")
+    assert ImageBag(str(tmp_path / f"{name} mcap")).messages_total == 1
+    for bag in (tmp_path / f"{name} sqlite3", tmp_path / f"{name} sqlite3/sqlite3.db3"):
+        with pytest.raises(OptionsError, match=r"expected a path of a sqlite3 bag without '#'"):
+            ImageBag(str(bag))
+
+
 @pytest.mark.parametrize("form", ["mcap", "sqlite3"])
 @pytest.mark.parametrize("topic", [0, 1])
 @pytest.mark.parametrize("change", ["name", "type", "offered_qos_profiles", "gone"])

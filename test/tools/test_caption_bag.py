@@ -305,6 +305,14 @@ def test_a_bag_without_messages_gives_a_bag_without_captions(tmp_path, messages,
     assert "no images on any topic" in capsys.readouterr().err
 
 
+def test_a_bag_is_never_written_beside_its_name(tmp_path, messages, capsys):
+    """rosbags would write the database of sqlite3 to what stands before the '#'."""
+    source = write_bag(tmp_path / "drive", messages, "sqlite3")
+    assert main([str(source), "--output", str(tmp_path / "captioned#1")]) == 2
+    assert "found '#' in" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["drive"]
+
+
 def test_no_file_is_open_in_the_folder_that_is_deleted(bag, monkeypatch):
     """NFS would keep such a file under another name, and with it the folder."""
     rmtree, opened = shutil.rmtree, "/proc/self/fd"
