@@ -12,6 +12,7 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topics",
         nargs="+",
+        action="extend",
         default=[],
         metavar="TOPIC",
         help="image topics of bags (default: all)",
