@@ -32,7 +32,7 @@ class BagCaptions:
         bag: to be captioned.
         captioner: the model.
         sampling: which frames.
-        refused: told of every message that is no image, which is passed over.
+        refused: told the topic of every message that is no image, which is passed over, and why.
         advanced: told the number of messages read so far.
     """
 
@@ -41,7 +41,7 @@ class BagCaptions:
         bag: ImageBag,
         captioner: Captioner,
         sampling: Sampling,
-        refused: Callable[[str], None],
+        refused: Callable[[str, str], None],
         advanced: Callable[[int], None],
     ) -> None:
         self._bag, self._captioner, self._sampling = bag, captioner, sampling

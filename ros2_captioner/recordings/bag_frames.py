@@ -32,7 +32,7 @@ class BagFrame(NamedTuple):
 def bag_frames(
     bag: ImageBag,
     sampling: Sampling,
-    refused: Callable[[str], None],
+    refused: Callable[[str, str], None],
     advanced: Callable[[int], None] = lambda count: None,
 ) -> Generator[BagFrame, None, None]:
     """The frames of a bag that a sampling takes, in the order of their recording.
@@ -40,7 +40,7 @@ def bag_frames(
     Args:
         bag: that is read.
         sampling: which frames.
-        refused: told of every message that is no image, which is passed over.
+        refused: told the topic of every message that is no image, which is passed over, and why.
         advanced: told the number of messages read so far.
 
     Raises:
@@ -54,7 +54,7 @@ def bag_frames(
         try:
             frame = decoded(recorded, bag.types[recorded.topic])
         except FrameError as error:
-            refused(f"{recorded.topic} at {recorded.time_ns * 1e-9:.3f} s: {error}")
+            refused(recorded.topic, f"at {recorded.time_ns * 1e-9:.3f} s: {error}")
             continue
         if sampler.takes(recorded.topic, recorded.time_ns, frame.picture):
             yield frame

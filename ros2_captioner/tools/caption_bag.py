@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from operator import itemgetter
@@ -28,6 +29,7 @@ from ros2_captioner.tools.model_arguments import add_model_arguments, load_capti
 from ros2_captioner.tools.sampling_arguments import add_sampling_arguments, sampling_of
 
 _SUFFIXES = {"bag": "_captioned", "jsonl": ".jsonl", "csv": ".csv", "vtt": ".vtt"}
+_MOST_NAMED = 10  # broken messages of a camera; one that sends no pictures has a thousand a minute
 _JOURNAL, _PARTIAL = "journal.jsonl", "output"  # in the folder of a run
 
 
@@ -153,15 +155,17 @@ class _Report:
     """What the user sees: faults, and on a terminal how far it is."""
 
     def __init__(self, total: int) -> None:
-        self.faults = 0
+        self.faults: Counter[str] = Counter()
         self._total = total
         self._begun_s = time.monotonic()
         self._progress = Progress()
 
-    def refused(self, message: str) -> None:
-        self.faults += 1
-        self._progress.clear()
-        print(in_line(f"passed over: {message}"), file=sys.stderr)
+    def refused(self, topic: str, message: str) -> None:
+        self.faults[topic] += 1
+        if self.faults[topic] <= _MOST_NAMED:
+            self._progress.clear()
+            last = "; of more only the number is told" * (self.faults[topic] == _MOST_NAMED)
+            print(in_line(f"passed over: {topic} {message}{last}"), file=sys.stderr)
 
     def advanced(self, count: int) -> None:
         spent_s = time.monotonic() - self._begun_s
@@ -172,7 +176,10 @@ class _Report:
         self._progress.clear()
 
     def end(self, captions: int, output: Path) -> None:
-        faults = f", {self.faults} broken messages passed over" if self.faults else ""
+        faults = "".join(
+            f", {count} broken messages on {topic} passed over"
+            for topic, count in self.faults.items()
+        )
         print(in_line(f"{output}: {captions} captions{faults}"))
 
 

@@ -167,6 +167,17 @@ def test_broken_messages_are_named_counted_and_passed_over(tmp_path, messages, p
     assert len(rows(output)) == 6
 
 
+def test_a_camera_that_sends_no_pictures_does_not_flood_the_terminal(tmp_path, messages, capsys):
+    """Every message is tried, as the next may be a picture: thousands in a minute."""
+    broken = [(REAR, 99 + turn / 100, (messages[2][2][0], b"")) for turn in range(50)]
+    source = write_bag(tmp_path / "drive", [m for m in messages if m[0] == FRONT] + broken)
+    assert main([str(source), "--format", "csv"]) == 1
+    printed = capsys.readouterr()
+    told = printed.err.splitlines()
+    assert len(told) == 10 and told[-1].endswith("; of more only the number is told")
+    assert f"50 broken messages on {REAR} passed over" in printed.out
+
+
 @pytest.mark.parametrize("form", ["jsonl", "bag"])
 def test_a_killed_run_goes_on_to_the_same_output(form, tmp_path, messages):
     source = write_bag(tmp_path / "drive", messages)

@@ -62,8 +62,8 @@ def _picture(path: str, size: int) -> FleetFrame:
 def _bag(path: str, sampling: Sampling, topics: Sequence[str], size: int) -> Iterator[FleetFrame]:
     refused: list[str] = []
 
-    def refuse(message: str) -> None:
-        refused.append(f"{path}: {message}")
+    def refuse(topic: str, message: str) -> None:
+        refused.append(f"{path}: {topic} {message}")
 
     try:
         for frame in bag_frames(ImageBag(path, topics), sampling, refuse):
