@@ -75,6 +75,11 @@ def alternatives_json(caption: Caption) -> list[dict[str, Any]]:
     ]
 
 
+def in_percent(probability: float) -> str:
+    """For people; never as the certainty that .996 would be rounded to."""
+    return f"{min(probability, 0.99):.0%}"
+
+
 def number_json(value: float) -> float | None:
     """Four decimals; JSON has no infinity, which is the score of an empty caption."""
     return round(value, 4) if math.isfinite(value) else None

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.captions import Caption
+from ros2_captioner.captions import Caption, in_percent
 from ros2_captioner.drawing.overlay import wrapped
 
 _PANEL = 180  # pixels; at least four attention panels fit a page's width
@@ -81,8 +81,8 @@ def _labelled(panel: Image, label: str) -> Image:
 
 def _judged(caption: Caption) -> str:
     """The caption's confidence and the objects that the model sees."""
-    seen = ", ".join(f"{word} {probability:.0%}" for word, probability in caption.objects)
-    sure = "" if caption.confidence is None else f"confidence {caption.confidence:.0%}; "
+    seen = ", ".join(f"{word} {in_percent(probability)}" for word, probability in caption.objects)
+    sure = "" if caption.confidence is None else f"confidence {in_percent(caption.confidence)}; "
     return f"{sure}sees {seen}"
 
 

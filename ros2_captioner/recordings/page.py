@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ros2_captioner.captions import in_percent
 from ros2_captioner.errors import CaptionerError, OptionsError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.images.data_uri import jpeg_uri
@@ -71,7 +72,9 @@ def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
 
 def _item(hit: Hit) -> str:
     row = hit.row
-    seen = ", ".join(f"{each['word']} {each['probability']:.0%}" for each in row.get("objects", ()))
+    seen = ", ".join(
+        f"{each['word']} {in_percent(each['probability'])}" for each in row.get("objects", ())
+    )
     lines = (sureness(row), place(row), f"sees {seen}" if seen else "")
     small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
     return (

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ros2_captioner.captions import in_percent
 from ros2_captioner.errors import OptionsError, described
 
 Row: TypeAlias = dict[str, Any]  # of a picture, or of a frame: recording, camera and time_ns
@@ -83,7 +84,7 @@ def place(row: Row) -> str:
 def sureness(row: Row) -> str:
     """How sure the model was: its confidence, or the score where it is not calibrated."""
     sure = row.get("confidence")
-    return f"score {row.get('score')}" if sure is None else f"confidence {sure:.0%}"
+    return f"score {row.get('score')}" if sure is None else f"confidence {in_percent(sure)}"
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:

@@ -119,3 +119,4 @@ def test_places_and_how_sure_the_model_was():
     assert place({"picture": "a.jpg", "camera": None}) == "a.jpg"
     assert sureness({"score": -0.5}) == sureness({"score": -0.5, "confidence": None})
     assert sureness({"score": -0.5, "confidence": 0.834}) == "confidence 83%"
+    assert sureness({"score": -0.5, "confidence": 0.9955}) == "confidence 99%"  # none is certain

@@ -10,7 +10,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption
+from ros2_captioner.captions import Caption, in_percent
 from ros2_captioner.drawing.figure import attention_figure
 from ros2_captioner.drawing.overlay import draw_caption
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
@@ -64,4 +64,4 @@ def overlay_text(caption: Caption) -> str:
         return "(no caption)"
     if caption.confidence is None:
         return caption.text
-    return f"{caption.text} ({caption.confidence:.0%})"
+    return f"{caption.text} ({in_percent(caption.confidence)})"
