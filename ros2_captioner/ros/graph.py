@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 
 import rclpy
 from rclpy.node import Node
@@ -16,7 +17,10 @@ _QUIET_S = 3.5  # a camera was seen, and nothing new for so long
 
 
 def main() -> None:
-    """Print ``{"cameras": {topic: type}, "captioners": [node]}`` of the domain."""
+    """Print ``{"cameras": {topic: type}, "captioners": [node]}`` of the domain.
+
+    Several captioners of one name are named as often as they are there.
+    """
     rclpy.init()
     node = rclpy.create_node("captioner_doctor")
     try:
@@ -42,17 +46,17 @@ def _settled(node: Node) -> dict[str, object]:
 
 def _look(node: Node) -> dict[str, object]:
     images: dict[str, tuple[str, set[str]]] = {}
-    captioners: set[str] = set()
+    captioners: Counter[str] = Counter()
     for topic, kinds in node.get_topic_names_and_types():
-        publishers = {
+        publishers = Counter(
             f"{each.node_namespace.rstrip('/')}/{each.node_name}"
             for each in node.get_publishers_info_by_topic(topic)
-        }
+        )
         if topic.endswith(_OUTPUT):
             captioners |= publishers
         for kind in set(kinds).intersection(IMAGE_TYPES):
-            images[topic] = (kind.rpartition("/")[2], publishers)
+            images[topic] = (kind.rpartition("/")[2], set(publishers))
     return {  # overlays are images too, but no cameras
-        "cameras": {topic: kind for topic, (kind, by) in images.items() if by - captioners},
-        "captioners": sorted(captioners),
+        "cameras": {topic: kind for topic, (kind, by) in images.items() if by - captioners.keys()},
+        "captioners": sorted(captioners.elements()),
     }

@@ -256,8 +256,16 @@ def _cameras() -> Iterator[Finding]:
     remedy = "" if topics else "ros2 topic list -t; ros2 launch ros2_captioner demo.launch.py"
     text = topics or "nobody publishes images in this domain"
     yield Finding("cameras", OK if topics else NOTE, text, remedy)
-    if seen["captioners"]:
-        yield Finding("captioners", OK, ", ".join(seen["captioners"]))
+    yield from _captioners(seen["captioners"])
+
+
+def _captioners(names: Sequence[str]) -> Iterator[Finding]:
+    text = ", ".join(names)
+    if len(set(names)) < len(names):
+        text += "; a parameter or a service reaches any one of those with the same name: end one"
+        yield Finding("captioners", NOTE, text)
+    elif names:
+        yield Finding("captioners", OK, text)
 
 
 def _model(model: str) -> Finding:

@@ -31,6 +31,17 @@ def test_cameras_and_captioners_are_seen(client):
     assert "/overlay" not in seen["cameras"]
 
 
+def test_two_captioners_of_one_name_are_both_named(client):
+    twins = [rclpy.create_node("twin", context=client.node.context) for _ in range(2)]
+    publishers = [node.create_publisher(String, "/scene_caption/detail", 1) for node in twins]
+    deadline = time.monotonic() + 60
+    while (seen := look()["captioners"]) != ["/twin", "/twin"]:
+        assert time.monotonic() < deadline, seen
+    for node in twins:
+        node.destroy_node()
+    assert len(publishers) == 2
+
+
 def look():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ros2_captioner.tools.doctor import _cameras, _discovery, _middleware
+from ros2_captioner.tools.doctor import _cameras, _captioners, _discovery, _middleware
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +124,15 @@ def test_only_fast_dds_is_told_to_take_its_profile(middleware, state, monkeypatc
     monkeypatch.delenv(profiles_variable(), raising=False)
     found = _middleware()
     assert (found.state, bool(found.remedy)) == (state, state == "note")
+
+
+@pytest.mark.parametrize(
+    ("names", "state"), [(["/a", "/b"], "ok"), (["/a", "/a"], "note"), ([], None)]
+)
+def test_captioners_of_one_name_are_noted(names, state):
+    found = [*_captioners(names)]
+    assert [each.state for each in found] == ([state] if state else [])
+    assert all(each.text.startswith(", ".join(names)) for each in found)
 
 
 def test_findings_are_lines_with_their_remedy_below(tmp_path):

@@ -5,8 +5,9 @@ Camera: STALE without a frame for five seconds, of a slow camera for three of it
 when every frame of the last period was refused, or a slower camera's last one; WARN when some
 were; else OK.
 Model: ERROR when the last transition failed or the model hangs; WARN when the node is not
-configured, when a runtime failed and another goes on in its place, or when the node survived a
-fault of its own; else OK, with the reason why it rests, if it does.
+configured, when a runtime failed and another goes on in its place, when the node survived a
+fault of its own, or when another node has its name; else OK, with the reason why it rests, if it
+does.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def model_status(
         model: see `model_values`; empty while no model is loaded.
         latencies_s: median and 95th percentile from frame to caption.
         failure: why the last transition failed, else empty.
-        fault: what else failed since the last report.
+        fault: what else failed since the last report, or is wrong.
         usual_batch_s: seconds that a batch takes; 0 if none has ended.
     """
     if failure:

@@ -26,6 +26,7 @@ from ros2_captioner.ros.node.diagnostics import (
     model_status,
     model_values,
 )
+from ros2_captioner.ros.node.duplicate_name import DuplicateName
 from ros2_captioner.ros.node.faults import Faults
 from ros2_captioner.ros.node.names import DIAGNOSTICS, check_apart, resolved_topics
 from ros2_captioner.ros.node.outputs import Outputs
@@ -69,6 +70,7 @@ class CaptionerNode(LifecycleNode):
         self._working = ExitStack()  # undoes what activate did
         self._failure = ""
         self._faults = Faults(self.get_logger())
+        self._duplicate = DuplicateName(self)
         self._statistics = Statistics([])
         self._hang_reported = False
         self._trouble_reported = ""
@@ -298,7 +300,8 @@ class CaptionerNode(LifecycleNode):
         )
 
     def _watch(self) -> None:
-        """Inspect the cameras; report once a runtime that failed, and an inference that hangs."""
+        """Inspect cameras and graph; report once a runtime that failed, and one that hangs."""
+        self._duplicate.inspect()
         for camera in self._cameras:
             camera.inspect()
         trouble = self._captioner.trouble if self._captioner else ""
@@ -326,7 +329,7 @@ class CaptionerNode(LifecycleNode):
             model=model_values(self._captioner) if self._captioner else {},
             latencies_s=(self._statistics.latency_s(0.5), self._statistics.latency_s(0.95)),
             failure=self._failure,
-            fault=self._faults.fresh(),
+            fault=self._faults.fresh() or self._duplicate.problem,
         )
         problems = {camera.topic: camera.problem for camera in self._cameras}
         statuses = [
