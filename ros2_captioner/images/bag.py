@@ -8,6 +8,7 @@ import shlex
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,8 @@ class ImageBag:
     Args:
         folder: of the bag, with its ``metadata.yaml``.
         topics: to be read; empty reads all image topics.
+        hold: keeps the bag open until it is closed itself. Without it each reading opens the bag
+            anew, which unpacks it where its files are compressed.
 
     Attributes:
         path: of the folder, as given.
@@ -60,7 +63,9 @@ class ImageBag:
             a topic, its metadata hide images from rosbags, or it holds no message of any topic.
     """
 
-    def __init__(self, folder: str, topics: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: str, topics: Sequence[str] = (), hold: ExitStack | None = None
+    ) -> None:
         try:
             from rosbags.rosbag2 import Reader
         except ImportError as error:
@@ -71,6 +76,9 @@ class ImageBag:
         path = _checked(folder)
         self._open: Callable[[], Any] = lambda: Reader(path)
         try:
+            if hold is not None:
+                held = hold.enter_context(self._open())
+                self._open = lambda: nullcontext(held)
             with self._open() as reader:
                 counts: Counter[tuple[str, str]] = Counter()
                 for each in reader.connections:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +63,8 @@ def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
     Raises:
         OSError: the target cannot be written.
     """
-    items = "\n".join(_item(hit) for hit in hits) or "<p>No caption has any of these words.</p>"
+    images = _images(hits)
+    items = "\n".join(map(_item, hits, images)) or "<p>No caption has any of these words.</p>"
     page = (
         f'{_BEGIN}\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
@@ -70,7 +75,7 @@ def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
     replace_file(target, page.encode(errors="backslashreplace"))
 
 
-def _item(hit: Hit) -> str:
+def _item(hit: Hit, image: str) -> str:
     row = hit.row
     seen = ", ".join(
         f"{each['word']} {in_percent(each['probability'])}" for each in row.get("objects", ())
@@ -78,24 +83,40 @@ def _item(hit: Hit) -> str:
     lines = (sureness(row), place(row), f"sees {seen}" if seen else "")
     small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
     return (
-        f"<li><figure>{_image(hit)}<figcaption><strong>{escape(row['caption'])}</strong>{small}"
+        f"<li><figure>{image}<figcaption><strong>{escape(row['caption'])}</strong>{small}"
         "</figcaption></figure></li>"
     )
 
 
-def _image(hit: Hit) -> str:
+def _images(hits: Sequence[Hit]) -> list[str]:
+    """The picture of each hit, or why there is none.
+
+    Those of one bag together: to open it takes seconds where its files are compressed.
+    """
+    numbers_of: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for number, (row, file) in enumerate(hits):
+        numbers_of[file, row.get("recording"), row.get("camera")].append(number)
+    images: dict[int, str] = {}
+    for numbers in numbers_of.values():
+        with ExitStack() as hold:
+            opened = functools.cache(functools.partial(ImageBag, hold=hold))
+            images |= {number: _image(hits[number], opened) for number in numbers}
+    return [images[number] for number in range(len(hits))]
+
+
+def _image(hit: Hit, opened: Callable[..., ImageBag]) -> str:
     try:
-        picture = shrink(_picture(hit.row, hit.file), _SIDE)
+        picture = shrink(_picture(hit.row, hit.file, opened), _SIDE)
     except (CaptionerError, OSError) as error:
         return f'<div class="missing"><small>{escape(str(error))}</small></div>'
     return f'<img src="{jpeg_uri(picture)}" alt="{escape(hit.row["caption"])}">'
 
 
-def _picture(row: Row, captions: Path) -> NDArray[np.uint8]:
+def _picture(row: Row, captions: Path, opened: Callable[..., ImageBag]) -> NDArray[np.uint8]:
     """The picture of a caption, uint8 ``[height, width, 3]`` RGB."""
     if "picture" in row:
         return read_image(_found(row["picture"], captions))
-    bag = ImageBag(str(_found(row["recording"], captions)), [row["camera"]])
+    bag = opened(str(_found(row["recording"], captions)), (row["camera"],))
     recorded = bag.message_at(row["camera"], row["time_ns"])
     return decoded(recorded, bag.types[recorded.topic]).picture
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -76,6 +77,26 @@ def test_the_frame_of_a_bag_is_the_one_that_was_captioned(tmp_path, photograph, 
     expected = cv2.resize(second_photograph, (480, 360), interpolation=cv2.INTER_AREA)
     assert np.abs(picture.astype(int) - expected).mean() < 8
     assert "drive has no message on" in (tmp_path / "out.html").read_text()
+
+
+def test_a_bag_is_unpacked_once_for_all_its_hits(tmp_path, photograph, monkeypatch):
+    reader = pytest.importorskip("rosbags.rosbag2.reader")
+    from bags import jpeg, write_bag
+
+    topic = "/front/image_raw/compressed"
+    for name in ("drive", "other"):
+        seen = [(topic, second, jpeg(photograph, second)) for second in (1, 2, 3)]
+        write_bag(tmp_path / name, seen, "sqlite3-zstd-file")
+    captions, unpack = tmp_path / "captions.jsonl", Mock(wraps=reader.shutil.copyfileobj)
+    monkeypatch.setattr(reader.shutil, "copyfileobj", unpack)
+    hits = [
+        hit(captions, recording=name, camera=topic, time_ns=second * 10**9)
+        for second in (3, 1, 2)
+        for name in ("drive", "other")
+    ]
+    write_page(tmp_path / "out.html", "dogs", hits)
+    assert len(shown(tmp_path / "out.html")) == 6
+    assert unpack.call_count == 2
 
 
 def test_what_is_written_is_text_and_what_is_missing_is_said(tmp_path):
