@@ -53,7 +53,7 @@ from training.optimisation.run_folder import (
     refuse_other_words,
     save_epoch,
 )
-from training.optimisation.stages import STAGES, Splits, Stage
+from training.optimisation.stages import STAGES, Splits, Stage, check_stages
 from training.optimisation.stopwatch import Stopwatch
 from training.scoring.decode import search_batches
 from training.scoring.validation import validation_scores
@@ -122,6 +122,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     data = read_training(config.data)
     torch.manual_seed(config.seed)
     vocabulary, model = _start(config, data, earlier)
+    check_stages(config, model.encoder)
     refuse_other_words(output, vocabulary)
     splits = Splits(data, read_validation(config.data), vocabulary)
     model.to(device)

@@ -26,6 +26,7 @@ from training.data.sources import Sources
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Prepared
 from training.model.distillation import ImageNetMemory
+from training.model.encoder import GridEncoder
 from training.model.features import cached_maps
 from training.optimisation import distributed
 from training.optimisation.checkpoint import TrainingState
@@ -55,6 +56,45 @@ class Splits:
     def validation_images(self) -> list[CaptionedImage]:
         """The images of all validation sources, source after source."""
         return [image for images in self.val.values() for image in images]
+
+
+def check_stages(config: TrainConfig, encoder: GridEncoder) -> None:
+    """Refuse before the first stage what a later one cannot do: its turn comes after hours.
+
+    Args:
+        config: of the run.
+        encoder: that it begins with.
+
+    Raises:
+        ConfigError: a stage's batch cannot be shared out, the start weights have no classes to
+            distil, or the maps that a stage begins with are not those of the start weights.
+    """
+    processes, unchanged = distributed.count(), _RESNET_STAGES
+    for name in STAGES:
+        settings: StageConfig = getattr(config, name)
+        if not settings.epochs:
+            continue
+        if settings.batch % processes:
+            raise ConfigError(
+                f"{name}.batch: found {settings.batch} images for {processes} processes; "
+                "expected a multiple of their number"
+            )
+        stages, done = settings.encoder_stages, _RESNET_STAGES - settings.encoder_stages
+        if _distils(config, settings):
+            memory = ImageNetMemory.of(config.model)
+            if done and (done > unchanged or not memory.shares_lower(encoder, done)):
+                raise ConfigError(
+                    f"{name}.encoder_stages: found {stages} with optim.distillation and trained "
+                    "stages below, whose maps say nothing to the start weights; expected 4, or "
+                    "optim.distillation 0"
+                )
+        if settings.encoder_lr:
+            unchanged = min(unchanged, done)
+
+
+def _distils(config: TrainConfig, settings: StageConfig) -> bool:
+    """Whether a stage is held to the start weights; a frozen encoder forgets nothing."""
+    return bool(config.optim.distillation and settings.encoder_stages)
 
 
 class StepBatches:
@@ -96,11 +136,6 @@ class Stage:
         self.settings: StageConfig = getattr(config, name)
         self._cache = cache
         self._stages_done = _RESNET_STAGES - self.settings.encoder_stages
-        if self.settings.batch % distributed.count():
-            raise ConfigError(
-                f"{name}.batch: found {self.settings.batch} images for {distributed.count()} "
-                "processes; expected a multiple of their number"
-            )
         self._images = splits.train.images
         if name == "self_critical":  # only what people said of an image rewards a caption
             self._images = [image for image in self._images if image.captions]
@@ -124,17 +159,9 @@ class Stage:
 
     def _memory(self) -> ImageNetMemory | None:
         """What holds the trained part of the encoder to its start weights, if asked for."""
-        stages = self.settings.encoder_stages
-        if not self.config.optim.distillation or not stages:  # a frozen encoder forgets nothing
+        if not _distils(self.config, self.settings):
             return None
-        memory = ImageNetMemory.of(self.config.model).to(device_of(self.model))
-        if self._stages_done and not memory.shares_lower(self.model.encoder, self._stages_done):
-            raise ConfigError(
-                f"{self.name}.encoder_stages: found {stages} with optim.distillation and trained "
-                "stages below, whose maps say nothing to the start weights; expected 4, or "
-                "optim.distillation 0"
-            )
-        return memory
+        return ImageNetMemory.of(self.config.model).to(device_of(self.model))
 
     def _sentence_dataset(self) -> SentenceDataset | None:
         """The sentences, where they are trained on."""

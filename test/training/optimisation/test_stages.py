@@ -12,7 +12,9 @@ from training.config.settings import ConfigError, OptimConfig, SourceConfig
 from training.data.sources import Sources
 from training.data.words import build_vocabulary
 from training.model.captioning import build_model
-from training.optimisation.stages import Splits, Stage, StepBatches
+from training.optimisation import distributed
+from training.optimisation.stages import Splits, Stage, StepBatches, check_stages
+from training.train import train
 
 SENTENCES = [("a red square", "red"), ("a green table",), ("the square is blue",)]
 
@@ -84,28 +86,55 @@ def test_too_few_sentences_leave_the_last_steps_without():
     assert list(StepBatches([1, 2])) == [(1, None), (2, None)]
 
 
-def test_distillation_is_of_images_as_the_start_weights_see_them(tiny_config, tmp_path):
+@pytest.fixture
+def distilled(tiny_config, tmp_path):
+    """Makes a config with distillation, and the encoder that it begins with."""
+
+    def make(classes=True, **stages):
+        weights = torchvision.models.resnet18().state_dict()
+        kept = {name: w for name, w in weights.items() if classes or not name.startswith("fc.")}
+        save_file(kept, tmp_path / "weights.safetensors")
+        config = tiny_config(
+            model={
+                "encoder": "resnet18", "encoder_weights": str(tmp_path / "weights.safetensors"),
+                "image_size": 64, "width": 32, "hidden": 48,
+            },
+            optim={"distillation": 1.0},
+            **stages,
+        )  # fmt: skip
+        return config, build_model(config.model, 5).encoder
+
+    return make
+
+
+def test_distillation_is_of_images_as_the_start_weights_see_them(distilled):
     """Cached maps are, unless the stages that made them were trained since."""
-    save_file(torchvision.models.resnet18().state_dict(), tmp_path / "weights.safetensors")
-    config = tiny_config(
-        model={
-            "encoder": "resnet18", "encoder_weights": str(tmp_path / "weights.safetensors"),
-            "image_size": 64, "width": 32, "hidden": 48,
-        },
-        finetune={"encoder_stages": 2},
-        self_critical={"epochs": 1, "encoder_stages": 4},
-        optim={"distillation": 1.0},
-    )  # fmt: skip
-    images = images_of(config)
-    vocabulary = build_vocabulary([image.captions for image in images], 1)
-    splits = Splits(Sources(images, []), {"tiny": images}, vocabulary)
-    model = build_model(config.model, len(vocabulary))
-    Stage("finetune", config, model, splits, tmp_path / "cache")
+    config, encoder = distilled(finetune={"encoder_stages": 2})
+    check_stages(config, encoder)
     with torch.no_grad():
-        model.encoder.stages[1][0].conv1.weight *= 1.01
+        encoder.stages[1][0].conv1.weight *= 1.01
     with pytest.raises(ConfigError, match=r"finetune.encoder_stages: found 2 .*; expected 4"):
-        Stage("finetune", config, model, splits, tmp_path / "cache")
-    Stage("self_critical", config, model, splits, tmp_path / "cache")
+        check_stages(config, encoder)
+    check_stages(*distilled(self_critical={"epochs": 1, "encoder_stages": 4}))
+
+
+def test_what_a_later_stage_cannot_do_is_told_before_the_first(distilled, monkeypatch):
+    later = {"epochs": 1, "encoder_stages": 2}
+    with pytest.raises(ConfigError, match=r"self_critical.encoder_stages: found 2 .*; expected 4"):
+        check_stages(*distilled(self_critical=later))
+    check_stages(*distilled(self_critical=later, finetune={"encoder_lr": 0.0}))
+    with pytest.raises(ConfigError, match=r"weights.safetensors .*missing .'fc.weight'"):
+        check_stages(*distilled(classes=False))
+    monkeypatch.setattr(distributed, "count", lambda: 2)
+    with pytest.raises(ConfigError, match=r"finetune.batch: found 3 images for 2 processes"):
+        check_stages(*distilled(finetune={"batch": 3}))
+
+
+def test_a_run_says_so_at_once(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "count", lambda: 2)
+    with pytest.raises(ConfigError, match=r"finetune.batch: found 3 images for 2 processes"):
+        train(tiny_config(finetune={"batch": 3}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_epoch_without_an_image_is_refused(stage):
