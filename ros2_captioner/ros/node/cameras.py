@@ -30,6 +30,7 @@ from ros2_captioner.stream.mailbox import Mailbox
 from ros2_captioner.stream.statistics import Statistics
 
 _PATIENCE_S = 3.0  # cameras may start after the node
+_DISCOVERY_S = 8.0  # Fast DDS finds some publishers only after 6
 _MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
@@ -81,7 +82,8 @@ class Camera:
         now_s = time.monotonic()
         if problem != self.problem:
             self.problem, self._since_s = problem, now_s
-        if problem != self._told and now_s - self._since_s > _PATIENCE_S:
+        patience_s = _PATIENCE_S if publishers else _DISCOVERY_S
+        if problem != self._told and now_s - self._since_s > patience_s:
             self._told = problem
             if problem:
                 self._node.get_logger().warning(problem)
@@ -113,8 +115,10 @@ class Camera:
         silence = self._statistics.silence(self.topic)
         if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
             return ""
-        if silence.ever_heard:
-            return f"{self.topic} has a publisher, but it has stopped sending; is the camera well?"
+        if silence.ever_heard:  # it may also be slower than was known, or larger than before
+            said = f"{self.topic} has a publisher, but no frame has come for a while"
+            large = ", or are its frames above 512 KB now, which Fast DDS's defaults lose"
+            return f"{said}; is the camera well{large if self._type is Image else ''}?"
         if self._type is Image:
             return (
                 f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "

@@ -66,7 +66,7 @@ def test_captions_stay_whole_where_there_is_room_without_the_counts(
 
 @pytest.mark.parametrize(
     ("before", "message"),
-    [(" ", "has a publisher, but it has stopped sending"), (": ", "found an image of 0x0")],
+    [(" ", "has a publisher, but no frame has come for a while"), (": ", "found an image of 0x0")],
 )
 def test_what_is_left_out_of_a_low_terminal_is_what_is_well(four_cameras, before, message):
     statuses = four_cameras()
