@@ -20,6 +20,7 @@ class Board:
     def __init__(self) -> None:
         self._statuses: dict[str, tuple[DiagnosticStatus, float]] = {}
         self._captions: dict[str, tuple[str, float]] = {}
+        self._captioners: set[str] = set()
         self._seen: deque[int] = deque(maxlen=_REMEMBERED)  # hashes: texts may be long
 
     def keep_statuses(self, statuses: Sequence[DiagnosticStatus], now_s: float) -> None:
@@ -39,13 +40,17 @@ class Board:
             return ""
         if not isinstance(camera, str) or not isinstance(caption, str):
             return ""
-        subject = f"{node.lstrip('/')}: {camera}" if isinstance(node, str) else camera
+        subject = camera
+        if isinstance(node, str):
+            subject = f"{node.lstrip('/')}: {camera}"
+            self._captioners.add(node)
         self._captions[subject] = (caption[:LONGEST], now_s)
         # By all that it says: cameras that do not stamp their frames see the same again.
         if hash(text) in self._seen:
             return ""
         self._seen.append(hash(text))
-        return printable(f"{camera}: {caption}")
+        several = len(self._captioners) > 1
+        return printable(f"{subject if several else camera}: {caption}")
 
     def view(self, width: int, height: int, now_s: float, *, colour: bool) -> str:
         """The view at a time, see `render`; what is not heard of any more turns STALE."""

@@ -32,6 +32,17 @@ def test_captions_of_one_camera_are_told_apart_by_the_captioner(four_cameras):
         assert sum(line.endswith(f"> {caption}") for line in lines) == 1
 
 
+def test_lines_name_the_captioner_where_there_are_several():
+    board = Board()
+
+    def line(node, caption):
+        return board.keep_detail(json.dumps({"node": node, "camera": RAW, "caption": caption}), 0.0)
+
+    assert [line("/a", "a dog"), line("/a", "a cat")] == [f"{RAW}: a dog", f"{RAW}: a cat"]
+    assert line("/robot/b", "a dog") == f"robot/b: {RAW}: a dog"
+    assert line("/a", "a cow") == f"a: {RAW}: a cow"
+
+
 def test_what_is_not_heard_of_any_more_is_stale_and_then_gone(statuses):
     board = Board()
     board.keep_statuses(statuses, 100.0)
