@@ -20,7 +20,8 @@ _SHORTEST = _STAMP + 8
 METADATA = "metadata.yaml"
 DATABASE = ".db3"
 _URI = re.compile("[#?]|%[0-9A-Fa-f]{2}")
-BAG_SUFFIXES = frozenset({".mcap", ".db3"})
+_ROS_1 = ".bag"
+BAG_SUFFIXES = frozenset({".mcap", ".db3", _ROS_1})
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
     "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left; to one "
@@ -202,6 +203,11 @@ def _checked(folder: str) -> Path:
         raise OptionsError(
             f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
             + shlex.quote(str(path))
+        )
+    if path.suffix == _ROS_1 and path.is_file():
+        raise OptionsError(
+            f"{folder} is a bag of ROS 1; expected one of ROS 2, type: rosbags-convert --src "
+            f"{shlex.quote(str(path))} --dst {shlex.quote(str(path.with_suffix('')))}"
         )
     for file in path.iterdir() if path.is_dir() else [path]:
         if file.suffix == DATABASE:

@@ -92,6 +92,15 @@ def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path,
     assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
 
 
+def test_of_a_bag_of_ros_1_it_is_told_what_makes_one_of_ros_2(tmp_path):
+    file = tmp_path / "old drive.bag"
+    file.write_bytes(b"#ROSBAG V2.0\n")
+    with pytest.raises(OptionsError) as refused:
+        ImageBag(str(file))
+    command = f"rosbags-convert --src '{file}' --dst '{tmp_path / 'old drive'}'"
+    assert str(refused.value).endswith(f"is a bag of ROS 1; expected one of ROS 2, type: {command}")
+
+
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b"])
 def test_a_path_that_rosbags_would_take_for_another_is_refused(name, tmp_path, photograph):
     from bags import jpeg, write_bag

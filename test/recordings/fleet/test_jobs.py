@@ -27,11 +27,11 @@ def test_bags_and_pictures_are_found_at_any_depth_and_once(archive):
 
 def test_files_of_bags_without_metadata_are_bags(tmp_path):
     """As after a crash of the recorder, or of another one than rosbag2's."""
-    for name in ("lost/lost_0.mcap", "lost/lost_1.mcap", "alone.db3", ".hidden.mcap"):
+    for name in ("lost/lost_0.mcap", "lost/lost_1.mcap", "alone.db3", "old.bag", ".hidden.mcap"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = [job.bag for job in jobs([tmp_path], [])]
-    names = ["alone.db3", "lost/lost_0.mcap", "lost/lost_1.mcap"]
+    names = ["alone.db3", "old.bag", "lost/lost_0.mcap", "lost/lost_1.mcap"]
     assert found == [str(tmp_path / name) for name in names]
 
 
