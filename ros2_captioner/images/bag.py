@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
 import struct
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
@@ -61,7 +63,8 @@ class ImageBag:
 
     Raises:
         OptionsError: rosbags is not installed, the folder is no bag or its name no UTF-8, it lacks
-            a topic, its metadata hide images from rosbags, or it holds no message of any topic.
+            a topic, its metadata hide images from rosbags, it holds no message of any topic, or
+            there is no room to unpack it.
     """
 
     def __init__(
@@ -91,6 +94,11 @@ class ImageBag:
                     if kind in IMAGE_TYPES and topic in (topics or [topic])
                 ]
         except Exception as error:  # of any kind, for a file that is cut or encrypted
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise OptionsError(
+                    f"{folder}: no room in {tempfile.gettempdir()} to unpack its compressed files; "
+                    "expected some, type: export TMPDIR=FOLDER"
+                ) from error
             raise OptionsError(
                 f"bag is {folder!r}: {_said(error)}; {_EXPECTED}. {_RESCUE}"
             ) from error

@@ -1,9 +1,11 @@
 """What is no bag is named before any message is read."""
 
+import errno
 import os
 import shutil
 import sqlite3
 from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -90,6 +92,16 @@ def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path,
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
+
+
+def test_a_full_disk_is_not_blamed_on_the_bag(tmp_path, photograph, monkeypatch):
+    from bags import jpeg, write_bag
+
+    write_bag(tmp_path / "drive", [("/front", 1.0, jpeg(photograph, 1.0))], "sqlite3-zstd-file")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(shutil, "copyfileobj", Mock(side_effect=full))
+    with pytest.raises(OptionsError, match=r"drive: no room in .* to unpack .* export TMPDIR="):
+        ImageBag(str(tmp_path / "drive"))
 
 
 def test_of_a_bag_of_ros_1_it_is_told_what_makes_one_of_ros_2(tmp_path):
