@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 _GROUPS = """
-person people human man men guy woman women lady adult somebody someone
-child children kid boy girl toddler baby infant youngster
+person people human man men guy woman women lady ladies adult somebody someone
+child children kid boy girl toddler baby babies infant youngster
 crowd group several many
-dog dogs puppy hound
+dog dogs puppy puppies hound
 cat kitten
-bird seagull duck goose pigeon
+bird seagull duck goose geese pigeon
 cow cattle bull calf
-horse pony
+horse pony ponies
 sheep lamb
 car vehicle automobile truck van taxi
 bike bicycle bmx cyclist
@@ -54,6 +54,10 @@ plate dish
 cup mug glass
 food meal dinner lunch
 cake pastry dessert
+knife knives
+leaf leaves
+mouse mice
+shelf shelves
 """
 _MEANING = {word: group.split()[0] for group in _GROUPS.split("\n") for word in group.split()}
 _ENDINGS = ("", "s", "es", "ing", "ning", "ped", "ping", "ed")

@@ -16,6 +16,7 @@ CAPTIONS = [
     "a man in a red shirt is climbing a rock",
     "two children play with a ball on the beach",
     "a puppy jumps over a log",
+    "a table with knives",
 ]
 
 
@@ -24,7 +25,7 @@ def index(tmp_path):
     file = tmp_path / "captions.jsonl"
     rows = [{"picture": str(number), "caption": text} for number, text in enumerate(CAPTIONS)]
     rows.append(
-        {"picture": "4", "caption": "a room", "objects": [{"word": "sofa", "probability": 0.9}]}
+        {"picture": "5", "caption": "a room", "objects": [{"word": "sofa", "probability": 0.9}]}
     )
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     index = CaptionIndex([file])
@@ -38,13 +39,21 @@ def found(index, query, limit=10):
 
 def test_the_words_themselves_come_before_their_synonyms(index):
     assert found(index, "a dog") == [0, 3]
-    assert found(index, "puppies") == [3]
+    assert found(index, "puppies") == [3, 0]
     assert found(index, "the puppy")[0] == 3
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [("kids", 2), ("running hounds", 0), ("woman on a boulder", 1), ("couch", 4), ("DOG-like", 0)],
+    [
+        ("kids", 2),
+        ("running hounds", 0),
+        ("woman on a boulder", 1),
+        ("couch", 5),
+        ("DOG-like", 0),
+        ("knife", 4),
+        ("babies", 2),
+    ],
 )
 def test_synonyms_forms_of_words_and_objects_are_found(query, expected, index):
     assert found(index, query)[0] == expected
