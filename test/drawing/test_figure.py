@@ -40,10 +40,11 @@ def test_a_figure_is_seven_panels_wide_and_as_high_as_it_must(words, rows):
 
 def test_confidence_and_objects_take_a_line_of_their_own():
     plain = caption_of(["a", "dog"])
-    seen = dataclasses.replace(plain, objects=(("dog", 0.9),), confidence=0.5)
-    figures = [attention_figure(IMAGE, caption) for caption in (plain, seen)]
-    assert figures[1].shape[0] == figures[0].shape[0] + TITLE
-    assert (figures[1][TITLE : 2 * TITLE] < 128).any()
+    height = attention_figure(IMAGE, plain).shape[0]
+    for told in ({"objects": (("dog", 0.9),), "confidence": 0.5}, {"confidence": 0.5}):
+        figure = attention_figure(IMAGE, dataclasses.replace(plain, **told))
+        assert figure.shape[0] == height + TITLE
+        assert (figure[TITLE : 2 * TITLE] < 128).any()
 
 
 def test_a_text_that_is_wider_than_the_figure_goes_on_in_a_second_line(monkeypatch):
