@@ -24,18 +24,24 @@ def processes(device: str) -> Iterator[str]:
     """Join the group that torchrun set up, if it did; yields this process's device.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: there is no such device, or the environment does not describe a group.
     """
     if "RANK" not in os.environ:
         _check(device)
         yield device
         return
     cuda = device.startswith("cuda")
-    own = f"cuda:{os.environ['LOCAL_RANK']}" if cuda else device
+    own = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if cuda else device
     _check(own)
     if cuda:
         torch.cuda.set_device(own)
-    distributed.init_process_group("nccl" if cuda else "gloo", timeout=_TIMEOUT)
+    try:
+        distributed.init_process_group("nccl" if cuda else "gloo", timeout=_TIMEOUT)
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"found RANK={os.environ['RANK']} in the environment, but no group of processes: "
+            f"{error}; expected what torchrun sets, or to train alone: type unset RANK"
+        ) from error
     try:
         yield own
     finally:

@@ -26,6 +26,17 @@ def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("variables", "said"),
+    [({}, "variable WORLD_SIZE expected"), ({"WORLD_SIZE": "x", "RANK": "x"}, "literal.*'x'")],
+)
+def test_an_environment_that_is_no_groups_is_refused(monkeypatch, variables, said):
+    for name, value in ({"RANK": "0"} | variables).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"^found RANK=.*{said}"), distributed.processes("cpu"):
+        pass
+
+
+@pytest.mark.parametrize(
     ("workers", "device", "processors", "together", "expected"),
     [
         (3, "cpu", 2, 1, 3),
