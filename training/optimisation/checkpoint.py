@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
-from ros2_captioner.output_files import writing
+from ros2_captioner.output_files import unfinished, writing
 from training.config.settings import ConfigError
 
 _OPTIMISER, _AVERAGE = "optimiser.", "average."
@@ -82,10 +83,14 @@ def save_checkpoint(
             tensors |= {f"{_OPTIMISER}{index}.{key}": value for key, value in moments.items()}
         tensors |= {_AVERAGE + key: value for key, value in state.average.state_dict().items()}
         header["scaler"] = json.dumps(state.scaler.state_dict())
-    partial = path.with_suffix(".partial")
+    # In a folder, as safetensors makes a file of its own as well, which a kill would leave.
+    folder = unfinished(path)
+    partial = folder / path.name
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with writing(path):
         # Not by `replace_file`: all bytes at once would take as much memory again.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         try:
             partial.touch()
             mode = partial.stat().st_mode  # safetensors would leave the file to its owner alone
@@ -97,7 +102,7 @@ def save_checkpoint(
         except SafetensorError as error:  # of a full disk too
             raise OSError(str(error)) from error
         finally:
-            partial.unlink(missing_ok=True)
+            shutil.rmtree(folder)
 
 
 def load_checkpoint(path: Path, model: torch.nn.Module, *, averaged: bool = False) -> Progress:

@@ -1,5 +1,8 @@
 """Checkpoints that resuming needs, and those that it cannot use."""
 
+import multiprocessing
+import os
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -8,6 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
 from training.config.settings import ConfigError
+from training.optimisation import checkpoint as checkpoint_module
 from training.optimisation.checkpoint import (
     Progress,
     TrainingState,
@@ -73,6 +77,25 @@ def test_a_full_disk_is_told_and_the_old_checkpoint_stays(tmp_path):
     with no_room(), pytest.raises(OSError, match=said):
         save_checkpoint(file, torch.nn.Linear(100, 100), Progress(epochs_done=4))
     assert read_progress(file).epochs_done == 3
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+
+
+def test_what_a_killed_run_left_of_a_checkpoint_goes_with_the_next(tmp_path, monkeypatch):
+    def killed(_, file, **__):
+        (file.parent / ".tmpAbCdEf").touch()  # as safetensors does
+        os._exit(1)
+
+    file = tmp_path / "best.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_module, "save_file", killed)
+        model = torch.nn.Linear(2, 1)
+        child = multiprocessing.get_context("fork").Process(
+            target=save_checkpoint, args=(file, model, Progress())
+        )
+        child.start()
+        child.join()
+    assert any(tmp_path.iterdir())
+    save_checkpoint(file, model, Progress())
     assert [each.name for each in tmp_path.iterdir()] == [file.name]
 
 
