@@ -6,8 +6,6 @@ python -m training.average --run runs/flickr8k --output runs/averaged
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import user_path
+from ros2_captioner.output_files import replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.differences import architecture_differences
 from training.config.settings import ConfigError
@@ -26,6 +25,7 @@ from training.optimisation.checkpoint import (
     read_progress,
     save_checkpoint,
 )
+from training.optimisation.new_folder import new_folder, refuse_existing
 from training.optimisation.run import (
     BEST,
     COMMIT,
@@ -80,8 +80,7 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     files = files or _kept(folder)
     if len(files) < 2:
         raise ConfigError("found 1 file in --weights; expected two or more")
-    if os.path.lexists(output):
-        raise ConfigError(f"{output} exists; choose another --output, or delete it")
+    refuse_existing(output)
     averaged, evidence = AveragedModel(run.model), run.model.concepts.ids.clone()
     for file in files:
         _refuse_another_model(file, run)
@@ -89,13 +88,13 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
         if not torch.equal(run.model.concepts.ids, evidence):
             raise ConfigError(f"{file} gives evidence for other words than {folder}; {_EXPECTED}")
         averaged.update_parameters(run.model)
-    output.mkdir(parents=True)
-    for name in (CONFIG, VOCABULARY, COMMIT):
-        shutil.copy(folder / name, output / name)
     every = [read_progress(file) for file in files]
     longest = max((progress.history for progress in every), key=len)
     sources = joined_sources(run.sources, *(progress.sources for progress in every))
-    save_checkpoint(output / BEST, averaged.module, Progress.after(longest, sources))
+    with new_folder(output) as new:
+        for name in (CONFIG, VOCABULARY, COMMIT):
+            replace_file(new / name, (folder / name).read_bytes())
+        save_checkpoint(new / BEST, averaged.module, Progress.after(longest, sources))
     return files
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,9 @@ from ros2_captioner.output_files import replace_file
 from training.bundle.weights import restored_model
 from training.config.arguments import add_config
 from training.config.file import load_config
-from training.config.settings import SEARCH, ConfigError, TrainConfig
+from training.config.settings import SEARCH, TrainConfig
 from training.optimisation.checkpoint import Progress, save_checkpoint
+from training.optimisation.new_folder import new_folder, refuse_existing
 from training.optimisation.run import (
     BEST,
     COMMIT,
@@ -63,16 +63,15 @@ def restore(bundle: Bundle, config: TrainConfig, output: Path) -> None:
         ConfigError: the bundle has no float variant, is of another architecture or older than
             the names of its weights, or ``output`` exists.
     """
-    if os.path.lexists(output):
-        raise ConfigError(f"{output} exists; choose another --output, or delete it")
+    refuse_existing(output)
     model = restored_model(bundle, config.model)
-    output.mkdir(parents=True)
     training = bundle.manifest["training"]
-    write_config(output / CONFIG, _as_bundled(config, bundle.manifest))
-    replace_file(output / VOCABULARY, bundle.vocabulary.to_json().encode())
-    replace_file(output / COMMIT, training["commit"].encode())
     progress = Progress.after(training["history"], training.get("sources", []))
-    save_checkpoint(output / BEST, model, progress)
+    with new_folder(output) as new:
+        write_config(new / CONFIG, _as_bundled(config, bundle.manifest))
+        replace_file(new / VOCABULARY, bundle.vocabulary.to_json().encode())
+        replace_file(new / COMMIT, training["commit"].encode())
+        save_checkpoint(new / BEST, model, progress)
 
 
 def _as_bundled(config: TrainConfig, manifest: Mapping[str, Any]) -> TrainConfig:

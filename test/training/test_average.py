@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import no_room
 
 from ros2_captioner.vocabulary import Vocabulary
 from training.average import average
@@ -33,6 +34,9 @@ def test_the_average_of_the_best_epochs_is_a_run_like_any_other(tiny_config, tmp
     assert all(torch.equal(chosen[name], first[name]) for name in chosen)
     with pytest.raises(ConfigError, match="exists"):
         average(tmp_path / "run", tmp_path / "averaged")
+    with no_room(), pytest.raises(OSError, match="cannot write .*room for it"):
+        average(tmp_path / "run", tmp_path / "full")
+    assert not list(tmp_path.glob("*full*"))
     with pytest.raises(ConfigError, match=r"which the first epoch would replace.*start_from="):
         train(config, tmp_path / "averaged")
     (tmp_path / "link").symlink_to("nowhere")

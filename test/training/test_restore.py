@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from tiny import no_room
 
 from ros2_captioner.bundle import load_bundle
 from training.config.settings import ConfigError, ValidationConfig
@@ -37,6 +38,9 @@ def test_a_restored_run_has_the_weights_of_the_exported_one(tiny_config, tmp_pat
         assert torch.equal(tensor, expected[name]), name
     with pytest.raises(ConfigError, match="exists"):
         restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
+    with no_room(), pytest.raises(OSError, match="cannot write .*room for it"):
+        restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "full")
+    assert not list(tmp_path.glob("*full*"))
     other = dataclasses.replace(config, model=dataclasses.replace(model, encoder="resnet50"))
     with pytest.raises(ConfigError, match="encoder: 'resnet18' there, 'resnet50' here"):
         restore(load_bundle(tmp_path / "bundle"), other, tmp_path / "other")
