@@ -23,17 +23,17 @@ _CATEGORIES = {
     "car": "suv sedan taxi cab minivan van jeep automobile",
     "motorcycle": "motorbike moped scooter",
     "airplane": "plane jet aeroplane aircraft jetliner biplane airliner",
-    "bus": "",
+    "bus": "busses",
     "train": "locomotive trolley tram",
-    "truck": "pickup lorry",
-    "boat": "ship sailboat canoe kayak ferry yacht",
+    "truck": "pickup lorry lorries",
+    "boat": "ship sailboat canoe kayak ferry ferries yacht",
     "traffic light": "stoplight|traffic signal|stop light|street light",
     "fire hydrant": "hydrant",
     "stop sign": "",
     "parking meter": "",
     "bench": "",
     "bird": "pigeon seagull duck goose geese owl parrot swan penguin ostrich rooster chicken",
-    "cat": "kitten kitty",
+    "cat": "kitten kitty kitties",
     "dog": "puppy puppies retriever terrier",
     "horse": "pony ponies foal",
     "sheep": "lamb",
@@ -82,7 +82,7 @@ _CATEGORIES = {
     "toilet": "urinal commode",
     "tv": "television monitor",
     "laptop": "computer",
-    "mouse": "",
+    "mouse": "mice",
     "remote": "",
     "keyboard": "",
     "cell phone": "phone cellphone smartphone|mobile phone",
@@ -109,17 +109,17 @@ _SCENE = """
     zoo blanket box cabinet cabinets camera ceiling counter curtain desk fireplace fruit glass hat
     helmet pillow plate rope shirt shoes tent tray vegetables animal animals
 """
-# Phrases that hold a category's word and mean something else.
+# Phrases that hold a category's word and mean something else, as their plurals do.
 _OTHERWISE = (
     "hot dog", "teddy bear", "stuffed bear", "stuffed animal", "toy car", "train track",
-    "train tracks", "train station", "bus stop", "bus station", "bath tub", "bed room",
-    "baseball player", "baseball players", "baseball game", "baseball field", "baseball uniform",
-    "baseball pitcher", "baseball diamond", "baseball cap", "baseball bat", "baseball glove",
-    "football player", "football players", "football game", "football field", "basketball player",
-    "basketball players", "basketball court", "basketball game", "orange shirt", "orange jacket",
-    "orange vest", "orange hat", "orange cat", "toilet paper", "tennis ball", "soccer ball",
-    "coffee table", "computer mouse", "computer monitor", "computer keyboard", "computer screen",
-    "boat dock", "horse drawn", "cow boy", "fire truck", "car seat", "phone booth",
+    "train station", "bus stop", "bus station", "bath tub", "bed room", "baseball player",
+    "baseball game", "baseball field", "baseball uniform", "baseball pitcher", "baseball diamond",
+    "baseball cap", "baseball bat", "baseball glove", "football player", "football game",
+    "football field", "basketball player", "basketball court", "basketball game", "orange shirt",
+    "orange jacket", "orange vest", "orange hat", "orange cat", "toilet paper", "tennis ball",
+    "soccer ball", "coffee table", "computer mouse", "computer monitor", "computer keyboard",
+    "computer screen", "boat dock", "horse drawn", "cow boy", "fire truck", "car seat",
+    "phone booth",
 )  # fmt: skip
 # The category that such a phrase names after all; the others name none.
 _KEPT = {
@@ -131,11 +131,8 @@ _KEPT = {
     "computer screen": "tv",
     "fire truck": "truck",
     "baseball player": PERSON,
-    "baseball players": PERSON,
     "football player": PERSON,
-    "football players": PERSON,
     "basketball player": PERSON,
-    "basketball players": PERSON,
 }
 
 
@@ -149,7 +146,7 @@ def _forms(word: str) -> Iterator[str]:
 def _phrases() -> dict[tuple[str, ...], str | None]:
     """Words of each known phrase to its category, or to None where it is none."""
     found: dict[tuple[str, ...], str | None] = {
-        tuple(phrase.split()): _KEPT.get(phrase) for phrase in _OTHERWISE
+        tuple(form.split()): _KEPT.get(phrase) for phrase in _OTHERWISE for form in _forms(phrase)
     }
     found |= {(word,): PERSON for word in _PEOPLE.split()}
     for category, others in _CATEGORIES.items():
