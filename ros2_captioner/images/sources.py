@@ -18,6 +18,7 @@ from ros2_captioner.images.interlaced import refuse_interlaced
 
 _AT_ONCE_S = 0.003  # a webcam's next frame takes longer, one that waits in its driver does not
 _MOST_WAITING = 10  # of OpenCV's buffers
+_ANEW_NS, _ANEW_FRAMES = 10**9, 10  # so far behind, for so long: the times begin anew
 _MOST_DAMAGED = 100  # frames in a row of a file; at its end so many tries take no time
 
 Grab = Callable[[cv2.VideoCapture], bool]
@@ -75,10 +76,10 @@ def video_moments(
     if os.path.isfile(source):  # what is read of a pipe does not come again
         refuse_interlaced(source, _opened)
     capture = _opened(source)
-    time_ns = -1
+    clock = _Clock()
     try:
         while _grab_past_damage(capture):
-            time_ns = max(time_ns + 1, round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
+            time_ns = clock.time_ns(round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
             read, frame = capture.retrieve() if due(time_ns) else (False, None)
             if read and frame is not None:
                 yield time_ns, np.ascontiguousarray(frame[:, :, ::-1], dtype=np.uint8)
@@ -86,8 +87,40 @@ def video_moments(
                 yield time_ns, None
     finally:
         capture.release()
-    if time_ns < 0:
+    if not clock.read:
         raise _no_frame(source)
+
+
+class _Clock:
+    """Times that only rise, of frames whose own begin anew where files were put together.
+
+    A frame without a time is told one far behind too, but it is alone.
+
+    Attributes:
+        read: whether there was any frame.
+    """
+
+    def __init__(self) -> None:
+        self.read = False
+        self._last_ns = -1
+        self._shift_ns = self._next_shift_ns = 0
+        self._behind = 0  # frames one after another
+
+    def time_ns(self, told_ns: int) -> int:
+        """When a frame shows that is told another time, both in nanoseconds."""
+        self.read = True
+        found_ns = told_ns + self._shift_ns
+        if found_ns > self._last_ns - _ANEW_NS:
+            self._behind = 0
+        else:
+            if self._behind == 0:
+                self._next_shift_ns = self._last_ns - told_ns
+            self._behind += 1
+        if self._behind == _ANEW_FRAMES:
+            self._behind, self._shift_ns = 0, self._next_shift_ns
+            found_ns = told_ns + self._shift_ns
+        self._last_ns = max(self._last_ns + 1, found_ns)
+        return self._last_ns
 
 
 def shrink(frame: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:

@@ -181,6 +181,18 @@ def test_what_follows_damage_in_a_video_is_not_lost(tmp_path):
     assert len(list(frames_from(str(file), loop=False))) == len(times)
 
 
+def test_the_times_of_files_that_were_put_together_go_on(tmp_path):
+    file = tmp_path / "twice.ts"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mpg2"), 25, (32, 32))
+    for _ in range(100):
+        writer.write(np.full((32, 32, 3), RED, np.uint8))
+    writer.release()
+    file.write_bytes(2 * file.read_bytes())
+    times = [time_ns * 1e-9 for time_ns, _ in video_moments(str(file), lambda time_ns: True)]
+    assert len(times) == 200 and times == sorted(times)
+    assert times[110:] == pytest.approx([turn / 25 for turn in range(109, 199)], abs=0.1)
+
+
 def test_what_is_not_there_or_unreadable_is_named(tmp_path):
     with pytest.raises(FrameError, match="found nothing at"):
         frames_from(str(tmp_path / "nowhere"), loop=False)
