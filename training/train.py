@@ -24,6 +24,7 @@ from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.data.batches import told_readers
+from training.data.captions import CaptionedImage
 from training.data.concepts import choose_concepts
 from training.data.sources import Sources, read_training, read_validation
 from training.data.words import build_vocabulary, frequent_words
@@ -205,8 +206,8 @@ def _show_data(splits: Splits) -> None:
         f"{len(splits.train.images)} training and {len(validated)} validation images, "
         f"{len(splits.vocabulary)} words"
     )
-    learnt = {image.path for image in splits.train.images if image.captions}
-    both = sum(image.path in learnt for image in validated)
+    learnt = {_file(image) for image in splits.train.images if image.captions}
+    both = sum(_file(image) in learnt for image in validated)
     if both:
         print(
             f"{both} of the validation images are trained on too, so that scores of them tell "
@@ -218,6 +219,12 @@ def _show_data(splits: Splits) -> None:
                 f"data.val: {name} has one image, of which CIDEr is 0 whatever is said; expected "
                 "several, to choose the best epoch by"
             )
+
+
+def _file(image: CaptionedImage) -> tuple[int, int]:
+    """Which file an image is, by whatever path."""
+    status = image.path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _show_lost_words(config: TrainConfig, splits: Splits) -> None:
@@ -269,11 +276,12 @@ def _epoch(
     stage: Stage, epoch: int, stage_epoch: int, progress: Progress, logbook: Logbook
 ) -> Progress:
     watch = Stopwatch()
-    shown, images = _train_epoch(stage, epoch, stage_epoch, watch)
+    number = len(progress.history) + 1
+    shown, images = _train_epoch(stage, epoch, stage_epoch, watch, f"epoch {number} {stage.name}")
     scores, captions = distributed.shared(validate(stage) if distributed.rank() == 0 else ({}, []))
     watch.lap("validation")
     entry = {
-        "epoch": len(progress.history) + 1,
+        "epoch": number,
         "stage": stage.name,
         "encoder_stages": stage.settings.encoder_stages,
         stage.objective.name: shown,
@@ -294,10 +302,13 @@ def _epoch(
 
 
 @told_readers()
-def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -> tuple[float, int]:
+def _train_epoch(
+    stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch, title: str
+) -> tuple[float, int]:
     """Train one epoch; returns the mean of what its objective shows, and how many images it had.
 
-    The watch has laps of ``reading``, which is waiting for images, and ``steps``.
+    The bar has the title; the watch has laps of ``reading``, which is waiting for images, and
+    ``steps``.
     """
     torch.manual_seed(stage.config.seed + 1000 * (epoch + 1) + distributed.rank())
     batches = stage.batches(epoch)
@@ -307,7 +318,7 @@ def _train_epoch(stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch) -
     silent = distributed.rank() > 0
     if not stage_epoch and not silent:
         _show_few_steps(stage, steps)
-    bar = tqdm(batches, desc=f"epoch {epoch + 1} {stage.name}", unit="step", disable=silent)
+    bar = tqdm(batches, desc=title, unit="step", disable=silent)
     for index, (batch, sentences) in enumerate(bar):
         watch.lap("reading")
         loss = stage.step(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -95,18 +94,20 @@ def test_other_languages_are_learnt_and_spoken_by_the_run_time(
     assert spoken == [text.lower().rstrip(".。") for text in captions.values()]
 
 
-def test_validation_images_whose_scores_tell_nothing_are_told(capsys):
-    of = {name: CaptionedImage(Path(name), ("a dog",)) for name in ("a", "b", "c", "d")}
-    bare = CaptionedImage(Path("c"))  # as for distillation, which tells no caption
+def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
+    of = {name: CaptionedImage(tmp_path / name, ("a dog",)) for name in ("a", "b", "c", "d")}
+    for image in of.values():
+        image.path.touch()
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    b = CaptionedImage(tmp_path / "link", ("a dog",))
+    bare = CaptionedImage(tmp_path / "c")  # as for distillation, which tells no caption
     vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
     for val, said in (
         ([of["b"], of["c"]], "1 of the validation images are"),
         ([of["c"], of["d"]], ""),
         ([of["c"]], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
     ):
-        train_module._show_data(
-            Splits(Sources([of["a"], of["b"], bare], []), {"v": val}, vocabulary)
-        )
+        train_module._show_data(Splits(Sources([of["a"], b, bare], []), {"v": val}, vocabulary))
         counts, *told = capsys.readouterr().out.splitlines()
         assert counts == f"3 training and {len(val)} validation images, 4 words"
         assert "".join(told).startswith(said) and bool(told) == bool(said)
@@ -150,7 +151,7 @@ def test_untrained_stages_of_the_encoder_stay(tiny_config, tmp_path):
     assert moved == [name for name in layers if name.startswith("encoder.stages.3.")]
 
 
-def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
+def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path, capsys):
     earlier = train(tiny_config(frozen={"epochs": 3}, finetune={"epochs": 0}), tmp_path / "first")
     best = max(earlier.history, key=lambda entry: entry["CIDEr"])["epoch"]
     config = tiny_config(frozen={"decoder_lr": 0.0}, finetune={"epochs": 0})
@@ -158,7 +159,10 @@ def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path):
     (source,) = config.data.train
     own = dataclasses.replace(source, name="robot", licence="ours")
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, train=(own,)))
+    capsys.readouterr()
     progress = train(config, tmp_path / "second")
+    bar = capsys.readouterr().err.splitlines()[-1]
+    assert f"epoch {best + 1} frozen: 100%" in bar  # as the line of its scores counts
     found = [(each["name"], each["licence"]) for each in load_run(tmp_path / "second").sources]
     assert found == [("robot", "ours"), (source.name, source.licence)]  # it learnt from both
     assert [entry["epoch"] for entry in progress.history] == [*range(1, best + 1), best + 1]
