@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -217,6 +218,9 @@ def _no_frame(source: str) -> FrameError:
         why = f" ({'' if device == source else f'{device}: '}{error.strerror})"
     webcam = device.startswith("/dev/") and not os.path.isfile(device)
     expected = "webcam that no other program holds" if webcam else "video that OpenCV decodes"
+    if not webcam and not why:
+        file, copy = shlex.quote(source), shlex.quote(f"{source}.mp4")
+        expected += f". Of another codec, as AV1, type: ffmpeg -i {file} -c:v libx264 {copy}"
     return FrameError("no_source", f"cannot read a frame from {source}{why}; expected a {expected}")
 
 
