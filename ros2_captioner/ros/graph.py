@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 
 import rclpy
 from rclpy.node import Node
 
 from ros2_captioner.images.bag import IMAGE_TYPES
 
-_OUTPUT = "/scene_caption/detail"
+_REQUEST = "std_srvs/srv/Trigger"
 _LONGEST_LOOK_S = 8.0  # until nobody is said to be there: Fast DDS finds some after 6 s
 _QUIET_S = 3.5  # a camera was seen, and nothing new for so long
 
@@ -46,17 +45,20 @@ def _settled(node: Node) -> dict[str, object]:
 
 def _look(node: Node) -> dict[str, object]:
     images: dict[str, tuple[str, set[str]]] = {}
-    captioners: Counter[str] = Counter()
+    services = {name for name, kinds in node.get_service_names_and_types() if _REQUEST in kinds}
+    nodes = [_full(name, space) for name, space in node.get_node_names_and_namespaces()]
+    # By a service, which those have too that are not configured, as after a failure.
+    captioners = sorted(name for name in nodes if f"{name}/caption" in services)
     for topic, kinds in node.get_topic_names_and_types():
-        publishers = Counter(
-            f"{each.node_namespace.rstrip('/')}/{each.node_name}"
-            for each in node.get_publishers_info_by_topic(topic)
-        )
-        if topic.endswith(_OUTPUT):
-            captioners |= publishers
         for kind in set(kinds).intersection(IMAGE_TYPES):
-            images[topic] = (kind.rpartition("/")[2], set(publishers))
+            found = node.get_publishers_info_by_topic(topic)
+            publishers = {_full(each.node_name, each.node_namespace) for each in found}
+            images[topic] = (kind.rpartition("/")[2], publishers)
     return {  # overlays are images too, but no cameras
-        "cameras": {topic: kind for topic, (kind, by) in images.items() if by - captioners.keys()},
-        "captioners": sorted(captioners.elements()),
+        "cameras": {topic: kind for topic, (kind, by) in images.items() if by - {*captioners}},
+        "captioners": captioners,
     }
+
+
+def _full(name: str, namespace: str) -> str:
+    return f"{namespace.rstrip('/')}/{name}"

@@ -7,7 +7,7 @@ import time
 
 import rclpy
 from sensor_msgs.msg import Image
-from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 PROGRAM = "from ros2_captioner.ros.graph import main; main()"
 
@@ -17,8 +17,8 @@ def test_cameras_and_captioners_are_seen(client):
     publishers = [
         camera.create_publisher(Image, "/left/image_raw", 1),
         overlay.create_publisher(Image, "/overlay", 1),
-        overlay.create_publisher(String, "/scene_caption/detail", 1),
     ]
+    overlay.create_service(Trigger, "~/caption", None)
     captioner, deadline = f"/{overlay.get_name()}", time.monotonic() + 60
     # On a busy machine others may be discovered later than a look takes.
     while (
@@ -26,20 +26,20 @@ def test_cameras_and_captioners_are_seen(client):
     ):
         assert time.monotonic() < deadline, seen
     camera.destroy_node()
-    assert len(publishers) == 3
+    assert len(publishers) == 2
     assert seen["cameras"]["/left/image_raw"] == "Image"
     assert "/overlay" not in seen["cameras"]
 
 
 def test_two_captioners_of_one_name_are_both_named(client):
     twins = [rclpy.create_node("twin", context=client.node.context) for _ in range(2)]
-    publishers = [node.create_publisher(String, "/scene_caption/detail", 1) for node in twins]
+    for node in twins:
+        node.create_service(Trigger, "~/caption", None)
     deadline = time.monotonic() + 60
     while (seen := look()["captioners"]) != ["/twin", "/twin"]:
         assert time.monotonic() < deadline, seen
     for node in twins:
         node.destroy_node()
-    assert len(publishers) == 2
 
 
 def look():
