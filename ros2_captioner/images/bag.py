@@ -27,7 +27,8 @@ BAG_SUFFIXES = frozenset({".mcap", ".db3", _ROS_1})
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
     "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left; to one "
-    "that has no index, 'mcap compress' adds it"
+    "that has no index, 'mcap compress' adds it; where one was lost or renamed, 'ros2 bag reindex' "
+    "makes a bag of the others"
 )
 
 

@@ -94,6 +94,15 @@ def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path,
     assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
 
 
+def test_where_a_file_of_a_bag_was_lost_it_is_told_what_makes_one_of_the_others(tmp_path):
+    from bags import text, write_bag
+
+    write_bag(tmp_path / "drive", [("/chatter", 1.0, text("hello"))])
+    (tmp_path / "drive/drive.mcap").rename(tmp_path / "drive/other.mcap")
+    with pytest.raises(OptionsError, match=r"missing: .*drive\.mcap.* lost or renamed, 'ros2 bag r"):
+        ImageBag(str(tmp_path / "drive"))
+
+
 def test_a_full_disk_is_not_blamed_on_the_bag(tmp_path, photograph, monkeypatch):
     from bags import jpeg, write_bag
 
