@@ -99,7 +99,7 @@ def test_where_a_file_of_a_bag_was_lost_it_is_told_what_makes_one_of_the_others(
 
     write_bag(tmp_path / "drive", [("/chatter", 1.0, text("hello"))])
     (tmp_path / "drive/drive.mcap").rename(tmp_path / "drive/other.mcap")
-    with pytest.raises(OptionsError, match=r"missing: .*drive\.mcap.* lost or renamed, 'ros2 bag r"):
+    with pytest.raises(OptionsError, match=r"missing: .*drive\.mcap.* lost or renamed, 'ros2"):
         ImageBag(str(tmp_path / "drive"))
 
 
