@@ -38,6 +38,7 @@ from training.optimisation.checkpoint import (
     read_progress,
 )
 from training.optimisation.logbook import Logbook
+from training.optimisation.memory import told_memory
 from training.optimisation.run import (
     BEST,
     LAST,
@@ -302,6 +303,7 @@ def _epoch(
 
 
 @told_readers()
+@told_memory("a step in more parts: resume with --set optim.parts=2, or more")
 def _train_epoch(
     stage: Stage, epoch: int, stage_epoch: int, watch: Stopwatch, title: str
 ) -> tuple[float, int]:
@@ -352,6 +354,7 @@ def _show_few_steps(stage: Stage, steps: int) -> None:
         )
 
 
+@told_memory("fewer images at once: resume with a smaller validation.batch")
 def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:
     """Beam-searched captions of the validation sources, see `validation_scores`.
 

@@ -193,7 +193,7 @@ class StageConfig(Settings):
 
 @dataclass(frozen=True)
 class OptimConfig(Settings):
-    """What all stages share.
+    """What all stages share; a run may be resumed with other ``workers`` and ``parts``.
 
     Attributes:
         weight_decay: AdamW's.
@@ -229,7 +229,7 @@ class OptimConfig(Settings):
             confident captions than a model gives of images that it has memorised.
         workers: processes that read images while others are trained on; 0 reads in the training
             process; -1 is as many as a GPU has processors beside it, at most 8, and none on a CPU,
-            which is busy with the training. A run may be resumed with another number.
+            which is busy with the training.
     """
 
     weight_decay: float = setting(1e-2, SHARE)
@@ -267,7 +267,7 @@ class ValidationConfig(Settings):
         no_repeat_objects: no word for an object or a place occurs twice.
         never_last: words and phrases that no caption ends with.
         banned_words: words and phrases that captions never contain.
-        batch: images searched together.
+        batch: images searched together; a run may be resumed with another number.
         patience: a stage ends after so many epochs without a better CIDEr; 0 never ends early.
         keep: so many epochs with the highest CIDEr keep their weights, for `training.average`.
     """

@@ -28,6 +28,9 @@ from training.optimisation.run import (
 )
 from training.optimisation.stages import Stage
 
+# What a run may be resumed with that it did not begin with: it changes results by chance alone.
+_OF_THE_MACHINE = ("optim.workers:", "optim.parts:", "validation.batch:")
+
 
 def refuse_another_run(output: Path, config: TrainConfig) -> None:
     """Refuse to mix two configs in one folder, and what is no folder of a run.
@@ -47,8 +50,7 @@ def refuse_another_run(output: Path, config: TrainConfig) -> None:
             )
         return
     found = differences(read_config(file), config)
-    # How many processes read is a matter of the machine.
-    different = [fault for fault in found if not fault.startswith("optim.workers:")]
+    different = [fault for fault in found if not fault.startswith(_OF_THE_MACHINE)]
     if different:
         raise ConfigError(
             f"{output} holds a run with another config ({'; '.join(different[:3])}); choose "

@@ -37,11 +37,12 @@ def test_a_folder_keeps_one_config(tiny_config, tmp_path):
         train(tiny_config(finetune={"epochs": 0, "batch": 1}), tmp_path / "run")
 
 
-def test_a_run_goes_on_where_fewer_processes_can_read(tiny_config, tmp_path):
+def test_a_run_goes_on_where_there_is_less_memory(tiny_config, tmp_path):
     begun = tiny_config(optim={"workers": 1})
     (tmp_path / "run").mkdir()
     write_config(tmp_path / "run/config.json", begun)
-    refuse_another_run(tmp_path / "run", tiny_config(optim={"workers": 0}))
+    smaller = tiny_config(optim={"workers": 0, "parts": 2}, validation={"batch": 1})
+    refuse_another_run(tmp_path / "run", smaller)
 
 
 def test_a_run_that_never_began_leaves_its_folder_free(tiny_config, tmp_path):
