@@ -71,6 +71,12 @@ def test_a_caption_of_another_captioner_is_left_out(photograph):
     assert not audience.captioned
 
 
+def test_what_another_camera_sends_on_the_topic_is_left_out(photograph):
+    audience = SimpleNamespace(_frames={}, shown=set())
+    Audience._on_frame(audience, jpeg_message(photograph, Header(frame_id="front")))
+    assert not audience._frames and not audience.shown
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_its_nodes_without_a_traceback(demo, tmp_path, number):
     wait_for(lambda: "[captioner]" in (tmp_path / "log").read_text(), "the node does not start")

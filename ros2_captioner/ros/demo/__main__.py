@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -36,6 +37,7 @@ from ros2_captioner.ros.process.children import (
 )
 
 _TOPIC = "/camera/image_raw"
+_FRAME_ID = f"captioner_demo_{os.getpid()}"  # a real camera may be on the topic too
 _RATE_HZ = 1.0
 _START_TIMEOUT_S = 60.0
 
@@ -65,6 +67,8 @@ class Audience(Node):
         return len(self._frames) >= count and self.shown <= self.captioned.keys()
 
     def _on_frame(self, message: CompressedImage) -> None:
+        if message.header.frame_id != _FRAME_ID:
+            return
         stamp = message.header.stamp
         self._frames[stamp.sec, stamp.nanosec] = message
         self.shown.add(bytes(message.data))
@@ -142,7 +146,7 @@ def _watch(folder: Path, count: int) -> tuple[list[Pair], int]:
     node_parameters = {"image_topics": [f"{_TOPIC}/compressed"], "publish_attention": True,
                        "max_frame_age_s": 0.0}  # fmt: skip
     player_parameters = {"source": str(folder), "format": "jpeg", "topic": _TOPIC,
-                         "rate_hz": _RATE_HZ}  # fmt: skip
+                         "rate_hz": _RATE_HZ, "frame_id": _FRAME_ID}  # fmt: skip
     processes: list[Child] = []
     # Not rclpy's own handlers: they shut ROS down beneath the call in progress.
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
