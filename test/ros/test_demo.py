@@ -58,6 +58,7 @@ def test_paths_may_begin_with_a_tilde_and_nothing_is_made_for_a_folder_that_is_n
 def test_every_photograph_that_can_be_read_gets_its_caption(demo, tmp_path):
     assert demo.wait(2 * TIMEOUT_S) == 0
     said = (tmp_path / "log").read_text()
+    assert "captioning /demo_camera/image_raw/compressed\n" in said  # no real camera's topic
     assert "/scene_caption: " in said and said.endswith("1 captions for 1 photographs\n")
     assert (tmp_path / "captions.png").stat().st_size > 0
 

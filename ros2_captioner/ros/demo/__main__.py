@@ -36,8 +36,8 @@ from ros2_captioner.ros.process.children import (
     stop_nodes,
 )
 
-_TOPIC = "/camera/image_raw"
-_FRAME_ID = f"captioner_demo_{os.getpid()}"  # a real camera may be on the topic too
+_TOPIC = "/demo_camera/image_raw"  # not a usual one: a real camera would be captioned instead
+_FRAME_ID = f"captioner_demo_{os.getpid()}"  # another demo may be on the topic too
 _RATE_HZ = 1.0
 _START_TIMEOUT_S = 60.0
 
