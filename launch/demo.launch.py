@@ -69,7 +69,10 @@ def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def _viewers(context: LaunchContext) -> list[Node]:
     arguments = {
-        "rviz2": ["-d", PathJoinSubstitution([_SHARE, "config", "captioner.rviz"])],
+        "rviz2": [
+            *("-d", PathJoinSubstitution([_SHARE, "config", "captioner.rviz"])),
+            *("--ros-args", "-r", f"/captioner/overlay:={_overlay(context)}"),
+        ],
         "foxglove_bridge": [],
     }
     wanted = [
@@ -89,6 +92,13 @@ def _viewers(context: LaunchContext) -> list[Node]:
         Node(package=package, executable=package, arguments=arguments[package])
         for package in wanted
     ]
+
+
+def _overlay(context: LaunchContext) -> str:
+    """The captioner's topic; its own arguments have no default in this file."""
+    given = context.launch_configurations
+    namespace, name = given.get("namespace", "").strip("/"), given.get("name", "captioner")
+    return f"/{namespace}/{name}/overlay" if namespace else f"/{name}/overlay"
 
 
 def _camera_and_captioner(

@@ -30,6 +30,7 @@ if HAS_LAUNCH:
     )
     from launch.launch_description_sources import PythonLaunchDescriptionSource
     from launch.logging import get_logger
+    from launch.utilities import perform_substitutions
     from launch_ros.actions import Node, PushRosNamespace
     from launch_ros.utilities import evaluate_parameters, normalize_parameters
 
@@ -161,6 +162,22 @@ def test_a_recording_that_lost_its_metadata_is_no_folder_of_images(tmp_path, pre
 def test_a_missing_viewer_is_named_before_anything_has_started(prefix):
     with pytest.raises(RuntimeError, match="found no package rviz2; type: sudo apt install"):
         started(DEMO, {"source": ".", "rviz": "true"})
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("given", "overlay"),
+    [
+        ({}, "/captioner/overlay"),
+        ({"name": "eyes"}, "/eyes/overlay"),
+        ({"name": "eyes", "namespace": "/robot/front"}, "/robot/front/eyes/overlay"),
+    ],
+)
+def test_rviz_shows_the_overlay_of_the_captioner_as_it_was_named(given, overlay, prefix, tmp_path):
+    (tmp_path / "share/ament_index/resource_index/packages/rviz2").touch()
+    _, viewer, _ = started(DEMO, {"source": ".", "rviz": "true", **given})
+    *_, rule, _ = viewer.cmd  # launch_ros adds its own arguments behind it
+    assert perform_substitutions(LaunchContext(), rule) == f"/captioner/overlay:={overlay}"
 
 
 def started(file, arguments):
