@@ -21,15 +21,10 @@ from torch.amp.grad_scaler import GradScaler
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.images.files import read_image
-from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
-from training import train as train_module
 from training.config.settings import ConfigError
-from training.data.captions import CaptionedImage
-from training.data.sources import Sources
 from training.export import export
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
 from training.optimisation.run import load_run
-from training.optimisation.stages import Splits
 from training.scoring.decode import decode_batches, prepared_images
 from training.train import train
 
@@ -94,43 +89,6 @@ def test_other_languages_are_learnt_and_spoken_by_the_run_time(
     assert spoken == [text.lower().rstrip(".。") for text in captions.values()]
 
 
-def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
-    of = {name: CaptionedImage(tmp_path / name, ("a dog",)) for name in ("a", "b", "c", "d")}
-    for image in of.values():
-        image.path.touch()
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    b = CaptionedImage(tmp_path / "link", ("a dog",))
-    bare = CaptionedImage(tmp_path / "c")  # as for distillation, which tells no caption
-    vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
-    for val, said in (
-        ([of["b"], of["c"]], "1 of the validation images are"),
-        ([of["c"], of["d"]], ""),
-        ([of["c"]], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
-    ):
-        train_module._show_data(Splits(Sources([of["a"], b, bare], []), {"v": val}, vocabulary))
-        counts, *told = capsys.readouterr().out.splitlines()
-        assert counts == f"3 training and {len(val)} validation images, 4 words"
-        assert "".join(told).startswith(said) and bool(told) == bool(said)
-
-
-def test_a_stage_that_ends_within_its_warm_up_is_told(tiny_config, tmp_path, capsys):
-    two = {"epochs": 2, "batch": 4}
-    for warmup, told in ((2, 0), (3, 1)):
-        config = tiny_config(frozen=two | {"warmup_steps": warmup}, finetune={"epochs": 0})
-        train(config, tmp_path / f"{warmup}")
-        said = "frozen.warmup_steps: found 3 for 2 steps in all"
-        assert capsys.readouterr().out.count(said) == told
-
-
-def test_an_average_over_more_steps_than_a_stage_has_is_told(tiny_config, tmp_path, capsys):
-    two = {"epochs": 2, "batch": 4}
-    for decay, told in ((0.5, 0), (0.7, 1)):
-        config = tiny_config(frozen=two, finetune={"epochs": 0}, optim={"ema_decay": decay})
-        train(config, tmp_path / f"{decay}")
-        said = "optim.ema_decay: found 0.7, an average over some 3 steps, for 2 steps of frozen"
-        assert capsys.readouterr().out.count(said) == told
-
-
 def test_finetuning_moves_every_layer_of_the_encoder(tiny_config, tmp_path):
     train(tiny_config(finetune={"epochs": 0}), tmp_path / "frozen")
     train(tiny_config(finetune={"encoder_lr": 1e-3}), tmp_path / "tuned")
@@ -170,25 +128,6 @@ def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path, capsys):
     assert torch.equal(first["decoder.embedding.weight"], second["decoder.embedding.weight"])
 
 
-def test_words_that_the_earlier_run_does_not_know_are_told(
-    tiny_config, tiny_data, tmp_path, capsys
-):
-    config = tiny_config(finetune={"epochs": 0})
-    train(config, tmp_path / "first")
-    tree = json.loads((tiny_data / "captions.json").read_text())
-    for annotation in tree["annotations"]:
-        annotation["caption"] += " by a forklift"
-    (tmp_path / "own.json").write_text(json.dumps(tree))
-    (source,) = config.data.train
-    own = dataclasses.replace(source, captions=str(tmp_path / "own.json"))
-    for train_on, told in ((source, 0), (own, 1)):
-        data = dataclasses.replace(config.data, train=(train_on,))
-        start = str(tmp_path / "first")
-        train(dataclasses.replace(config, data=data, start_from=start), tmp_path / f"run{told}")
-        said = f"the vocabulary of {start} and are not learnt, e.g. by, forklift; to learn"
-        assert capsys.readouterr().out.count(said) == told
-
-
 def test_the_run_it_started_from_may_go_on_while_a_run_is_interrupted(
     tiny_config, tmp_path, monkeypatch
 ):
@@ -198,7 +137,7 @@ def test_the_run_it_started_from_may_go_on_while_a_run_is_interrupted(
     whole = train(config, tmp_path / "whole")
     assert [entry["epoch"] for entry in whole.own] == [2, 3, 4]
     with monkeypatch.context() as patch:
-        patch.setattr("training.train._epoch", interrupted_after(1))
+        patch.setattr("training.train.run_epoch", interrupted_after(1))
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path / "run")
     earlier = load_run(tmp_path / "first")
@@ -244,7 +183,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tiny_config, tmp_path, monkeypa
     for stop_after in (1, 2, 3, 6):
         folder = tmp_path / f"stopped{stop_after}"
         with monkeypatch.context() as patch:
-            patch.setattr("training.train._epoch", interrupted_after(stop_after))
+            patch.setattr("training.train.run_epoch", interrupted_after(stop_after))
             with pytest.raises(KeyboardInterrupt):
                 train(config, folder)
         resumed = train(config, folder)
@@ -304,12 +243,12 @@ def test_the_log_shows_scores_captions_and_attention(tiny_config, tmp_path, caps
 
 
 def interrupted_after(epochs):
-    from training.train import _epoch
+    from training.optimisation.epoch import run_epoch
 
     def epoch_or_interrupt(stage, epoch, *others):
         if epoch == epochs:
             raise KeyboardInterrupt
-        return _epoch(stage, epoch, *others)
+        return run_epoch(stage, epoch, *others)
 
     return epoch_or_interrupt
 

@@ -20,6 +20,8 @@ from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import writing
 from training.data.captions import CaptionedImage
 
+SHOWN = 4  # validation images
+
 
 class Logbook:
     """Writes a run's log.

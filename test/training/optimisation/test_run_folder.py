@@ -19,14 +19,14 @@ from training.train import train
 
 def test_two_runs_never_train_in_one_folder(tiny_config, tmp_path, monkeypatch):
     config = tiny_config(finetune={"epochs": 0})
-    folder, epoch = tmp_path / "run", train_module._epoch
+    folder, epoch = tmp_path / "run", train_module.run_epoch
 
     def doubled(*given):
         with pytest.raises(OptionsError, match="another run is writing .*run; wait"):
             train(config, folder)
         return epoch(*given)
 
-    monkeypatch.setattr(train_module, "_epoch", doubled)
+    monkeypatch.setattr(train_module, "run_epoch", doubled)
     assert len(train(config, folder).history) == 1
     assert not (folder / LOCK).exists()
 

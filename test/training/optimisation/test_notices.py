@@ -1,0 +1,67 @@
+"""What is said of a training that goes on all the same."""
+
+import dataclasses
+import json
+
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
+from training.data.captions import CaptionedImage
+from training.data.sources import Sources
+from training.optimisation.notices import show_data
+from training.optimisation.stages import Splits
+from training.train import train
+
+
+def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
+    of = {name: CaptionedImage(tmp_path / name, ("a dog",)) for name in ("a", "b", "c", "d")}
+    for image in of.values():
+        image.path.touch()
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    b = CaptionedImage(tmp_path / "link", ("a dog",))
+    bare = CaptionedImage(tmp_path / "c")  # as for distillation, which tells no caption
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
+    for val, said in (
+        ([of["b"], of["c"]], "1 of the validation images are"),
+        ([of["c"], of["d"]], ""),
+        ([of["c"]], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
+    ):
+        show_data(Splits(Sources([of["a"], b, bare], []), {"v": val}, vocabulary))
+        counts, *told = capsys.readouterr().out.splitlines()
+        assert counts == f"3 training and {len(val)} validation images, 4 words"
+        assert "".join(told).startswith(said) and bool(told) == bool(said)
+
+
+def test_a_stage_that_ends_within_its_warm_up_is_told(tiny_config, tmp_path, capsys):
+    two = {"epochs": 2, "batch": 4}
+    for warmup, told in ((2, 0), (3, 1)):
+        config = tiny_config(frozen=two | {"warmup_steps": warmup}, finetune={"epochs": 0})
+        train(config, tmp_path / f"{warmup}")
+        said = "frozen.warmup_steps: found 3 for 2 steps in all"
+        assert capsys.readouterr().out.count(said) == told
+
+
+def test_an_average_over_more_steps_than_a_stage_has_is_told(tiny_config, tmp_path, capsys):
+    two = {"epochs": 2, "batch": 4}
+    for decay, told in ((0.5, 0), (0.7, 1)):
+        config = tiny_config(frozen=two, finetune={"epochs": 0}, optim={"ema_decay": decay})
+        train(config, tmp_path / f"{decay}")
+        said = "optim.ema_decay: found 0.7, an average over some 3 steps, for 2 steps of frozen"
+        assert capsys.readouterr().out.count(said) == told
+
+
+def test_words_that_the_earlier_run_does_not_know_are_told(
+    tiny_config, tiny_data, tmp_path, capsys
+):
+    config = tiny_config(finetune={"epochs": 0})
+    train(config, tmp_path / "first")
+    tree = json.loads((tiny_data / "captions.json").read_text())
+    for annotation in tree["annotations"]:
+        annotation["caption"] += " by a forklift"
+    (tmp_path / "own.json").write_text(json.dumps(tree))
+    (source,) = config.data.train
+    own = dataclasses.replace(source, captions=str(tmp_path / "own.json"))
+    for train_on, told in ((source, 0), (own, 1)):
+        data = dataclasses.replace(config.data, train=(train_on,))
+        start = str(tmp_path / "first")
+        train(dataclasses.replace(config, data=data, start_from=start), tmp_path / f"run{told}")
+        said = f"the vocabulary of {start} and are not learnt, e.g. by, forklift; to learn"
+        assert capsys.readouterr().out.count(said) == told
