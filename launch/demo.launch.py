@@ -70,8 +70,11 @@ def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 def _viewers(context: LaunchContext) -> list[Node]:
     arguments = {
         "rviz2": [
-            *("-d", PathJoinSubstitution([_SHARE, "config", "captioner.rviz"])),
-            *("--ros-args", "-r", f"/captioner/overlay:={_overlay(context)}"),
+            "-d",
+            PathJoinSubstitution([_SHARE, "config", "captioner.rviz"]),
+            "--ros-args",
+            "-r",
+            f"/captioner/overlay:={_overlay(context)}",
         ],
         "foxglove_bridge": [],
     }

@@ -23,7 +23,7 @@ METADATA = "metadata.yaml"
 DATABASE = ".db3"
 _URI = re.compile("[#?]|%[0-9A-Fa-f]{2}")
 _ROS_1 = ".bag"
-BAG_SUFFIXES = frozenset({".mcap", ".db3", _ROS_1})
+BAG_SUFFIXES = frozenset({".mcap", DATABASE, _ROS_1})
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
     "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left; to one "
