@@ -63,7 +63,7 @@ soak: .venv/installed-tests
 	FUZZ_MANIFESTS=200 FUZZ_BAGS=200 \
 	FUZZ_MESSAGES=50000 FUZZ_WIRE_MESSAGES=5000 LIFECYCLE_CYCLES=200 SOAK_FRAMES=20000 \
 	RECORDING_FRAMES=2000 SIGNAL_TRIES=100 KILLS=7 LATENCY_FRAMES=100 FAULT_KINDS=3 MARKS_FILE=build/soak/marks.json \
-	$(RUNTIME)/pytest -s test/bundle/test_manifest.py test/tools/test_caption_bag_soak.py test/ros/players test/ros/node test/test_launch_files.py
+	$(RUNTIME)/pytest -s test/bundle/test_manifest.py test/tools/test_caption_bag_soak.py test/ros/players test/ros/node test/ros/test_fuzz.py test/test_launch_files.py
 
 .venv/installed: setup.py
 	$(PYTHON) -m venv $(VENV_OPTIONS) .venv

@@ -27,9 +27,9 @@ from training.config.file import load_config
 from training.config.settings import ConfigError
 from training.data.sources import read_training
 from training.data.words import build_vocabulary
+from training.machine import distributed
+from training.machine.allocator import keep_freed_memory
 from training.model.captioning import build_model
-from training.optimisation import distributed
-from training.optimisation.allocator import keep_freed_memory
 from training.optimisation.stages import Splits, Stage
 
 _STAGE = "finetune"

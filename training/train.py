@@ -22,9 +22,9 @@ from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.data.concepts import choose_concepts
 from training.data.sources import Sources, read_training, read_validation
 from training.data.words import build_vocabulary
+from training.machine import distributed
+from training.machine.allocator import keep_freed_memory
 from training.model.captioning import CaptionModel, build_model
-from training.optimisation import distributed
-from training.optimisation.allocator import keep_freed_memory
 from training.optimisation.checkpoint import (
     Progress,
     load_checkpoint,

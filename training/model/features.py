@@ -40,7 +40,7 @@ def cached_maps(
         paths: of the images.
         size: side of the frames in pixels.
         folder: of all caches.
-        dtype: of the arithmetic, see `training.optimisation.arithmetic`; None is float32.
+        dtype: of the arithmetic, see `training.machine.arithmetic`; None is float32.
 
     Returns:
         For each image a NumPy file with its map, float16 ``[h, w, c]``.

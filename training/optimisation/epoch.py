@@ -10,14 +10,14 @@ from tqdm import tqdm
 from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from training.data.batches import told_readers
+from training.machine import distributed
+from training.machine.memory import told_memory
+from training.machine.stopwatch import Stopwatch
 from training.model.captioning import device_of
-from training.optimisation import distributed
 from training.optimisation.checkpoint import Progress
 from training.optimisation.logbook import SHOWN, Logbook
-from training.optimisation.memory import told_memory
 from training.optimisation.notices import show_few_steps
 from training.optimisation.stages import Stage
-from training.optimisation.stopwatch import Stopwatch
 from training.scoring.decode import search_batches
 from training.scoring.validation import validation_scores
 

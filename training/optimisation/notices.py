@@ -5,7 +5,7 @@ from __future__ import annotations
 from training.config.settings import TrainConfig
 from training.data.captions import CaptionedImage
 from training.data.words import frequent_words
-from training.optimisation import distributed
+from training.machine import distributed
 from training.optimisation.stages import Splits, Stage
 
 

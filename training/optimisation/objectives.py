@@ -12,8 +12,8 @@ from ros2_captioner.vocabulary import END, Vocabulary, tokenize
 from training.data.batches import Batch
 from training.data.captions import CaptionedImage
 from training.data.objects import named_objects, objects_in
+from training.machine.arithmetic import without_gradients
 from training.model.decoder import Decoder, Prepared
-from training.optimisation.arithmetic import without_gradients
 from training.scoring.bleu import bleu_4
 from training.scoring.cider import CiderReward
 

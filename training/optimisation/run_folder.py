@@ -12,7 +12,7 @@ from ros2_captioner.output_files import only_writer, replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.differences import differences
 from training.config.settings import ConfigError, TrainConfig
-from training.optimisation import distributed
+from training.machine import distributed
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
 from training.optimisation.run import (
     BEST,

@@ -23,12 +23,12 @@ from training.data.datasets import ImageDataset, SentenceDataset
 from training.data.frames import read_map
 from training.data.sampler import EpochSampler, Share
 from training.data.sources import Sources
+from training.machine import distributed
 from training.model.captioning import CaptionModel, device_of
 from training.model.decoder import Prepared
 from training.model.distillation import ImageNetMemory
 from training.model.encoder import GridEncoder
 from training.model.features import cached_maps
-from training.optimisation import distributed
 from training.optimisation.checkpoint import TrainingState
 from training.optimisation.objectives import CrossEntropy, Loss, Objective, SelfCritical
 from training.optimisation.updater import Groups, LossModule, Updater

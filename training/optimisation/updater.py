@@ -13,11 +13,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from training.config.settings import ConfigError, OptimConfig
 from training.data.batches import Batch
+from training.machine import distributed
+from training.machine.arithmetic import arithmetic
 from training.model.captioning import CaptionModel
 from training.model.distillation import ImageNetMemory
 from training.model.evidence import evidence_loss
-from training.optimisation import distributed
-from training.optimisation.arithmetic import arithmetic
 from training.optimisation.objectives import Loss, Objective
 
 Groups = list[tuple[list[nn.Parameter], float]]

@@ -11,8 +11,8 @@ from tiny import images_of
 from training.config.settings import ConfigError, OptimConfig, SourceConfig
 from training.data.sources import Sources
 from training.data.words import build_vocabulary
+from training.machine import distributed
 from training.model.captioning import build_model
-from training.optimisation import distributed
 from training.optimisation.stages import Splits, Stage, StepBatches, check_stages
 from training.train import train
 

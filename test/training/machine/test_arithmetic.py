@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.optimisation.arithmetic import arithmetic
+from training.machine.arithmetic import arithmetic
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.config.settings import ConfigError
-from training.optimisation import distributed
+from training.machine import distributed
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu", "cuda:x"])

@@ -8,7 +8,7 @@ import pytest
 # In a process of its own, as the setting holds for a process.
 FAULTS = """
 import resource, sys, torch
-from training.optimisation.allocator import keep_freed_memory
+from training.machine.allocator import keep_freed_memory
 if sys.argv[1] == "kept":
     if not keep_freed_memory():
         sys.exit(print(-1))

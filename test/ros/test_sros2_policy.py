@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ros_harness import Process
 
-POLICY = Path(__file__).parents[3] / "config/sros2/captioner.policy.xml"
+POLICY = Path(__file__).parents[2] / "config/sros2/captioner.policy.xml"
 NAME = "guarded"  # nodes that other tests left behind in this process may have the usual one
 # On simulated time, and from a camera that sends JPEG.
 SOMETIMES = {"/clock", "/camera/image_raw/compressed"}

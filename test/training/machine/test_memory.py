@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.config.settings import ConfigError
-from training.optimisation.memory import told_memory
+from training.machine.memory import told_memory
 
 
 def test_memory_that_runs_out_is_told_with_what_needs_less():

@@ -1,6 +1,6 @@
 """Where the time of an epoch goes."""
 
-from training.optimisation.stopwatch import Stopwatch
+from training.machine.stopwatch import Stopwatch
 
 
 def test_laps_add_up_by_name():

@@ -1,0 +1,1 @@
+"""The machine that trains: its arithmetic, memory, processes and clock."""
