@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -56,6 +57,13 @@ def check_output(option: str, target: Path | str, others: Iterable[Path | str] =
 def unfinished(target: Path) -> Path:
     """Where an output is written until it is whole, beside where it belongs."""
     return target.parent / f".{target.name}.partial"
+
+
+def make_empty(folder: Path) -> None:
+    """Make a folder to write in, without what a run that was killed has left there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
 
 
 def _needed(path: Path) -> list[Path]:

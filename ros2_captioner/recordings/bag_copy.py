@@ -60,8 +60,8 @@ class CaptionedBag:
             there = {connection.topic for connection in reader.connections}
             self._extent = _extent(reader)
             hidden = [topic for topic, _ in hidden_messages(reader)]
-            storage, _ = _kept_format(reader)
-        if storage is StoragePlugin.SQLITE3:
+            self._format = _kept_format(reader)
+        if self._format[0] is StoragePlugin.SQLITE3:
             check_database_name(target / f"{target.name}{DATABASE}")
         if hidden:
             raise OptionsError(disagreement(source, hidden))
@@ -84,7 +84,7 @@ class CaptionedBag:
         from rosbags.rosbag2 import CompressionFormat, Writer
 
         with self._opened_again() as reader:
-            storage, compression = _kept_format(reader)
+            storage, compression = self._format
             writer = Writer(self._target, version=_VERSION, storage_plugin=storage)
             writer.set_compression(compression, CompressionFormat.ZSTD)
             try:

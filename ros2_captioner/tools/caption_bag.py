@@ -19,7 +19,14 @@ from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import ImageBag
-from ros2_captioner.output_files import LOCK, check_output, only_writer, unfinished, writing
+from ros2_captioner.output_files import (
+    LOCK,
+    check_output,
+    make_empty,
+    only_writer,
+    unfinished,
+    writing,
+)
 from ros2_captioner.recordings.bag_captions import BagCaptions
 from ros2_captioner.recordings.bag_copy import CaptionedBag
 from ros2_captioner.recordings.journal import Journal
@@ -64,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:  # an error has a line of its own
             report.clear()
         with writing(output):
-            _empty(work / _PARTIAL)
+            make_empty(work / _PARTIAL)  # its own, as an output may have any name
             if copy:
                 copy.write(journal.moments())
             else:
@@ -125,13 +132,6 @@ def _check_work(work: Path) -> None:
             f"{work} is in the way; expected nothing there, or the folder of an interrupted run. "
             "Move it, or give another --output"
         )
-
-
-def _empty(folder: Path) -> None:
-    """Make a folder of its own, as an output may have any name, without what a kill left there."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir()
 
 
 def _write_table(form: str, target: Path, bag: ImageBag, journal: Journal) -> None:

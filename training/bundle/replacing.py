@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.bundle.signatures import signature_file
-from ros2_captioner.output_files import only_writer, unfinished
+from ros2_captioner.output_files import make_empty, only_writer, unfinished
 from training.bundle.model_card import CARD
 from training.config.settings import ConfigError
 
@@ -24,8 +24,7 @@ def work_folder(output: Path) -> Iterator[Path]:
     work = beside / output.name
     try:
         with only_writer(beside, output):
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir()
+            make_empty(work)
             try:
                 yield work
             finally:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
-from ros2_captioner.output_files import unfinished, writing
+from ros2_captioner.output_files import make_empty, unfinished, writing
 from training.config.settings import ConfigError
 
 _OPTIMISER, _AVERAGE = "optimiser.", "average."
@@ -89,8 +89,7 @@ def save_checkpoint(
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with writing(path):
         # Not by `replace_file`: all bytes at once would take as much memory again.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        make_empty(folder)
         try:
             partial.touch()
             mode = partial.stat().st_mode  # safetensors would leave the file to its owner alone

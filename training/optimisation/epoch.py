@@ -25,6 +25,18 @@ from training.scoring.validation import validation_scores
 def run_epoch(
     stage: Stage, epoch: int, stage_epoch: int, progress: Progress, logbook: Logbook
 ) -> Progress:
+    """Train and validate an epoch, and tell of it.
+
+    Args:
+        stage: that it belongs to.
+        epoch: its number within the run, from 0.
+        stage_epoch: its number within the stage, from 0.
+        progress: so far.
+        logbook: of the run.
+
+    Returns:
+        The progress with this epoch.
+    """
     watch = Stopwatch()
     number = len(progress.history) + 1
     shown, images = _train_epoch(stage, epoch, stage_epoch, watch, f"epoch {number} {stage.name}")

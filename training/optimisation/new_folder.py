@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ros2_captioner.output_files import unfinished
+from ros2_captioner.output_files import make_empty, unfinished
 from training.config.settings import ConfigError
 
 
@@ -26,8 +26,8 @@ def refuse_existing(output: Path) -> None:
 def new_folder(output: Path) -> Iterator[Path]:
     """A folder to write in, which becomes ``output`` at the end, and nothing if that fails."""
     beside = unfinished(output)
-    shutil.rmtree(beside, ignore_errors=True)  # of a command that was killed
-    beside.mkdir(parents=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    make_empty(beside)
     try:
         yield beside
         os.replace(beside, output)
