@@ -26,12 +26,13 @@ def cached_maps(
     size: int,
     folder: Path,
     dtype: torch.dtype | None = None,
+    share: slice = slice(None),
 ) -> list[Path]:
     """Compute `GridEncoder.lower` of the images that have no cached map.
 
     A cache folder belongs to the weights of the stages, the size and the arithmetic. In it every
-    image has a file, named after its path, inode number, size in bytes and times: a replaced
-    image is computed again, and of a data set that grew only what is new. What an interrupted
+    image has a file, named after its content: a replaced image is computed again, one that was
+    copied or moved is not, and of a data set that grew only what is new. What an interrupted
     computation has done stays.
 
     Args:
@@ -41,13 +42,15 @@ def cached_maps(
         size: side of the frames in pixels.
         folder: of all caches.
         dtype: of the arithmetic, see `training.machine.arithmetic`; None is float32.
+        share: the images that this process computes, where several share them out.
 
     Returns:
         For each image a NumPy file with its map, float16 ``[h, w, c]``.
     """
     cache = folder / f"maps_{_encoder_digest(encoder, stages, size, dtype)}"
     files = [cache / f"{_image_digest(path)}.npy" for path in paths]
-    missing = {file: path for file, path in zip(files, paths, strict=True) if not file.is_file()}
+    mine = zip(files[share], paths[share], strict=True)
+    missing = {file: path for file, path in mine if not file.is_file()}
     if missing:
         cache.mkdir(parents=True, exist_ok=True)
         _compute(encoder, stages, missing, size, dtype)
@@ -102,8 +105,4 @@ def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.d
 
 
 def _image_digest(path: Path) -> str:
-    status = path.stat()
-    # The time of modification can be copied or set back; that of the change of the file cannot.
-    times = f"{status.st_mtime_ns}\n{status.st_ctime_ns}"
-    identity = f"{path.resolve()}\n{status.st_ino}\n{status.st_size}\n{times}"
-    return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]

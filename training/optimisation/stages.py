@@ -208,15 +208,17 @@ class Stage:
         return TrainingState(self._updater.optimiser, self.average, self._updater.scaler)
 
     def _maps(self, images: list[CaptionedImage]) -> list[Path]:
-        paths = [image.path for image in images]
-        size, dtype = self.config.model.image_size, self._updater.dtype
-
-        def maps(of: list[Path]) -> list[Path]:
-            return cached_maps(self.model.encoder, self._stages_done, of, size, self._cache, dtype)
-
-        maps(paths[distributed.rank() :: distributed.count()])
+        files = cached_maps(
+            self.model.encoder,
+            self._stages_done,
+            [image.path for image in images],
+            self.config.model.image_size,
+            self._cache,
+            self._updater.dtype,
+            slice(distributed.rank(), None, distributed.count()),
+        )
         distributed.wait()
-        return maps(paths)
+        return files
 
     def batches(self, epoch: int) -> StepBatches:
         """Training batches in an order that depends on the seed and the epoch alone."""

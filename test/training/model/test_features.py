@@ -1,6 +1,7 @@
 """Cached maps follow the images, one by one."""
 
 import os
+import shutil
 
 import cv2
 import numpy as np
@@ -105,6 +106,16 @@ def test_a_replaced_image_of_the_same_size_and_time_is_computed_again(encoder, c
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     (file,) = cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
     np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+
+
+def test_a_copied_data_set_is_not_computed_again(encoder, computed, tmp_path):
+    paths = [write(tmp_path / "here" / f"{grey}.png", grey) for grey in (10, 20)]
+    before = cached_maps(encoder, 2, paths, SIZE, tmp_path / "cache")
+    shutil.copytree(tmp_path / "here", tmp_path / "there")  # other paths, inodes and times
+    shutil.rmtree(tmp_path / "here")
+    copied = [tmp_path / "there" / path.name for path in paths]
+    assert cached_maps(encoder, 2, copied, SIZE, tmp_path / "cache") == before
+    assert computed == [2]
 
 
 def test_an_image_listed_twice_is_computed_once(encoder, computed, tmp_path):
