@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ from training.optimisation.run_folder import (
     save_epoch,
 )
 from training.optimisation.stages import STAGES, Splits, Stage, check_stages
+from training.optimisation.teachers import load_teachers
 
 
 @command(failed=2)
@@ -116,10 +117,11 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     vocabulary, model = _start(config, data, earlier)
     check_stages(config, model.encoder)
     refuse_other_words(output, vocabulary)
-    splits = Splits(data, read_validation(config.data), vocabulary)
+    teachers = load_teachers(config, model.encoder)
+    splits = Splits(data, read_validation(config.data), vocabulary, teachers)
     model.to(device)
     with only_run_in(output):
-        progress = _progress(output, config, earlier)
+        progress = _progress(output, config, earlier, teachers.values())
         progress = _train_epochs(config, output, model, splits, progress)
     if distributed.rank() == 0:
         print(f"best validation CIDEr {progress.best_cider:.4f} in {output / BEST}")
@@ -147,12 +149,15 @@ def _untrained(
     return model
 
 
-def _progress(output: Path, config: TrainConfig, earlier: Run | None) -> Progress:
+def _progress(
+    output: Path, config: TrainConfig, earlier: Run | None, teachers: Iterable[Run]
+) -> Progress:
     """How far a run has come; a new one begins with what led to the earlier one, if it has one."""
     last = output / LAST
     if last.is_file():
         return read_progress(last)
-    own = named_sources(config)
+    # What a teacher learnt from is learnt from too, with its licence.
+    own = joined_sources(named_sources(config), *(teacher.sources for teacher in teachers))
     if not earlier:
         return Progress(sources=own)
     return Progress.after(earlier.progress.history, joined_sources(own, earlier.sources))

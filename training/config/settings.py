@@ -55,6 +55,9 @@ class SourceConfig(Settings):
         licence: of the data, kept in the model card.
         weight: how often an epoch shows each of its images; 0.5 shows half of them.
         part: ``all`` images, ``train`` (four fifths, chosen by their names) or ``held_out``.
+        teacher: folder of an earlier run; in cross-entropy the model learns not which word follows
+            in a caption, but how likely that run's decoder finds each (Hinton et al. 2015), and
+            its evidence, if that is for the same words.
     """
 
     name: str
@@ -66,6 +69,7 @@ class SourceConfig(Settings):
     licence: str = "unknown"
     weight: float = setting(1.0, Range(0, 100, above=True))
     part: str = setting("all", Choice(("all", "train", "held_out")))
+    teacher: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,6 +83,11 @@ class SourceConfig(Settings):
             raise ConfigError(
                 f"source {self.name!r}: found 'images', 'weight' or 'part' with 'sentences'; "
                 "expected none, as these are sentences of images that are not there"
+            )
+        if self.teacher and not self.captions:
+            raise ConfigError(
+                f"source {self.name!r}: found a 'teacher' without 'captions'; expected captions, "
+                "after whose words it is asked what follows"
             )
 
 
@@ -112,6 +121,12 @@ class DataConfig(Settings):
             raise ConfigError(
                 f"val: found a 'weight' of source {weighted!r}; expected none, as every image is "
                 "scored once"
+            )
+        taught = next((source.name for source in self.val if source.teacher), None)
+        if taught is not None:
+            raise ConfigError(
+                f"val: found a 'teacher' of source {taught!r}; expected none, as nothing is learnt "
+                "from its images"
             )
 
 

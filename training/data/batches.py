@@ -26,8 +26,10 @@ class Batch(NamedTuple):
         images: cached maps float ``[B, h, w, c]`` or frames uint8 ``[B, S, S, 3]``.
         tokens: int64 ``[B, N, T]``, begun by the start token, padded with the end token.
         valid: bool ``[B, N, T]``.
-        targets: int64 ``[M]``, the words that follow the M valid tokens.
-        known: int8 ``[B, E]``, what is known of each word with evidence, see `Concepts.known`.
+        targets: int64 ``[M]``, the words that follow the M valid tokens; or, where earlier runs
+            teach, float ``[M, V]``, the probabilities of the vocabulary's words there.
+        known: int8 ``[B, E]``, what is known of each word with evidence, see `Concepts.known`; or
+            float, the probabilities of those that are known.
     """
 
     indices: Tensor

@@ -123,7 +123,8 @@ def evidence_loss(logits: Tensor, known: Tensor) -> Tensor:
 
     Args:
         logits: ``[B, E]``.
-        known: int8 ``[B, E]``, 1 for present, 0 for absent, below zero for not known.
+        known: ``[B, E]``, 1 for present, 0 for absent, between them a teacher's probability, below
+            zero for not known.
     """
     each = nn.functional.binary_cross_entropy_with_logits(
         logits.float(), known.clamp(min=0).float(), reduction="none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
 from typing import cast
@@ -31,6 +31,8 @@ from training.model.encoder import GridEncoder
 from training.model.features import cached_maps
 from training.optimisation.checkpoint import TrainingState
 from training.optimisation.objectives import CrossEntropy, Loss, Objective, SelfCritical
+from training.optimisation.run import Run
+from training.optimisation.teachers import Teachers
 from training.optimisation.updater import Groups, LossModule, Updater
 from training.scoring.decode import prepared_images
 
@@ -46,11 +48,13 @@ class Splits:
         train: images and sentences.
         val: images of each validation source, by its name.
         vocabulary: of the training captions and sentences, or of the run that it starts from.
+        teachers: earlier runs, each by the name of the source of images that it teaches.
     """
 
     train: Sources
     val: dict[str, list[CaptionedImage]]
     vocabulary: Vocabulary
+    teachers: dict[str, Run] = field(default_factory=dict)
 
     @property
     def validation_images(self) -> list[CaptionedImage]:
@@ -141,7 +145,9 @@ class Stage:
             self._images = [image for image in self._images if image.captions]
         self.objective = self._objective()
         optim, device = config.optim, device_of(model)
-        module = LossModule(model, self.objective, optim, self._stages_done, self._memory())
+        module = LossModule(
+            model, self.objective, optim, self._stages_done, self._memory(), self._teachers()
+        ).to(device)
         self._updater = Updater(module, self._parameter_groups(), self.objective, optim, device)
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay))
         # Here and not when they are needed: every process takes part in computing them.
@@ -161,7 +167,13 @@ class Stage:
         """What holds the trained part of the encoder to its start weights, if asked for."""
         if not _distils(self.config, self.settings):
             return None
-        return ImageNetMemory.of(self.config.model).to(device_of(self.model))
+        return ImageNetMemory.of(self.config.model)
+
+    def _teachers(self) -> Teachers | None:
+        """The earlier runs that teach, if there are any; the reward needs no targets."""
+        if self.name == "self_critical" or not self.splits.teachers:
+            return None
+        return Teachers(self.splits.teachers, self._images, self.model, self.splits.vocabulary)
 
     def _sentence_dataset(self) -> SentenceDataset | None:
         """The sentences, where they are trained on."""

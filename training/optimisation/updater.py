@@ -19,6 +19,7 @@ from training.model.captioning import CaptionModel
 from training.model.distillation import ImageNetMemory
 from training.model.evidence import evidence_loss
 from training.optimisation.objectives import Loss, Objective
+from training.optimisation.teachers import Teachers
 
 Groups = list[tuple[list[nn.Parameter], float]]
 
@@ -46,6 +47,7 @@ class LossModule(nn.Module):
         optim: weights of the losses beside it.
         stages_done: of the ResNet, see `GridEncoder.grid`.
         memory: holds the encoder to its start weights, if asked for.
+        teachers: earlier runs whose predictions are learnt, if there are any.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class LossModule(nn.Module):
         optim: OptimConfig,
         stages_done: int,
         memory: ImageNetMemory | None = None,
+        teachers: Teachers | None = None,
     ) -> None:
         super().__init__()
-        self.model, self._memory = model, memory
+        self.model, self._memory, self._teachers = model, memory, teachers
         self._objective, self._optim, self._stages_done = objective, optim, stages_done
 
     def forward(self, batch: Batch, progress: float, sentences: Batch | None = None) -> Losses:
@@ -65,6 +68,8 @@ class LossModule(nn.Module):
         optim = self._optim
         grid = self.model.encoder.grid(batch.images, self._stages_done)
         prepared = self.model.decoder.prepare(grid)
+        if self._teachers is not None:
+            batch = self._teachers(batch, grid)
         loss = self._objective(self.model.decoder, prepared, batch, progress)
         of_images = loss.value.new_zeros(())
         if optim.evidence_weight and prepared.word_logits is not None:
