@@ -79,8 +79,11 @@ def jobs(sources: Sequence[Path], done: Iterable[FrameId]) -> list[Job]:
         known[frame.source].add(frame)
     bags: list[str] = []
     pictures: list[str] = []
+    walked: set[str] = set()
     for source in sources:
-        found = [*_bags_and_pictures(source)]
+        if os.path.realpath(source) in walked:  # another spelling, or a folder in another source
+            continue
+        found = [*_bags_and_pictures(source, walked)]
         if not found:
             raise OptionsError(
                 f"found neither a bag nor a picture in {source}; expected a rosbag2 folder, an "
@@ -103,14 +106,16 @@ def _check_name(path: Path) -> None:
         raise OptionsError(f"found {str(path)!r}; expected names that are UTF-8") from error
 
 
-def _bags_and_pictures(source: Path) -> Iterator[tuple[Path, bool]]:
-    """Paths in the order of their names, each with whether it is a bag."""
+def _bags_and_pictures(source: Path, walked: set[str]) -> Iterator[tuple[Path, bool]]:
+    """Paths in the order of their names, each with whether it is a bag.
+
+    Folders are added to those already walked, by their real paths.
+    """
     if not source.exists():
         return
     if not source.is_dir():
         yield from _file(source)
         return
-    walked: set[str] = set()
     for folder, folders, files in os.walk(source, onerror=_refuse, followlinks=True):
         if (real := os.path.realpath(folder)) in walked:  # as a link to a folder above may lead to
             folders.clear()

@@ -47,6 +47,15 @@ def test_links_to_folders_are_followed_once(archive, tmp_path_factory):
     assert pictures.pictures == tuple(str(archive / name) for name in names)
 
 
+def test_a_folder_spelt_in_two_ways_is_captioned_once(archive, tmp_path_factory):
+    link = tmp_path_factory.mktemp("elsewhere") / "archive"
+    link.symlink_to(archive)
+    expected = jobs([archive], [])
+    assert jobs([archive, link, link / "sub", archive / "sub" / "drive"], []) == expected
+    bag, *_ = jobs([link / "sub", archive], [])
+    assert bag.bag == str(link / "sub/drive")
+
+
 def test_a_pipe_is_no_picture_nor_a_bag(archive):
     """Reading one would wait for ever for somebody who writes."""
     expected = jobs([archive], [])
