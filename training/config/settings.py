@@ -116,18 +116,15 @@ class DataConfig(Settings):
                 raise ConfigError(
                     f"{split}: found two sources of the name {twice!r}; expected a name for each"
                 )
-        weighted = next((source.name for source in self.val if source.weight != 1), None)
-        if weighted is not None:
-            raise ConfigError(
-                f"val: found a 'weight' of source {weighted!r}; expected none, as every image is "
-                "scored once"
-            )
-        taught = next((source.name for source in self.val if source.teacher), None)
-        if taught is not None:
-            raise ConfigError(
-                f"val: found a 'teacher' of source {taught!r}; expected none, as nothing is learnt "
-                "from its images"
-            )
+        for key, none, reason in (
+            ("weight", 1, "every image is scored once"),
+            ("teacher", "", "nothing is learnt from its images"),
+        ):
+            given = next((one.name for one in self.val if getattr(one, key) != none), None)
+            if given is not None:
+                raise ConfigError(
+                    f"val: found a {key!r} of source {given!r}; expected none, as {reason}"
+                )
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,16 @@ def test_overrides_win(tmp_path):
         ),
         (
             MINIMAL,
+            ["data.val=[{name: x, images: i, captions: c, teacher: runs/y}]"],
+            "config.data: val: found a 'teacher' of source 'x'",
+        ),
+        (
+            MINIMAL,
+            ["data.train=[{name: x, images: i, objects: o, teacher: runs/y}]"],
+            "source 'x': found a 'teacher' without 'captions'",
+        ),
+        (
+            MINIMAL,
             ["data.train=[{name: x, sentences: s, weight: 2}]"],
             "source 'x': found 'images', 'weight' or 'part' with 'sentences'",
         ),
