@@ -38,7 +38,8 @@ def joined(
     """
     ended: list[Cue] = []
     shown: dict[str, Cue] = {}
-    for start_s, camera, text in captions:
+    for precise_s, camera, text in captions:
+        start_s = round(precise_s, 3)  # as it is written: players pass over cues without a length
         before = shown.get(camera)
         if before and before.text == text:
             continue
