@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.version import VERSION
@@ -37,9 +38,22 @@ def user_path(text: str) -> Path:
     return Path(os.path.expanduser(text))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells where an argument must stand that an option of several values takes for its own."""
+
+    def error(self, message: str) -> NoReturn:
+        last = self._get_positional_actions()[-1:]
+        greedy = [
+            each.option_strings[0] for each in self._get_optional_actions() if each.nargs == "+"
+        ]
+        if last and greedy and message.endswith(f" {last[0].metavar}"):
+            message += f" (before {greedy[0]}, which takes all that follows it)"
+        super().error(message)
+
+
 def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """A parser that also answers ``--version``; the epilog keeps its line breaks."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=name,
         description=description,
         epilog=epilog,

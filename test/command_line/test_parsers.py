@@ -51,6 +51,17 @@ def test_numbers_of_commands_are_one_or_more(arguments):
     assert f"found {arguments[-1]}; expected 1 or more\n" in refused.stderr
 
 
+@pytest.mark.parametrize("command", ["caption_bag", "caption_fleet"])
+def test_what_an_option_of_several_values_took_is_told(command):
+    """The usage line, which has BAG last, asks for it."""
+    argument = {"caption_bag": "BAG", "caption_fleet": "SOURCE"}[command]
+    refused = run(SCRIPTS[0].parent / command, "--output", "out", "--topics", "/camera", "drive")
+    assert refused.returncode == 2
+    assert refused.stderr.endswith(
+        f"required: {argument} (before --topics, which takes all that follows it)\n"
+    )
+
+
 def test_a_home_folder_that_the_shell_left_alone_is_the_users(monkeypatch):
     """A folder of the name ~ would be made here."""
     monkeypatch.setenv("HOME", "/home/me")
