@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -47,6 +48,7 @@ except ImportError as error:
     ) from error
 
 _FRAMES = pyarrow.schema({**output.FOUND, "pixels": pyarrow.binary()})
+_CALL_S = 10.0
 _READER_CORES = 0.5  # not those of a worker: Ray would make one step of both, four jobs at a time
 
 
@@ -148,11 +150,19 @@ def _connect(fleet: Fleet) -> None:
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         return
     try:
+        _call_up(fleet.address)
         ray.init(address=fleet.address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise OptionsError(
             f"address is {fleet.address!r}: {error}; expected that of a running Ray cluster"
         ) from error
+
+
+def _call_up(address: str) -> None:
+    """Fail at once where nobody listens; Ray tries for minutes, and warns of each try."""
+    host, _, port = address.rpartition(":")
+    if "://" not in host and port.isdecimal():  # not of another kind, such as ``auto``
+        socket.create_connection((host.strip("[]"), int(port)), _CALL_S).close()
 
 
 def _workers(fleet: Fleet) -> int:

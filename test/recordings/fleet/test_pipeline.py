@@ -209,6 +209,20 @@ def test_what_the_cluster_lacks_is_said(cluster, archive, tmp_path):
         caption_fleet(wanted, load_bundle(), LOAD)
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("[::1]:1", "Connection refused|Cannot assign|not supported"),  # where there is no IPv6
+        ("nonsense", "Invalid address"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_said_at_once(address, reason, archive, tmp_path):
+    fleet = Fleet([archive], tmp_path / "out", Sampling(1.0), address=address)
+    with pytest.raises(OptionsError, match=f"({reason}).*that of a running Ray cluster"):
+        caption_fleet(fleet, load_bundle(), LOAD)
+
+
 def test_relative_paths_are_from_where_the_run_is_started(
     cluster, tmp_path, bundle_copy, monkeypatch
 ):
