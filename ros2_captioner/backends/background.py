@@ -1,4 +1,4 @@
-"""Attempts in a thread of its own: one at a time, after each failure a pause that doubles."""
+"""Attempts in threads of their own: one at a time, after each failure a pause that doubles."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 LONGEST_PAUSE_S = 3600.0
+_under_way = threading.Lock()  # held by the only attempt of the process
 
 
 class Background(Generic[Result]):
     """Tries something that may take minutes until it succeeds once.
 
+    Only `poll` begins an attempt. One of another object, even if nobody wants its result any more,
+    ends first: this one may find what that has made, such as an engine.
+
     Args:
-        attempt: returns a result, or raises.
+        attempt: returns a result, or raises; called in another thread.
         pause_s: from the end of a failed attempt to the next; doubles each time, up to an hour.
         first_s: seconds until the first attempt is due.
 
@@ -49,7 +53,8 @@ class Background(Generic[Result]):
 
     def _run(self) -> None:
         try:
-            self._found.append(self._attempt())
+            with _under_way:
+                self._found.append(self._attempt())
         except Exception as error:  # the thread's boundary: nothing may end it unseen
             self.error = str(error) or type(error).__name__
             self._due_s = time.monotonic() + self._pause_s

@@ -76,7 +76,7 @@ def choose(
     return Failover(
         [candidate.load for candidate in usable],
         reason,
-        patient=[candidate.build for candidate in usable],
+        builders=[candidate.build for candidate in usable],
     )
 
 

@@ -13,19 +13,22 @@ from ros2_captioner.errors import BackendError, CaptionerError, described
 RETRY_S = 30.0
 
 Loaders = Sequence[Callable[[], Backend]]
-Loaded = tuple[int, Backend, list[CaptionerError]]
+Loaded = tuple[int, Backend, str]  # its place, and why the best one did not load, if it did not
 
 
 class Failover:
     """The backend in use, and the fallback when it fails.
 
+    Fallbacks load in the thread that captions, which calls all methods; better backends load in the
+    background, see `Background`. Other threads may read the attributes.
+
     Args:
         loaders: best first; each loads a backend or raises.
         reason: why no better ones are among them.
-        retry_s: seconds after a failure until a better backend is tried again, or the only one
-            is reloaded once more. Between further tries of a better one the pause doubles, also
+        retry_s: seconds after a failure until a better backend is tried again, or the one in use is
+            reloaded once more. Between further tries of a better one the pause doubles, also
             where it loads, but fails again before it has worked for as long.
-        patient: what loads them in the background, where it may take minutes, as the building of
+        builders: what loads them in the background, where it may take minutes, as the building of
             engines does; the loaders themselves if not given.
 
     Attributes:
@@ -42,74 +45,66 @@ class Failover:
         loaders: Loaders,
         reason: str = "",
         retry_s: float = RETRY_S,
-        patient: Loaders | None = None,
+        builders: Loaders | None = None,
     ) -> None:
         self.reason = reason
-        self._loaders, self._patient, self._retry_s = loaders, patient or loaders, retry_s
-        self._failed_s, self._pause_s = -math.inf, retry_s
-        self._search: Background[Loaded] | None = None
-        self._no_fallback = False
-        self.trouble = ""
-        self._take(_load(loaders), first_try_s=0.0)
+        self._loaders, self._builders, self._retry_s = loaders, builders or loaders, retry_s
+        self._pause_s = retry_s
+        self._search: Background[Loaded] | None = None  # for a better one
+        self._use(*_load(loaders), first_try_s=0.0)
         self._used_since_s = -math.inf  # so its first failure doubles no pause
 
     def replace(self, error: BackendError) -> None:
-        """Fall back to the next backend after a failure; the last that loads is reloaded.
+        """Fall back to the next backend after a failure; reload the same one where none loads.
 
         Raises:
-            BackendError: the same error, when the last was reloaded only just before.
+            BackendError: the same error, when it was reloaded only just before.
             CaptionerError: nothing loads.
         """
         now_s = time.monotonic()
-        if self._no_fallback and now_s - self._failed_s < self._retry_s:
+        if now_s - self._reloaded_s < self._retry_s:
             raise error
-        self._failed_s = now_s
         # One that came back only to fail will do so again.
         worked = now_s - self._used_since_s >= self._pause_s
         self._pause_s = self._retry_s if worked else min(2 * self._pause_s, LONGEST_PAUSE_S)
-        why = f"{self._in_use()} failed ({error})"
-        place = self._place
+        why, next_place = f"{self._in_use()} failed ({error})", self._place + 1
         try:
-            below, backend, _ = _load(self._loaders[place + 1 :])
+            below, backend, _ = _load(self._loaders[next_place:])
         except CaptionerError:
-            self._no_fallback, self.trouble = True, why
-            self.backend = _load(self._loaders[place : place + 1])[1]
-            self.trouble = f"{why}; reloaded"
+            self._reload(why)
         else:
-            self._use(place + 1 + below, backend)
-            self._fall_back(why, first_try_s=self._pause_s)
+            self._use(next_place + below, backend, why, first_try_s=self._pause_s)
 
     def restore(self) -> None:
-        """Go back to a better backend once it loads again; it loads in the background."""
+        """Go back to a better backend once it has loaded in the background."""
         if self._search is None:
             return
         found = self._search.poll()
         if found is not None:
-            self._take(found, first_try_s=self._retry_s)
+            self._use(*found, first_try_s=self._retry_s)
         elif self._search.error:
             self._tell(self._search.error)
 
     def succeeded(self) -> None:
         """A batch went well: a failure that has not come again for a while is over."""
-        if self._search is None and time.monotonic() - self._failed_s >= self._retry_s:
+        if self._search is None and time.monotonic() - self._reloaded_s >= self._retry_s:
             self.trouble = ""
 
-    def _take(self, loaded: Loaded, first_try_s: float) -> None:
-        """Use what loaded; better ones that did not are told of and tried again."""
-        place, backend, errors = loaded
-        self._use(place, backend)
-        if errors:
-            self._fall_back(str(errors[0]), first_try_s)
-
-    def _use(self, place: int, backend: Backend) -> None:
+    def _use(self, place: int, backend: Backend, why: str, first_try_s: float) -> None:
+        """Caption with a backend; begin to look for a better one, if there is any."""
         self._place, self.backend, self._used_since_s = place, backend, time.monotonic()
-        self._no_fallback = place + 1 == len(self._loaders)
-        self._search, self.trouble = None, ""
-
-    def _fall_back(self, why: str, first_try_s: float) -> None:
-        better = self._patient[: self._place]
+        self._reloaded_s = -math.inf
+        if place == 0:
+            self._search, self.trouble = None, ""
+            return
+        better = self._builders[:place]
         self._search = Background(lambda: _load(better), self._pause_s, first_try_s)
         self._tell(why)
+
+    def _reload(self, why: str) -> None:
+        self._reloaded_s, self.trouble = time.monotonic(), why
+        self.backend = load_one(self._loaders[self._place])
+        self.trouble = f"{why}; reloaded"
 
     def _tell(self, why: str) -> None:
         self.trouble = f"{why}; {self._in_use()} takes over"
@@ -133,15 +128,15 @@ def load_one(loader: Callable[[], Backend]) -> Backend:
 
 
 def _load(loaders: Loaders) -> Loaded:
-    """The place of the first backend that loads, itself, and why those before it did not.
+    """The first backend that loads.
 
     Raises:
-        CaptionerError: none loads; what the first one said.
+        CaptionerError: none does; what the first one said.
     """
-    errors: list[CaptionerError] = []
+    first: CaptionerError | None = None
     for place, loader in enumerate(loaders):
         try:
-            return place, load_one(loader), errors
+            return place, load_one(loader), str(first or "")
         except CaptionerError as error:
-            errors.append(error)
-    raise errors[0] if errors else BackendError("there is no other backend to fall back to")
+            first = first or error
+    raise first or BackendError("there is no other backend to fall back to")

@@ -1,6 +1,7 @@
 """Attempts in the background: one at a time, never unseen, never for ever in a row."""
 
 import itertools
+import threading
 
 import pytest
 
@@ -50,3 +51,13 @@ def test_no_error_is_lost(clock, error):
 
     task = Background(fail, 10, 0)
     assert polled(task) is None and task.error
+
+
+def test_the_attempts_of_two_searches_follow_each_other():
+    """An engine takes minutes and most of a GPU; the second search finds it in the cache."""
+    both = threading.Barrier(2)
+    tasks = [Background(lambda: both.wait(0.2), 10, 0) for _ in range(2)]
+    for task in tasks:
+        task.poll()
+    for task in tasks:
+        assert polled(task) is None and task.error == "BrokenBarrierError"

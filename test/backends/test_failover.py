@@ -69,7 +69,7 @@ def test_when_the_second_best_comes_back_the_best_is_still_told_of_and_tried():
 
 def test_after_the_second_best_came_back_the_best_waits_for_its_time():
     best, second, slow = Loader("a", able=False), Loader("b", able=False), Loader("b")
-    failover = Failover([best, second, Loader("c")], retry_s=1000, patient=[best, slow])
+    failover = Failover([best, second, Loader("c")], retry_s=1000, builders=[best, slow])
     assert restored(failover) == "b"
     assert restored(failover) == "b" and best.loads == 2
 
@@ -89,6 +89,36 @@ def test_the_only_one_is_reloaded_but_not_again_at_once():
     with pytest.raises(BackendError, match="lost"):
         failover.replace(LOST)
     assert only.loads == 2
+
+
+def test_a_fallback_that_fails_just_after_it_took_over_is_reloaded_once():
+    """It was loaded because the other had failed, and has not been reloaded yet."""
+    other = Loader("b")
+    failover = Failover([Loader("a"), other], retry_s=1000)
+    failover.replace(LOST)
+    failover.replace(LOST)
+    assert other.loads == 2 and failover.trouble == "b on cpu failed (the device is lost); reloaded"
+    with pytest.raises(BackendError, match="lost"):
+        failover.replace(LOST)
+
+
+def test_from_one_fallback_to_the_next_nobody_reads_that_all_is_well():
+    """The node looks on from another thread, and would log that the runtime works again."""
+    seen = []
+
+    class Watched(Failover):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            seen.append(getattr(self, "trouble", None))
+
+    best, second = Loader("a", able=False), Loader("b")
+    failover = Watched([best, second, Loader("c")], retry_s=0)
+    seen.clear()
+    second.able = False
+    failover.replace(LOST)
+    assert failover.backend.name == "c"
+    second.able = True
+    assert restored(failover) == "b" and all(seen)
 
 
 def test_trouble_that_does_not_come_again_is_forgotten_once_a_batch_went_well():
@@ -136,14 +166,14 @@ def test_whatever_a_loader_raises_the_next_is_taken(error):
 
 def test_what_takes_long_is_done_in_the_background_alone():
     quick, slow = Loader("a", able=False), Loader("a")
-    failover = Failover([quick, Loader("b")], patient=[slow, Loader("b")])
+    failover = Failover([quick, Loader("b")], builders=[slow, Loader("b")])
     assert failover.backend.name == "b" and slow.loads == 0
     assert restored(failover) == "a" and (quick.loads, slow.loads) == (1, 1)
 
 
 def test_what_fails_in_the_background_is_told():
     slow = Loader("engine", able=False)
-    failover = Failover([Loader("a", able=False), Loader("b")], retry_s=1000, patient=[slow])
+    failover = Failover([Loader("a", able=False), Loader("b")], retry_s=1000, builders=[slow])
     assert restored(failover) == "b"
     assert failover.trouble == "no engine; b on cpu takes over"
     assert restored(failover) == "b" and slow.loads == 1
