@@ -24,7 +24,7 @@ class Candidate(NamedTuple):
         device: ``cpu`` or ``cuda``.
         probe: raises `CaptionerError` where this machine or the bundle lacks what it needs.
         load: loads the bundle.
-        build: loads it, and first makes whatever takes minutes; in the background.
+        build: loads it, and first makes whatever takes minutes.
     """
 
     backend: str
@@ -45,7 +45,7 @@ def choose(
 
     ``auto`` prefers TensorRT, then ONNX Runtime on CUDA, then on the CPU, where it is faster than
     OpenVINO, which comes last. TensorRT engines that are not in the cache yet are built in the
-    background while the next backend captions.
+    background while the next backend captions; at once where there is no other.
 
     Args:
         bundle: verified model.
@@ -67,17 +67,15 @@ def choose(
             raise BackendError(f"unknown {kind} {value!r}; expected one of {list(known)}")
     wanted = [
         candidate
-        for candidate in _candidates(bundle, precision, engine_cache, at_once=backend != "auto")
+        for candidate in _candidates(bundle, precision, engine_cache)
         if backend in ("auto", candidate.backend) and device in ("auto", candidate.device)
     ]
     if not wanted:
         raise BackendError(f"backend {backend} does not run on {device}; leave device at 'auto'")
     usable, reason = _usable(wanted)
-    return Failover(
-        [candidate.load for candidate in usable],
-        reason,
-        builders=[candidate.build for candidate in usable],
-    )
+    builders = [candidate.build for candidate in usable]
+    meanwhile = [candidate.load for candidate in usable] if len(usable) > 1 else builders
+    return Failover(meanwhile, reason, builders=builders)
 
 
 def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
@@ -97,9 +95,7 @@ def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
     return usable, reason
 
 
-def _candidates(
-    bundle: Bundle, precision: str, engine_cache: str, at_once: bool
-) -> list[Candidate]:
+def _candidates(bundle: Bundle, precision: str, engine_cache: str) -> list[Candidate]:
     """Best first. The imports are late: a runtime that is not chosen need not be installed."""
     from ros2_captioner.backends.onnxruntime import OnnxRuntimeBackend, check_device
     from ros2_captioner.backends.openvino import OpenVinoBackend, check_installed
@@ -115,7 +111,7 @@ def _candidates(
             "tensorrt",
             "cuda",
             partial(_check_tensorrt, bundle, precision),
-            partial(tensorrt, build=at_once),
+            partial(tensorrt, build=False),
             partial(tensorrt, build=True),
         ),
         onnxruntime("cuda"),

@@ -119,6 +119,12 @@ def test_auto_captions_on_the_cpu_while_engines_are_built(gpu, photograph):
     assert captioner.backend.name == "tensorrt" and not captioner.trouble
 
 
+def test_where_nothing_captions_meanwhile_engines_are_built_at_once(gpu):
+    """As on a GPU machine without another runtime, or where the CPU is not to be used."""
+    captioner = Captioner.load(device="cuda")
+    assert captioner.backend.name == "tensorrt" and gpu == ["encoder", "decoder"]
+
+
 def test_a_build_that_fails_is_told_and_tried_again_later(gpu, photograph, monkeypatch):
     attempts = []
 
