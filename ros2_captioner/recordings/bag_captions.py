@@ -91,7 +91,7 @@ class BagCaptions:
             elif [(m.camera, m.time_ns) for m in before] != [f.recorded[:2] for f in frames]:
                 raise OptionsError(
                     f"{journal.path} has captions of other frames than {self._bag.path}; the "
-                    "recording has changed since, so delete the file"
+                    f"recording has changed since, so delete {journal.path.parent}"
                 )
 
     def _moments(self, frames: list[BagFrame]) -> list[Moment]:

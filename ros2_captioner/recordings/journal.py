@@ -60,7 +60,7 @@ class Journal:
             before, present = differing(_parsed(found), json.loads(self._head))
             raise OptionsError(
                 f"{path} holds captions of an interrupted run with {before}; this one has "
-                f"{present}. Repeat that command to go on with it, or delete the file"
+                f"{present}. Repeat that command to go on with it, or delete {path.parent}"
             )
 
     def batches(self) -> Iterator[list[Moment]]:
@@ -77,7 +77,7 @@ class Journal:
                 except (ValueError, TypeError) as error:
                     raise OptionsError(
                         f"{self.path}, line {number}: found no captions ({error}); expected what "
-                        "the interrupted run wrote. Delete the file to begin again"
+                        f"the interrupted run wrote. Delete {self.path.parent} to begin again"
                     ) from error
                 yield batch
 

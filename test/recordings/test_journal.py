@@ -45,10 +45,10 @@ def test_a_damaged_journal_is_named(line, tmp_path):
     Journal(file, {"bag": "one"}).append(BATCH)
     whole = file.read_bytes()
     file.write_bytes(whole + line)
-    with pytest.raises(OptionsError, match="journal, line 3: found no captions .*Delete the file"):
+    with pytest.raises(OptionsError, match="journal, line 3: found no captions .*Delete "):
         list(Journal(file, {"bag": "one"}).moments())
     file.write_bytes(line + whole)
-    with pytest.raises(OptionsError, match="delete the file"):
+    with pytest.raises(OptionsError, match="or delete "):
         Journal(file, {"bag": "one"})
 
 
