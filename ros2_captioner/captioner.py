@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.backends.base import Backend
+from ros2_captioner.backends.checked import CheckedStepper
 from ros2_captioner.backends.choice import choose
 from ros2_captioner.backends.failover import Failover
 from ros2_captioner.beam_search import DecodingOptions, Hypothesis, Stepper, beam_search
@@ -203,7 +204,7 @@ def search_words(
     banned = _phrase_ids(vocabulary, options.banned_words)
     words = [ids[0] for ids in banned if len(ids) == 1]
     return beam_search(
-        stepper,
+        CheckedStepper(stepper, len(vocabulary)),
         batch,
         options,
         start=vocabulary.start,

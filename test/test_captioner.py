@@ -8,7 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ros2_captioner.backends.failover import Failover
+from ros2_captioner.backends.host import Encoding
+from ros2_captioner.backends.onnxruntime import OnnxRuntimeBackend
 from ros2_captioner.beam_search import DecodingOptions
+from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.files import read_image
 
@@ -99,6 +103,27 @@ def test_a_phrase_is_never_last_and_its_words_may_be(captioner, photograph):
     other = words(f"{before.upper()}  {last}.")
     assert other[-2:] != (before, last)
     assert words("", f"flibbertigibbet {last}", f"{last} {last}") == words()
+
+
+class Overflowing(OnnxRuntimeBackend):
+    """As where an image is too much for the precision."""
+
+    name = "overflowing"
+
+    def encode(self, frames):
+        found = super().encode(frames)
+        return Encoding(
+            found.constants, {name: 0 * state / 0 for name, state in found.state.items()}
+        )
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_runtime_that_gives_nan_is_replaced(captioner, photograph):
+    bundle = captioner.bundle
+    loaders = [lambda: Overflowing(bundle), lambda: OnnxRuntimeBackend(bundle)]
+    found = Captioner(bundle, Failover(loaders))
+    texts = [each.caption([photograph]).captions[0].text for each in (found, captioner)]
+    assert texts[0] == texts[1] and "the model gives NaN" in found.trouble
 
 
 def test_no_picture_is_refused(captioner):
