@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 _RATE_WINDOW_S = 5.0
 _ARRIVALS = 1000  # that are kept of each camera
+_MANY = 0.2  # of the frames that a camera sent in the window
 _GAPS = 10  # between frames, from which the usual one is taken
 _LATENCIES = 200
 _GOOD = ("unchanged", "unsure")  # reasons that leave out a frame without a fault
@@ -30,6 +31,8 @@ class CameraReport:
         received: frames in all.
         captioned: of them captioned.
         dropped: frames that were not captioned, by reason.
+        lost: frames that the middleware lost before the node had them.
+        loses_many: whether they are more than a fifth of those of the last five seconds.
         new_good: captioned, unchanged or unsure since the last report, or before it where nothing
             has happened since.
         new_faults: refused or failed lately.
@@ -43,6 +46,8 @@ class CameraReport:
     received: int
     captioned: int
     dropped: dict[str, int]
+    lost: int
+    loses_many: bool
     new_good: int
     new_faults: int
     last_error: str
@@ -65,7 +70,9 @@ class Silence(NamedTuple):
 @dataclass
 class _Camera:
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_ARRIVALS))
+    losses: deque[float] = field(default_factory=lambda: deque(maxlen=_ARRIVALS))
     received: int = 0
+    lost: int = 0
     captioned: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
@@ -105,12 +112,20 @@ class Statistics:
             entry.received += 1
             entry.arrivals.append(time.monotonic())
 
+    def lost(self, camera: str, count: int) -> None:
+        """So many frames were sent, but never arrived."""
+        with self._lock:
+            entry = self._cameras[camera]
+            entry.lost += count
+            entry.losses.extend([time.monotonic()] * min(count, _ARRIVALS))
+
     def go_on(self) -> None:
         """Count on after a pause, which is no silence of the cameras."""
         with self._lock:
             self._begun_s = time.monotonic()
             for entry in self._cameras.values():
                 entry.arrivals.clear()
+                entry.losses.clear()
                 entry.before = entry.counts
                 entry.news = (0, 0)
 
@@ -119,6 +134,11 @@ class Statistics:
         with self._lock:
             entry = self._cameras[camera]
             return Silence(self._silent_s(entry), _usual_gap_s(entry), entry.received > 0)
+
+    def loses_many(self, camera: str) -> bool:
+        """See `CameraReport.loses_many`."""
+        with self._lock:
+            return _loses_many(self._cameras[camera])
 
     def captioned(self, camera: str, latency_s: float) -> None:
         """A caption was published, so many seconds after its frame could have been captioned."""
@@ -169,6 +189,8 @@ class Statistics:
             entry.received,
             entry.captioned,
             {reason: count for reason, count in entry.dropped.items() if count},
+            entry.lost,
+            _loses_many(entry),
             *_news(entry),
             entry.last_error,
         )
@@ -182,6 +204,16 @@ def _news(entry: _Camera) -> tuple[int, int]:
     return entry.news
 
 
+def _recent(times_s: Iterable[float], now_s: float) -> list[float]:
+    return [at_s for at_s in times_s if at_s > now_s - _RATE_WINDOW_S]
+
+
+def _loses_many(entry: _Camera) -> bool:
+    now_s = time.monotonic()
+    lost, arrived = len(_recent(entry.losses, now_s)), len(_recent(entry.arrivals, now_s))
+    return lost > _MANY * (lost + arrived)
+
+
 def _usual_gap_s(entry: _Camera) -> float:
     last = list(entry.arrivals)[-_GAPS - 1 :]
     return median(after - before for before, after in pairwise(last)) if len(last) > 1 else 0.0
@@ -190,7 +222,7 @@ def _usual_gap_s(entry: _Camera) -> float:
 def _rate_hz(entry: _Camera, usual_gap_s: float) -> float:
     """Over the window, or what of it is kept; by the usual gap for a camera that is slower."""
     now_s = time.monotonic()
-    recent = [at for at in entry.arrivals if at > now_s - _RATE_WINDOW_S]
+    recent = _recent(entry.arrivals, now_s)
     if usual_gap_s > _RATE_WINDOW_S and now_s - entry.arrivals[-1] < 2 * usual_gap_s:
         return 1 / usual_gap_s
     if len(recent) == _ARRIVALS:

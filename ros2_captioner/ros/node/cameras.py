@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.node import Node
+from rclpy.node import Node, SubscriptionEventCallbacks  # Humble's are in another module
 from rclpy.qos import (
     HistoryPolicy,
     QoSCompatibility,
@@ -32,6 +33,10 @@ from ros2_captioner.stream.statistics import Statistics
 _PATIENCE_S = 3.0  # cameras may start after the node
 _DISCOVERY_S = 8.0  # Fast DDS finds some publishers only after 6
 _MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
+_LARGE = (
+    "Raw frames above 512 KB are lost by Fast DDS's defaults: publish JPEG, or start the publisher "
+    "with config/fastdds_large_images.xml (its head says how)"
+)
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
 
@@ -48,7 +53,7 @@ class Camera:
 
     Attributes:
         topic: as given.
-        problem: what keeps frames from coming, and the remedy; empty if nothing does.
+        problem: what keeps frames from coming, or many of them, and the remedy; empty if nothing.
 
     Raises:
         OptionsError: ``qos_overrides`` of the topic make no sense.
@@ -114,18 +119,21 @@ class Camera:
             )
         silence = self._statistics.silence(self.topic)
         if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
-            return ""
+            return self._loss()
         if silence.ever_heard:  # it may also be slower than was known, or larger than before
             said = f"{self.topic} has a publisher, but no frame has come for a while"
             large = ", or are its frames above 512 KB now, which Fast DDS's defaults lose"
             return f"{said}; is the camera well{large if self._type is Image else ''}?"
         if self._type is Image:
-            return (
-                f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "
-                "lost by Fast DDS's defaults: publish JPEG, or start the publisher with "
-                "config/fastdds_large_images.xml (its head says how)"
-            )
+            return f"{self.topic} has a publisher, but no frame comes. {_LARGE}"
         return f"{self.topic} has a publisher, but no frame has come from it yet"
+
+    def _loss(self) -> str:
+        """What loses many of the frames; empty if most arrive."""
+        if not self._statistics.loses_many(self.topic):
+            return ""
+        said = f"many frames of {self.topic} are lost on the way"
+        return f"{said}. {_LARGE}" if self._type is Image else f"{said}; is the network too slow?"
 
     def _refusal(self, publisher: TopicEndpointInfo) -> str:
         """Why DDS does not match a publisher with the subscription; empty if it does."""
@@ -173,6 +181,7 @@ class Camera:
                 self._receive,
                 self._qos,  # afterwards it holds the overrides as well
                 callback_group=self._group,
+                event_callbacks=SubscriptionEventCallbacks(message_lost=self._lose),
                 qos_overriding_options=options,
             )
 
@@ -187,6 +196,9 @@ class Camera:
             problem = f"{self.topic}: receiving failed: {described(error)}"
             self._statistics.refused(self.topic, "receiving_failed", problem)
             self._log.warning(self.topic, problem)
+
+    def _lose(self, event: Any) -> None:
+        self._statistics.lost(self.topic, event.total_count_change)
 
 
 def _profile(settings: NodeSettings) -> QoSProfile:

@@ -3,7 +3,7 @@
 Names are those that diagnostic_updater would give: ``captioner: model``.
 Camera: STALE without a frame for five seconds, of a slow camera for three of its periods; ERROR
 when every frame of the last period was refused, or a slower camera's last one; WARN when some
-were; else OK.
+were, or when many are lost on the way; else OK.
 Model: ERROR when the last transition failed or the model hangs; WARN when the node is not
 configured, when a runtime failed and another goes on in its place, when the node survived a
 fault of its own, or when another node has its name; else OK, with the reason why it rests, if it
@@ -52,7 +52,7 @@ def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticSt
     Args:
         node: name of the node.
         report: of the camera.
-        problem: what keeps frames from coming, if it is known.
+        problem: what keeps frames from coming, or many of them, if it is known.
     """
     if report.silent_s > max(_STALE_AFTER_S, _STALE_AFTER_GAPS * report.usual_gap_s):
         silence = f"no frame for {report.silent_s:.0f} s"
@@ -61,11 +61,14 @@ def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticSt
         level, message = DiagnosticStatus.ERROR, report.last_error
     elif report.new_faults:
         level, message = DiagnosticStatus.WARN, report.last_error
+    elif report.loses_many:
+        level, message = DiagnosticStatus.WARN, problem or "many frames are lost on the way"
     else:
         level, message = DiagnosticStatus.OK, f"{report.rate_hz:.1f} Hz"
     values = {
         "rate (Hz)": f"{report.rate_hz:.1f}",
         "age of the newest frame (s)": f"{report.silent_s:.2f}",
+        "lost on the way": str(report.lost),
         "received": str(report.received),
         "captioned": str(report.captioned),
         **{f"dropped: {reason}": str(count) for reason, count in sorted(report.dropped.items())},

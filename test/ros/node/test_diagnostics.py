@@ -101,6 +101,29 @@ def test_drops_on_purpose_are_no_fault(statistics):
     assert {v.key: v.value for v in found.values}["dropped: replaced"] == "1"
 
 
+def test_a_camera_that_loses_many_frames_is_a_warning_until_they_come_again(clock, statistics):
+    for _ in range(40):
+        clock.now_s += 0.1
+        statistics.received(CAMERA)
+    statistics.lost(CAMERA, 10)
+    assert status(statistics).level == DiagnosticStatus.OK
+    statistics.lost(CAMERA, 1)
+    found = status(statistics, "publish JPEG")
+    assert found.level == DiagnosticStatus.WARN and found.message == "publish JPEG"
+    assert status(statistics).message == "many frames are lost on the way"
+    clock.now_s += 5
+    statistics.received(CAMERA)
+    found = status(statistics)
+    assert found.level == DiagnosticStatus.OK
+    assert {v.key: v.value for v in found.values}["lost on the way"] == "11"
+
+
+def test_frames_that_were_lost_before_a_pause_are_no_warning(statistics):
+    statistics.lost(CAMERA, 10**9)
+    statistics.go_on()
+    assert status(statistics).level == DiagnosticStatus.OK
+
+
 def test_the_last_frame_of_a_slow_camera_tells_until_the_next(statistics):
     """A camera of 0.3 Hz sends nothing in most periods of a second."""
     statistics.received(CAMERA)

@@ -3,13 +3,17 @@
 import os
 import threading
 
+import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_harness import Client
+from ros_harness import Client, Process
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
+from ros2_captioner.images.files import write_image
 from ros2_captioner.ros.messages.images import jpeg_message
+from ros2_captioner.tools.fast_dds import profiles_variable
 
 RAW, FRONT, REAR = "/camera/image_raw", "/front/image_raw", "/rear/image_raw"
 
@@ -195,6 +199,23 @@ def test_a_camera_that_stops_is_asked_after_and_if_raw_its_size_too(
     client.diagnosis(topic, lambda s: s.message.startswith(said))
     node.wait_for_log(said)
     assert ("512 KB" in node.log) == (topic == RAW)
+
+
+def test_frames_that_are_lost_on_the_way_are_told(start, client, tmp_path, monkeypatch):
+    node = start()
+    node.wait_for_log("captioning")
+    monkeypatch.delenv(profiles_variable())
+    wide = tmp_path / "wide.png"
+    write_image(wide, np.zeros((720, 1280, 3), np.uint8))
+    log = tmp_path / "camera.log"
+    camera = Process("captioner_image_player", log, source=str(wide), max_side=0, rate_hz=30.0)
+    try:
+        status = client.diagnosis(RAW, lambda s: s.level == DiagnosticStatus.WARN)
+        said = f"many frames of {RAW} are lost on the way. Raw frames above 512 KB"
+        assert status.message.startswith(said) and count(status, "lost on the way")
+        node.wait_for_log(said)
+    finally:
+        camera.stop()
 
 
 def test_a_camera_that_is_found_late_is_not_told_to_be_started(start, client, photograph):
