@@ -12,6 +12,7 @@ from ros2_captioner.errors import BundleError
 
 START, END, UNKNOWN = "<start>", "<end>", "<unk>"
 SPECIAL_TOKENS = (START, END, UNKNOWN)
+_CONTROLS = {"Cc", "Zl", "Zp"}  # Unicode's categories of control characters and ends of lines
 
 _LETTER, _WORD = r"[^\s\d'_-]", r"[^\s'_-]"  # of the text that _Characters leaves
 _CLITIC = re.compile(rf"(?<={_LETTER})(n't|'s|'re|'ve|'ll|'d|'m)(?![^\s'-])")
@@ -106,7 +107,8 @@ class Vocabulary:
         words: all words, special tokens first.
 
     Raises:
-        BundleError: special tokens are not in front, or a word occurs twice.
+        BundleError: special tokens are not in front, a word occurs twice, or one would break the
+            line that a caption is.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -119,6 +121,11 @@ class Vocabulary:
         self._ids = {word: index for index, word in enumerate(self.words)}
         if len(self._ids) != len(self.words):
             raise BundleError("the vocabulary lists a word twice; expected distinct words")
+        for word in self.words:
+            if not word or not _CONTROLS.isdisjoint(map(unicodedata.category, word)):
+                raise BundleError(
+                    f"the vocabulary holds {word!r}; expected words without control characters"
+                )
         self.start, self.end, self.unknown = 0, 1, 2
 
     def __len__(self) -> int:

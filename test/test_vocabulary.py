@@ -122,6 +122,12 @@ def test_unusable_file_is_refused(tmp_path, text):
         Vocabulary.read(file)
 
 
+@pytest.mark.parametrize("word", ["", "a\n\nb", "\x1b[2J", "a\u2028b", "\x00"])
+def test_a_word_that_would_break_the_line_is_refused(word):
+    with pytest.raises(BundleError, match="without control characters"):
+        Vocabulary([*WORDS, word])
+
+
 def test_double_word_is_refused():
     with pytest.raises(BundleError, match="twice"):
         Vocabulary([*WORDS, "dog"])
