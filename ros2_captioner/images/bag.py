@@ -23,6 +23,7 @@ METADATA = "metadata.yaml"
 DATABASE = ".db3"
 _URI = re.compile("[#?]|%[0-9A-Fa-f]{2}")
 _ROS_1 = ".bag"
+_FOREIGN = ("flatbuffer", "jsonschema", "protobuf", "ros1msg")  # kinds of definitions in mcap
 BAG_SUFFIXES = frozenset({".mcap", DATABASE, _ROS_1})
 _EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
@@ -99,6 +100,12 @@ class ImageBag:
                 raise OptionsError(
                     f"{folder}: no room in {tempfile.gettempdir()} to unpack its compressed files; "
                     "expected some, type: export TMPDIR=FOLDER"
+                ) from error
+            if isinstance(error, KeyError) and error.args[0] in _FOREIGN:  # as rosbags says it
+                raise OptionsError(
+                    f"{folder} holds messages that are defined in {error.args[0]}; expected those "
+                    "of ROS 2 alone. Where there are such too, type for each file: mcap filter "
+                    "FILE --include-topic-regex TOPIC --output NEW.mcap"
                 ) from error
             raise OptionsError(
                 f"bag is {folder!r}: {_said(error)}; {_EXPECTED}. {_RESCUE}"
@@ -213,6 +220,8 @@ def _checked(folder: str) -> Path:
             f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
             + shlex.quote(str(path))
         )
+    if not path.is_dir() and path.suffix not in BAG_SUFFIXES:
+        raise OptionsError(f"{folder} is no recording; {_EXPECTED}")
     if path.suffix == _ROS_1 and path.is_file():
         raise OptionsError(
             f"{folder} is a bag of ROS 1; expected one of ROS 2, type: rosbags-convert --src "

@@ -211,7 +211,7 @@ def _no_frame(source: str) -> FrameError:
     device = f"/dev/video{source}" if source.isdecimal() else source
     if cut := cut_short(device):  # as an MP4 whose index was at its end
         return FrameError("no_source", f"{cut}, as no frame can be read from what is left")
-    why = ""
+    why = " (a folder)" if os.path.isdir(device) else ""
     try:
         os.close(os.open(device, os.O_RDONLY | os.O_NONBLOCK))  # a pipe may have no writer
     except OSError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from os.path import expanduser
@@ -23,6 +25,7 @@ from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
+from ros2_captioner.images.bag import BAG_SUFFIXES, METADATA
 from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.options import Declaration, declarations
@@ -219,9 +222,7 @@ def _captioned(
         try:
             read.append((path, read_image(path)))
         except FrameError as error:
-            is_video = Path(path).suffix.lower() in _VIDEO_SUFFIXES
-            advice = "; for the subtitles of a video, add --vtt OUT.vtt" if is_video else ""
-            _complain(f"{error}{advice}", progress)
+            _complain(f"{error}{_advice(path)}", progress)
     if not read:
         return []
     try:
@@ -230,6 +231,16 @@ def _captioned(
         _complain(f"{', '.join(path for path, _ in read)}: {error}", progress)
         return []
     return [(*pair, caption) for pair, caption in zip(read, captions, strict=True)]
+
+
+def _advice(path: str) -> str:
+    """What captions a file that is no image."""
+    suffix = Path(path).suffix
+    if suffix.lower() in _VIDEO_SUFFIXES:
+        return "; for the subtitles of a video, add --vtt OUT.vtt"
+    if suffix in BAG_SUFFIXES or os.path.isfile(os.path.join(path, METADATA)):
+        return f"; for a recording, type: caption_bag {shlex.quote(path)}"
+    return ""
 
 
 def _complain(message: str, progress: Progress) -> None:

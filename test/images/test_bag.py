@@ -122,6 +122,27 @@ def test_of_a_bag_of_ros_1_it_is_told_what_makes_one_of_ros_2(tmp_path):
     assert str(refused.value).endswith(f"is a bag of ROS 1; expected one of ROS 2, type: {command}")
 
 
+def test_an_mcap_of_other_messages_is_not_called_cut(tmp_path, photograph):
+    """As of ROS 1 or of Foxglove."""
+    from bags import jpeg, write_bag
+
+    folder = write_bag(tmp_path / "drive", [("/front", 1.0, jpeg(photograph, 1.0))], "mcap")
+    file = folder / "drive.mcap"
+    file.write_bytes(file.read_bytes().replace(b"ros2msg", b"ros1msg"))
+    for bag in (folder, file):
+        with pytest.raises(
+            OptionsError, match="defined in ros1msg; expected .* type .*mcap filter"
+        ):
+            ImageBag(str(bag))
+
+
+@pytest.mark.parametrize("name", ["video.mp4", "captions.jsonl", "drive.db3.zstd", "drive"])
+def test_a_file_that_is_no_recording_is_not_called_cut(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(OptionsError, match=f"{name} is no recording; expected a rosbag2 folder"):
+        ImageBag(str(tmp_path / name))
+
+
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b"])
 def test_a_path_that_rosbags_would_take_for_another_is_refused(name, tmp_path, photograph):
     from bags import jpeg, write_bag

@@ -365,6 +365,22 @@ def test_a_still_image_has_no_subtitles(pictures, tmp_path, capsys):
     assert not (tmp_path / "out.vtt").exists()
 
 
+def test_a_folder_is_no_video_of_another_codec(tmp_path, capsys):
+    assert main([str(tmp_path), "--vtt", str(tmp_path / "out.vtt")]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(f"{tmp_path} (a folder); expected a video that OpenCV decodes\n")
+
+
+def test_a_recording_among_images_is_told_what_captions_it(tmp_path, capsys):
+    bag = tmp_path / "my drive"
+    bag.mkdir()
+    (bag / "metadata.yaml").touch()
+    (bag / "drive.mcap").touch()
+    for path in (bag, bag / "drive.mcap"):
+        assert main([str(path)]) == 2
+        assert capsys.readouterr().err.endswith(f"; for a recording, type: caption_bag '{path}'\n")
+
+
 def test_a_video_among_images_is_told_what_it_needs(video, capsys):
     assert main([video]) == 2
     said = capsys.readouterr().err
