@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ros2_captioner.errors import BackendError
+from ros2_captioner.errors import BackendError, described
 
 
 def import_cuda() -> Any:
@@ -31,9 +31,12 @@ def call(runtime: Any, function: str, *arguments: Any) -> Any:
     """A function's result, of a runtime as of `import_cuda`.
 
     Raises:
-        BackendError: it failed.
+        BackendError: it failed, or cuda-python has it no more, or with other arguments.
     """
-    code, *results = getattr(runtime, function)(*arguments)
+    try:
+        code, *results = getattr(runtime, function)(*arguments)
+    except Exception as error:  # cuda-python's errors share no base
+        raise BackendError(f"{function} failed: {described(error)}") from error
     if int(code):
         raise BackendError(f"{function} failed: {code.name}")
     return results[0] if results else None

@@ -178,6 +178,19 @@ def test_a_device_that_fails_in_the_middle_is_replaced(gpu, runtime, photograph,
     )
 
 
+@pytest.mark.parametrize("function", ["cudaMemcpyAsync", "cudaMemcpy2DAsync"])
+def test_a_cuda_python_that_takes_other_arguments_is_replaced(
+    gpu, runtime, photograph, monkeypatch, function
+):
+    """It would have refused every frame."""
+    Captioner.load(backend="tensorrt")
+    captioner = Captioner.load()
+    monkeypatch.setattr(runtime, function, lambda: None)
+    assert captioner.caption([photograph]).captions[0].text
+    assert captioner.backend.name == "onnxruntime"
+    assert f"tensorrt on cuda failed ({function} failed: TypeError" in captioner.trouble
+
+
 def test_an_engine_that_cannot_be_kept_is_used_all_the_same(gpu, photograph, monkeypatch):
     def full(self, identity, engine):
         raise OSError(28, "No space left on device")
