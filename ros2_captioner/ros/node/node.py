@@ -55,6 +55,9 @@ _STOP_TIMEOUT_S = 2.0
 class CaptionerNode(LifecycleNode):
     """Loads the model at configure, subscribes and captions while active.
 
+    The executor's thread runs all methods. While the node is active, the worker's thread reads the
+    settings, which are only replaced as a whole, and calls `_rests` and `Outputs.publish` as well.
+
     Raises:
         OptionsError: a parameter given at start is of the wrong type or value, overrides of
             /diagnostics among them, or a remapping puts that on another topic of every node.
@@ -63,11 +66,13 @@ class CaptionerNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("captioner")
         # First of all: a refused parameter leaves a node that must still be destroyed cleanly.
+        # From configure to cleanup:
         self._captioner: Captioner | None = None
         self._outputs: Outputs | None = None
+        # From activate to deactivate:
         self._worker: CaptionWorker | None = None
         self._cameras: list[Camera] = []
-        self._working = ExitStack()  # undoes what activate did
+        self._working = ExitStack()  # undoes what activate did: bond, cameras, worker, publishers
         self._failure = ""
         self._faults = Faults(self.get_logger())
         self._duplicate = DuplicateName(self)

@@ -39,12 +39,15 @@ class CaptionWorker:
     Each frame is counted once: captioned, dropped on purpose, or refused for a reason of its own
     that costs no other frame.
 
+    The node starts and stops it, makes requests and reads how long batches take; everything private
+    runs in the worker's own thread, and so do ``wanted`` and ``publish``.
+
     Args:
         captioner: the loaded model.
         mailbox: where frames arrive.
         settings: returns the settings now in force.
         wanted: returns whether anybody wants a camera's captions; its frames wait while not.
-        publish: called in the worker's thread for each caption.
+        publish: publishes a caption.
         statistics: counts every frame.
         faults: what fails beside frames.
         clock: the node's clock.
@@ -72,10 +75,11 @@ class CaptionWorker:
         self._faults = faults
         self._clock = clock
         self._log = ThrottledLog(logger)
+        # Each by camera.
         self._last_taken_s: dict[str, float] = {}
         self._gates: defaultdict[str, SceneGate] = defaultdict(SceneGate)
-        self._uncounted: dict[str, ReceivedImage] = {}  # taken so far
-        self._unchanged: dict[str, ReceivedImage] = {}
+        self._uncounted: dict[str, ReceivedImage] = {}  # of the turn's frames
+        self._unchanged: dict[str, ReceivedImage] = {}  # held back, until a newer one comes
         self._answers = Answers(statistics.cameras)
         self._requests: deque[Future[Answer]] = deque()
         self._batches_s: deque[float] = deque(maxlen=_BATCHES)
