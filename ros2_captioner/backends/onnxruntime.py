@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import redirect_stdout
@@ -144,8 +145,12 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
     return session
 
 
+@functools.cache
 def _load_cuda_libraries() -> None:
-    """Those that pip installed: no search path holds them. What is missing is told on stderr."""
+    """Those that pip installed: no search path holds them. What is missing is told on stderr.
+
+    Once: a later try is in the background, and what others print meanwhile would go astray.
+    """
     import onnxruntime
 
     preload = getattr(onnxruntime, "preload_dlls", None)  # from 1.21 on
