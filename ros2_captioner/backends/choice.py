@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ros2_captioner.backends.base import Backend
-from ros2_captioner.backends.failover import Failover
+from ros2_captioner.backends.failover import Failover, load_one
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError, CaptionerError
 
@@ -22,7 +22,7 @@ class Candidate(NamedTuple):
     Attributes:
         backend: one of `BACKENDS`.
         device: ``cpu`` or ``cuda``.
-        probe: raises `CaptionerError` where this machine or the bundle lacks what it needs.
+        probe: raises where this machine or the bundle lacks what it needs.
         load: loads the bundle.
         build: loads it, and first makes whatever takes minutes.
     """
@@ -84,7 +84,7 @@ def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
     passed_over: list[str] = []
     for candidate in wanted:
         try:
-            candidate.probe()
+            load_one(candidate.probe)
             usable.append(candidate)
         except CaptionerError as error:
             if not usable:

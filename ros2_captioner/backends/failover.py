@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ros2_captioner.backends.background import LONGEST_PAUSE_S, Background
 from ros2_captioner.backends.base import Backend
@@ -12,6 +13,7 @@ from ros2_captioner.errors import BackendError, CaptionerError, described
 
 RETRY_S = 30.0
 
+Result = TypeVar("Result")
 Loaders = Sequence[Callable[[], Backend]]
 Loaded = tuple[int, Backend, str]  # its place, and why the best one did not load, if it did not
 
@@ -113,8 +115,8 @@ class Failover:
         return f"{self.backend.name} on {self.backend.device}"
 
 
-def load_one(loader: Callable[[], Backend]) -> Backend:
-    """What a loader gives.
+def load_one(loader: Callable[[], Result]) -> Result:
+    """What a loader gives, or what else asks a runtime for something.
 
     Raises:
         CaptionerError: it failed; a runtime's own errors, such as no memory, become one.

@@ -1,6 +1,8 @@
 """The choice of a backend, and what it says about it."""
 
 import ctypes
+import sys
+from types import ModuleType
 
 import pytest
 
@@ -39,6 +41,23 @@ def test_auto_says_why_it_took_nothing_better(no_cuda, bundle):
     assert failover.reason.startswith("no tensorrt on cuda: found no NVIDIA driver")
     assert "; no onnxruntime on cuda: this ONNX Runtime has no CUDA provider" in failover.reason
     assert not failover.trouble
+
+
+def test_a_runtime_that_breaks_as_it_is_looked_for_is_passed_over(monkeypatch, bundle):
+    def broken(*_):
+        raise OSError("libnvinfer.so.10: file too short")
+
+    monkeypatch.setattr("ros2_captioner.backends.choice._check_tensorrt", broken)
+    failover = choose(bundle)
+    assert failover.backend.name == "onnxruntime"
+    assert failover.reason.startswith("no tensorrt on cuda: OSError: libnvinfer.so.10: file too")
+
+
+def test_a_runtime_of_which_an_empty_folder_is_left_is_named(monkeypatch, bundle):
+    """Python imports such a folder without a word."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    with pytest.raises(BackendError, match="no onnxruntime on cpu: AttributeError: module"):
+        choose(bundle, "onnxruntime", device="cpu")
 
 
 def test_what_was_asked_for_needs_no_reason(bundle):
