@@ -23,15 +23,8 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.stream.statistics import CameraReport
 
-_HANGS_AFTER_S = 1.5
-_HANGS_AFTER_BATCHES = 5  # on a slow machine
 _STALE_AFTER_S = 5.0
 _STALE_AFTER_GAPS = 3
-
-
-def hangs_after_s(usual_batch_s: float) -> float:
-    """Seconds after which a batch counts as hanging, by what one usually takes."""
-    return max(_HANGS_AFTER_S, _HANGS_AFTER_BATCHES * usual_batch_s)
 
 
 def diagnostics_name(node: Node) -> str:
@@ -82,12 +75,11 @@ def model_status(
     *,
     rests: str,
     trouble: str,
-    busy_s: float,
+    hangs_s: float,
     model: Mapping[str, str],
     latencies_s: tuple[float | None, float | None],
     failure: str = "",
     fault: str = "",
-    usual_batch_s: float = 0.0,
 ) -> DiagnosticStatus:
     """The model and the process.
 
@@ -95,17 +87,16 @@ def model_status(
         node: name of the node.
         rests: why nothing is captioned; empty while captioning.
         trouble: see `Captioner.trouble`.
-        busy_s: seconds that the present batch has taken.
+        hangs_s: seconds that a batch has taken which hangs; 0 while none does.
         model: see `model_values`; empty while no model is loaded.
         latencies_s: median and 95th percentile from frame to caption.
         failure: why the last transition failed, else empty.
         fault: what else failed since the last report, or is wrong.
-        usual_batch_s: seconds that a batch takes; 0 if none has ended.
     """
     if failure:
         level, message = DiagnosticStatus.ERROR, failure
-    elif busy_s > hangs_after_s(usual_batch_s):
-        level, message = DiagnosticStatus.ERROR, f"one batch has taken {busy_s:.1f} s so far"
+    elif hangs_s:
+        level, message = DiagnosticStatus.ERROR, f"one batch has taken {hangs_s:.1f} s so far"
     elif not model:
         level, message = DiagnosticStatus.WARN, rests
     elif trouble or fault:

@@ -22,7 +22,6 @@ from ros2_captioner.ros.node.diagnostics import (
     camera_status,
     diagnostic_array,
     diagnostics_name,
-    hangs_after_s,
     model_status,
     model_values,
 )
@@ -316,21 +315,18 @@ class CaptionerNode(LifecycleNode):
         self._report_hang()
 
     def _report_hang(self) -> None:
-        worker = self._worker
-        limit_s = hangs_after_s(worker.usual_batch_s) if worker else 0.0
-        hangs = worker is not None and worker.busy_s > limit_s
-        if hangs and not self._hang_reported:
-            self.get_logger().error(f"one batch has taken more than {limit_s:.1f} s so far")
-        self._hang_reported = hangs
+        hangs_s = self._worker.hangs_s if self._worker else 0.0
+        if hangs_s and not self._hang_reported:
+            self.get_logger().error(f"one batch has taken {hangs_s:.1f} s so far")
+        self._hang_reported = hangs_s > 0
 
     def _diagnose(self) -> None:
-        name, worker = diagnostics_name(self), self._worker
+        name = diagnostics_name(self)
         model = model_status(
             name,
             rests=self._rests(),
             trouble=self._captioner.trouble if self._captioner else "",
-            busy_s=worker.busy_s if worker else 0.0,
-            usual_batch_s=worker.usual_batch_s if worker else 0.0,
+            hangs_s=self._worker.hangs_s if self._worker else 0.0,
             model=model_values(self._captioner) if self._captioner else {},
             latencies_s=(self._statistics.latency_s(0.5), self._statistics.latency_s(0.95)),
             failure=self._failure,

@@ -29,6 +29,8 @@ from ros2_captioner.stream.statistics import Statistics
 
 _POLL_S = 0.1  # how soon a changed parameter or a new listener is noticed while nothing is due
 _BATCHES = 20  # whose times tell how long one usually takes
+_HANGS_AFTER_S = 1.5
+_HANGS_AFTER_BATCHES = 5  # on a slow machine
 
 Frame = tuple[ReceivedImage, NDArray[np.uint8]]
 
@@ -39,7 +41,7 @@ class CaptionWorker:
     Each frame is counted once: captioned, dropped on purpose, or refused for a reason of its own
     that costs no other frame.
 
-    The node starts and stops it, makes requests and reads how long batches take; everything private
+    The node starts and stops it, makes requests and asks whether it hangs; everything private
     runs in the worker's own thread, and so do ``wanted`` and ``publish``.
 
     Args:
@@ -108,15 +110,12 @@ class CaptionWorker:
         return future
 
     @property
-    def busy_s(self) -> float:
-        """Seconds that the present batch has taken so far; 0 between batches."""
-        since = self._busy_since_s
-        return 0.0 if since is None else time.monotonic() - since
-
-    @property
-    def usual_batch_s(self) -> float:
-        """Median seconds of the last batches; 0 before the first has ended."""
-        return median(self._batches_s) if self._batches_s else 0.0
+    def hangs_s(self) -> float:
+        """Seconds that the present batch has taken, once that is far more than usual; else 0."""
+        since_s = self._busy_since_s
+        taken_s = 0.0 if since_s is None else time.monotonic() - since_s
+        usual_s = median(self._batches_s) if self._batches_s else 0.0
+        return taken_s if taken_s > max(_HANGS_AFTER_S, _HANGS_AFTER_BATCHES * usual_s) else 0.0
 
     def _run(self) -> None:
         over = False

@@ -54,7 +54,7 @@ def test_a_hanging_model_is_reported_while_it_hangs(
 
         status = client.diagnosis("model", hangs)
         assert "batch has taken" in status.message
-        assert "more than 1.5 s" in node.log
+        assert "batch has taken" in node.log
         seconds = float(status.message.split("taken ")[1].split(" s")[0])
         marks("a hanging model is reported after", seconds, "s", at_most=2.6)  # 2 s + its period
         client.diagnosis("model", lambda s: s.level == DiagnosticStatus.OK)

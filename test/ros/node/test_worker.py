@@ -1,6 +1,7 @@
 """The worker on a bench: every frame is counted once, for what really happened to it."""
 
 import threading
+from functools import partial
 
 import pytest
 from bench import FRONT, REAR, Bench, wait_for
@@ -361,6 +362,29 @@ def test_any_age_is_accepted_where_it_may_be(bench, age_s):
     with bench(max_frame_age_s=0.0 if abs(age_s) > 2 else 2.0) as it:
         it.put(age_s=age_s)
         assert it.settle()[FRONT] == {"captioned": 1}
+
+
+# A model that hangs.
+
+
+@pytest.mark.parametrize(
+    ("batches_s", "hangs_s"), [([1.4], 0.0), ([4.0], 4.0), ([1.0, 4.0], 0.0), ([1.0, 6.0], 6.0)]
+)
+def test_a_batch_hangs_that_takes_far_longer_than_usual(bench, batches_s, hangs_s):
+    with bench([FRONT]) as it:
+        found = []
+
+        def take(seconds):
+            it.now_s += seconds
+            found.append(it.worker.hangs_s)
+
+        batches(it, *(partial(take, seconds) for seconds in batches_s))
+        for _ in batches_s:
+            it.put()
+            it.settle()
+        assert found[-1] == pytest.approx(hangs_s)
+        it.now_s += 60
+        wait_for(lambda: it.worker.hangs_s == 0.0)
 
 
 # The end.
