@@ -63,9 +63,11 @@ def captioner_watch() -> None:
     """Show cameras and captions in the terminal until a signal."""
     _begin()
     _check("captioner_watch", "Show the captioner's cameras and captions in the terminal.", None)
+    from ros2_captioner.ros.graph import see_everybody
     from ros2_captioner.ros.process.spinning import leave, run_node
     from ros2_captioner.ros.watch.node import Watch
 
+    see_everybody()
     leave(run_node(Watch))
 
 

@@ -25,6 +25,12 @@ OK, NOTE, FAULT = "ok", "note", "fault"  # a fault keeps the captioner from runn
 _TRY_TIMEOUT_S = 120.0
 _GRAPH_TIMEOUT_S = 20.0
 _HIGHEST_DOMAIN = 232  # its ports are the last below 65536
+_REACH = (
+    "ROS_LOCALHOST_ONLY",
+    "ROS_AUTOMATIC_DISCOVERY_RANGE",
+    "ROS_STATIC_PEERS",
+    "ROS_DISCOVERY_SERVER",
+)
 _OLDEST_PYTHON = (3, 10)
 _RUNTIME_LINE = "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user --no-deps onnxruntime"
 
@@ -232,11 +238,7 @@ def _discovery() -> Finding:
         expected = f"expected a whole number, {_HIGHEST_DOMAIN} at most"
         text = f"ROS_DOMAIN_ID is {domain!r}; {expected}, so no node starts"
         return Finding("discovery", NOTE, text, "unset ROS_DOMAIN_ID")
-    reach = {
-        name: os.environ[name]
-        for name in ("ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS")
-        if name in os.environ
-    }
+    reach = {name: os.environ[name] for name in _REACH if name in os.environ}
     text = ", ".join([f"domain {domain}", *(f"{name}={value}" for name, value in reach.items())])
     if os.environ.get("ROS_DISTRO") == "humble" and "ROS_AUTOMATIC_DISCOVERY_RANGE" in reach:
         text += "; Humble does not know ROS_AUTOMATIC_DISCOVERY_RANGE"

@@ -157,7 +157,7 @@ class Camera:
             and self._is_published_by_others(name)
         ]
         if not found:
-            return "no other image topic is published; start the camera"
+            return "no other image topic is seen; start the camera"
         return f"set image_topics to some of {found}"
 
     def _is_published_by_others(self, topic: str) -> bool:

@@ -54,7 +54,7 @@ def test_a_camera_that_is_captioned_already_is_not_advised(start, client):
     client.node.create_publisher(Image, REAR, 5)
     node = start(image_topics=[FRONT, REAR])
     node.wait_for_log(
-        f"nothing publishes {FRONT}; no other image topic is published; start the camera\n"
+        f"nothing publishes {FRONT}; no other image topic is seen; start the camera\n"
     )
 
 
