@@ -57,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:  # where nobody reads all lines, as behind `head`, the page is written all the same
         if parsed.pictures is not None:
             write_page(parsed.pictures, parsed.query, hits)
-    return 0 if hits else 1
+    if hits:
+        return 0
+    print("no caption has any of these words", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def test_moments_are_printed_best_first(tmp_path, capsys):
         "drive  /rear  1970-01-01T00:00:02.000+00:00  a dog  (score -0.25)",
     ]
     assert main(["aeroplane", str(file)]) == 1
+    assert capsys.readouterr() == ("", "no caption has any of these words\n")
 
 
 def test_the_page_is_written_though_nobody_reads_all_lines(tmp_path):
