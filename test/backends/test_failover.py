@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ros2_captioner.backends.background import LONGEST_PAUSE_S
 from ros2_captioner.backends.failover import Failover
 from ros2_captioner.errors import BackendError
 
@@ -79,6 +80,8 @@ def test_a_better_backend_is_not_tried_before_its_time():
     failover = Failover([best, Loader("b")], retry_s=1000)
     failover.replace(LOST)
     assert restored(failover) == "b" and best.loads == 1
+    failover.succeeded()
+    assert failover.trouble
 
 
 def test_the_only_one_is_reloaded_but_not_again_at_once():
@@ -100,6 +103,17 @@ def test_a_fallback_that_fails_just_after_it_took_over_is_reloaded_once():
     assert other.loads == 2 and failover.trouble == "b on cpu failed (the device is lost); reloaded"
     with pytest.raises(BackendError, match="lost"):
         failover.replace(LOST)
+
+
+def test_a_better_one_that_came_back_may_fail_just_after_its_fallback_was_reloaded(clock):
+    failover = Failover([Loader("a"), Loader("b")], retry_s=30)
+    failover.replace(LOST)
+    clock.now_s += 29
+    failover.replace(LOST)
+    clock.now_s += 1
+    assert restored(failover) == "a"
+    failover.replace(LOST)
+    assert failover.backend.name == "b"
 
 
 def test_from_one_fallback_to_the_next_nobody_reads_that_all_is_well():
@@ -150,8 +164,9 @@ def test_one_that_comes_back_only_to_fail_is_tried_ever_less(clock):
             clock.now_s += 10
         return clock.now_s - begun_s
 
-    assert [pause_s() for _ in range(4)] == [30, 60, 120, 240]
-    clock.now_s += 240  # it worked
+    pauses_s = [pause_s() for _ in range(9)]
+    assert pauses_s[:4] == [30, 60, 120, 240] and max(pauses_s) == LONGEST_PAUSE_S
+    clock.now_s += LONGEST_PAUSE_S  # it worked
     assert pause_s() == 30
 
 

@@ -57,6 +57,20 @@ def test_a_request_does_not_caption_a_frame_twice(bench):
         assert len(it.published) == 1
 
 
+def test_a_request_never_goes_back_to_a_frame_that_a_newer_one_followed(bench):
+    with bench([FRONT], scene_change_threshold=0.02) as it:
+        for brightness in (100, 100, 200):
+            it.put(brightness=brightness)
+            it.settle()
+        assert it.ask().message == "brightness 200" and len(it.published) == 2
+        it.put(brightness=200)
+        it.settle()  # unchanged, and held back
+        it.wanted = False
+        it.put(brightness=50)
+        assert it.ask().message == "brightness 50" and len(it.published) == 3
+        assert it.settle()[FRONT] == {"captioned": 3, "unchanged": 2}
+
+
 def test_a_caption_that_takes_longer_than_the_age_limit_answers_the_request(bench):
     with bench([FRONT], max_frame_age_s=0.5) as it:
         it.wanted = False
@@ -299,6 +313,15 @@ def test_a_model_that_keeps_frames_waiting_for_too_long_is_named(bench):
         assert line.startswith(f"{REAR}: ") and "waited 3.00 s for the model" in line
 
 
+def test_the_rate_limit_holds_for_each_camera_of_a_batch(bench):
+    it = bench(max_rate_hz=0.5)
+    it.put(FRONT)
+    it.put(REAR)
+    with it:
+        it.settle()
+        assert [it.worker._held_back_s(camera) for camera in (FRONT, REAR)] == [2.0, 2.0]
+
+
 def test_waiting_for_the_rate_limit_is_not_blamed_on_the_model(bench):
     """Meanwhile it captioned another camera."""
     with bench(max_rate_hz=0.25, max_frame_age_s=1.0) as it:
@@ -398,9 +421,11 @@ def test_a_worker_that_was_stopped_publishes_nothing_more(bench):
     it.put()
     assert inside.wait(10)
     it.put(REAR)
+    asked = it.worker.request()
     assert not it.worker.stop(0.0)
     go_on.set()
     assert it.worker.stop(10)
+    assert asked.result(10) == (False, "the node was deactivated")
     assert not it.published
     assert it.settle() == {FRONT: {"captioned": 0, "deactivated": 1},
                            REAR: {"captioned": 0, "deactivated": 1}}  # fmt: skip
