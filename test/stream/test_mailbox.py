@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from ros2_captioner.stream.frames import ReceivedImage
 from ros2_captioner.stream.mailbox import Mailbox
 
@@ -41,6 +43,41 @@ def test_who_takes_is_told_of_each_flush_once():
     mailbox.flush()
     mailbox.flush()
     assert [mailbox.take(lambda c: True, 0.0)[1] for _ in range(2)] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("wake", "expected"),
+    [
+        (lambda mailbox: mailbox.put(ReceivedImage("b", "other", 2.0)), ["other"]),
+        (lambda mailbox: mailbox.flush(), ["frame"]),
+    ],
+)
+def test_whoever_waits_is_woken(wake, expected):
+    mailbox, looking, taken = Mailbox(), threading.Event(), []
+    mailbox.put(ReceivedImage("a", "frame", 1.0))
+
+    def due(camera):
+        looking.set()
+        return camera == "b"
+
+    def take():
+        taken.extend(received.message for received in mailbox.take(due, None)[0])
+
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    assert looking.wait(5)
+    wake(mailbox)  # not before the taker waits: until then it holds the lock
+    taker.join(5)
+    assert taken == expected
+
+
+def test_a_closed_mailbox_gives_only_leftovers():
+    mailbox = Mailbox()
+    mailbox.put(ReceivedImage("a", "frame", 1.0))
+    mailbox.close()
+    assert images(mailbox) == []
+    assert [received.message for received in mailbox.leftovers()] == ["frame"]
+    assert mailbox.leftovers() == []
 
 
 def test_close_wakes_the_taker():

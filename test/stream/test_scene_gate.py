@@ -61,6 +61,12 @@ def test_motion_slower_than_the_threshold_keeps_it_open():
     assert all(passed(step, quick)[2:]) and not any(passed([scene()] * 9, quick)[1:])
 
 
+def test_a_scene_that_flickers_below_the_threshold_does_not_open_it():
+    """From frame to frame it changes by as much as motion that goes on."""
+    frames = [np.full((8, 8, 3), value, np.uint8) for value in (100, 100, 109, 100, 109)]
+    assert passed(frames) == [True, False, False, False, False]
+
+
 def test_slow_change_adds_up_to_a_change():
     frames = [np.full((8, 8, 3), 100 + i, np.uint8) for i in range(60)]
     assert 3 <= sum(passed(frames)) <= 6
@@ -80,6 +86,13 @@ def test_heartbeat_passes_a_still_scene():
 
 def test_threshold_zero_lets_everything_pass():
     assert passed([scene()] * 3, threshold=0.0) == [True] * 3
+
+
+def test_after_a_time_without_a_threshold_nothing_is_still():
+    gate = SceneGate()
+    for frame, threshold in ((scene(), THRESHOLD), (scene(20), 0.0), (scene(), THRESHOLD)):
+        assert gate.passes(frame, threshold, 0.0, 1.0)
+        gate.captioned(1.0)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3), (3, 2000, 3)])

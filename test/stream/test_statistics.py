@@ -18,6 +18,8 @@ def test_the_rate_of_a_slow_camera_is_not_nought(statistics, clock):
         statistics.received(CAMERA)
     clock.now_s += 7
     assert statistics.report()[0].rate_hz == pytest.approx(1 / 8)
+    clock.now_s += 10  # it has missed one
+    assert statistics.report()[0].rate_hz == 0
 
 
 def test_the_rate_of_a_fast_camera_is_not_that_of_what_is_kept_of_it(statistics, clock):

@@ -133,6 +133,7 @@ def test_the_last_frame_of_a_slow_camera_tells_until_the_next(statistics):
     statistics.captioned(CAMERA, 0.1)
     assert [status(statistics).level for _ in range(3)] == [DiagnosticStatus.OK] * 3
     statistics.refused(CAMERA, "short_data", "cut")
+    assert status(statistics).level == DiagnosticStatus.ERROR
     statistics.go_on()
     assert status(statistics).level == DiagnosticStatus.OK
 
