@@ -60,7 +60,9 @@ def discovery_server(monkeypatch):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     newer = ["42"] if profiles_variable().startswith("FASTDDS") else []  # so its script calls it
-    server = subprocess.Popen([program, *newer, "-i", "0", "-l", "127.0.0.1", "-p", str(port)])
+    command = [program, *newer, "-i", "0", "-l", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert any("Server" in line for line in server.stdout)  # it runs
     monkeypatch.setenv("ROS_DISCOVERY_SERVER", f"127.0.0.1:{port}")
     yield
     server.terminate()
