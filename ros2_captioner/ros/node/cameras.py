@@ -10,6 +10,7 @@ from typing import Any
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node, SubscriptionEventCallbacks  # Humble's are in another module
 from rclpy.qos import (
+    DurabilityPolicy,
     HistoryPolicy,
     QoSCompatibility,
     QoSProfile,
@@ -117,16 +118,27 @@ class Camera:
                 f"{self.topic} is published with a QoS that the subscription does not take, so no "
                 f"frame comes: {refusals[0]}; {self._qos_remedy(matching[0])}"
             )
-        silence = self._statistics.silence(self.topic)
-        if silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
-            return self._loss()
+        silence, loss = self._statistics.silence(self.topic), self._loss()
+        if loss or silence.seconds <= max(_PATIENCE_S, _MISSED_FRAMES * silence.usual_gap_s):
+            return loss
         if silence.ever_heard:  # it may also be slower than was known, or larger than before
             said = f"{self.topic} has a publisher, but no frame has come for a while"
             large = ", or are its frames above 512 KB now, which Fast DDS's defaults lose"
             return f"{said}; is the camera well{large if self._type is Image else ''}?"
+        if any(map(self._keeps_what_is_not_asked_for, matching)):
+            asked = f"-p qos_overrides.{self.topic}.subscription"
+            return (
+                f"{self.topic} has a publisher, but no frame has come since the node listens. It "
+                "keeps its last ones for those who ask: start the node with "
+                f"{asked}.durability:=transient_local {asked}.reliability:=reliable"
+            )
         if self._type is Image:
             return f"{self.topic} has a publisher, but no frame comes. {_LARGE}"
         return f"{self.topic} has a publisher, but no frame has come from it yet"
+
+    def _keeps_what_is_not_asked_for(self, publisher: TopicEndpointInfo) -> bool:
+        kept = DurabilityPolicy.TRANSIENT_LOCAL
+        return publisher.qos_profile.durability == kept != self._qos.durability
 
     def _loss(self) -> str:
         """What loses many of the frames; empty if most arrive."""
@@ -138,7 +150,8 @@ class Camera:
     def _refusal(self, publisher: TopicEndpointInfo) -> str:
         """Why DDS does not match a publisher with the subscription; empty if it does."""
         compatibility, reason = qos_check_compatible(publisher.qos_profile, self._qos)
-        return reason.removesuffix(";") if compatibility == QoSCompatibility.ERROR else ""
+        reason = reason.replace("ERROR: ", "").removesuffix(";")
+        return reason if compatibility == QoSCompatibility.ERROR else ""
 
     def _qos_remedy(self, publisher: TopicEndpointInfo) -> str:
         published = publisher.qos_profile.reliability

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from ros2_captioner.images.files import write_image
-from ros2_captioner.ros.messages.images import jpeg_message
+from ros2_captioner.ros.messages.images import jpeg_message, raw_message
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 RAW, FRONT, REAR = "/camera/image_raw", "/front/image_raw", "/rear/image_raw"
@@ -282,7 +282,20 @@ def test_a_qos_that_cannot_match_is_named_and_not_the_size_of_frames(
     client.node.create_publisher(Image, RAW, 5)
     node.wait_for_log("published with a QoS that the subscription does not take")
     assert cause in node.log.lower() and "; fix qos_overrides" in node.log
+    assert "512 KB" not in node.log and "ERROR" not in node.log
+
+
+def test_frames_that_were_published_before_are_had_as_the_log_says(start, client, photograph):
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    camera = client.node.create_publisher(Image, RAW, latched)
+    camera.publish(raw_message(photograph, client.header()))
+    node, asked = start(), f"qos_overrides.{RAW}.subscription"
+    node.wait_for_log(f"-p {asked}.durability:=transient_local -p {asked}.reliability:=reliable")
     assert "512 KB" not in node.log
+    assert node.stop() == 0
+    overrides = {f"{asked}.durability": "transient_local", f"{asked}.reliability": "reliable"}
+    start(max_frame_age_s=0.0, **overrides)
+    assert client.spin_until(lambda: bool(client.details))
 
 
 def test_diagnostics_take_overrides_too(start, client):
