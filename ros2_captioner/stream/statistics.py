@@ -25,7 +25,8 @@ class CameraReport:
 
     Attributes:
         camera: topic.
-        rate_hz: frames received a second, over the last five seconds or the last 1000 frames.
+        rate_hz: frames received a second, over the last five seconds, since the first frame or over
+            the last 1000 frames.
         silent_s: seconds since the last frame arrived, or since counting began or went on.
         usual_gap_s: median seconds between the last frames; 0 before the second.
         received: frames in all.
@@ -220,11 +221,11 @@ def _usual_gap_s(entry: _Camera) -> float:
 
 
 def _rate_hz(entry: _Camera, usual_gap_s: float) -> float:
-    """Over the window, or what of it is kept; by the usual gap for a camera that is slower."""
+    """Over the window, or what of it is known; by the usual gap for a camera that is slower."""
     now_s = time.monotonic()
     recent = _recent(entry.arrivals, now_s)
     if usual_gap_s > _RATE_WINDOW_S and now_s - entry.arrivals[-1] < 2 * usual_gap_s:
         return 1 / usual_gap_s
-    if len(recent) == _ARRIVALS:
-        return len(recent) / (now_s - recent[0])
+    if len(recent) == len(entry.arrivals) and recent and recent[0] < now_s:  # no more are known
+        return (len(recent) - 1) / (now_s - recent[0])
     return len(recent) / _RATE_WINDOW_S

@@ -29,6 +29,26 @@ def test_the_rate_of_a_fast_camera_is_not_that_of_what_is_kept_of_it(statistics,
     assert statistics.report()[0].rate_hz == pytest.approx(400, rel=0.01)
 
 
+@pytest.mark.parametrize("seconds", [1, 4, 6])
+def test_the_rate_of_a_camera_that_has_just_begun_is_its_own(seconds, statistics, clock):
+    clock.now_s += 60
+    for _ in range(10 * seconds):
+        clock.now_s += 1 / 10
+        statistics.received(CAMERA)
+    assert statistics.report()[0].rate_hz == pytest.approx(10, rel=0.03)
+
+
+def test_the_rate_of_a_camera_that_has_stopped_falls_to_nought(statistics, clock):
+    for _ in range(30):
+        clock.now_s += 1 / 10
+        statistics.received(CAMERA)
+    rates = []
+    for _ in range(6):
+        rates.append(statistics.report()[0].rate_hz)
+        clock.now_s += 1
+    assert rates == sorted(rates, reverse=True) and rates[-1] == 0
+
+
 def test_silence_is_since_the_last_frame_and_a_pause_is_none(statistics, clock):
     for _ in range(4):
         clock.now_s += 10
