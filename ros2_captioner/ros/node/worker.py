@@ -28,6 +28,10 @@ from ros2_captioner.stream.scene_gate import SceneGate
 from ros2_captioner.stream.statistics import Statistics
 
 _POLL_S = 0.1  # how soon a changed parameter or a new listener is noticed while nothing is due
+_NO_CONFIDENCE = (
+    "min_confidence keeps no caption back: the model tells no confidence. python -m "
+    "training.calibrate adds it to a bundle with evidence; or set min_confidence to 0.0"
+)
 _BATCHES = 20  # whose times tell how long one usually takes
 _HANGS_AFTER_S = 1.5
 _HANGS_AFTER_BATCHES = 5  # on a slow machine
@@ -227,6 +231,8 @@ class CaptionWorker:
             except FrameError as error:
                 self._refuse(received, error)
                 continue
+            if caption.confidence is None and settings.min_confidence:
+                self._log.warning("min_confidence", _NO_CONFIDENCE)
             self._gates[received.camera].captioned(time.monotonic())
             self._answers.captioned(frame)
             if frame.unsure:

@@ -444,3 +444,11 @@ def test_an_unsure_caption_is_told_and_counted_apart(bench, confidence, expected
         it.put()
         assert it.settle()[FRONT] == expected
         assert [frame.unsure for frame in it.published] == ["unsure" in expected]
+        assert len(it.log.lines) == (confidence is None)  # the parameter does nothing
+
+
+def test_without_a_least_confidence_a_model_may_have_none(bench):
+    with bench() as it:
+        it.put()
+        it.settle()
+        assert not it.log.lines
