@@ -196,8 +196,8 @@ class _Engines:
             return engine
         if not build:
             raise BackendError(
-                f"no engine of this model for {identity['gpu']} yet; it is being built, or type: "
-                "ros2 run ros2_captioner captioner_build_engine"
+                f"no engine of this model for {identity['gpu']} yet; it is built once captions are "
+                "wanted, or now if you type: ros2 run ros2_captioner captioner_build_engine"
             )
         engine = build_engine(self._trt, self._bundle, self._precision, part, self._progress)
         try:

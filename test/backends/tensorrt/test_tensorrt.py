@@ -112,7 +112,7 @@ def test_engines_are_built_once(gpu):
 def test_auto_captions_on_the_cpu_while_engines_are_built(gpu, photograph):
     captioner = Captioner.load()
     assert captioner.backend.name == "onnxruntime" and not gpu
-    assert "no engine of this model for Simulated yet" in captioner.trouble
+    assert "no engine of this model for Simulated yet; it is built once" in captioner.trouble
     captioner.caption([photograph])
     captioner._failover._search.join()
     captioner.caption([photograph])
