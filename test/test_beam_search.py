@@ -87,12 +87,28 @@ def test_an_image_gets_the_same_captions_in_any_company(seed, width):
         assert [h.ids for h in single] == [h.ids for h in found[image]]
 
 
-def test_greedy_is_beam_width_one():
-    stepper = TableStepper(1, 1)
+@pytest.mark.parametrize("seed", range(20))
+def test_greedy_is_beam_width_one(seed):
+    stepper = TableStepper(1, 1, seed)
     ids, word = [], START
     while len(ids) < 6 and (word := int(stepper.table[0, word].argmax())) != END:
         ids.append(word)
-    assert search(TableStepper(1, 1), 1, beam_width=1, max_length=6)[0][0].ids == tuple(ids)
+    found = search(stepper, 1, beam_width=1, max_length=6, length_penalty=0.0)
+    assert found[0][0].ids == tuple(ids)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7, 3.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_score_is_the_log_probability_over_the_length_to_the_penalty(seed, alpha):
+    stepper, lengths = TableStepper(1, 8, seed), set()
+    for hypothesis in search(stepper, 1, beam_width=8, max_length=4, length_penalty=alpha)[0]:
+        lengths.add(len(hypothesis.ids))
+        ended = len(hypothesis.ids) < 4
+        path = [START, *hypothesis.ids, *([END] if ended else [])]
+        total = sum(stepper.table[0, a, b] for a, b in itertools.pairwise(path))
+        expected = total / (len(path) - 1) ** alpha
+        assert hypothesis.score == pytest.approx(expected, abs=1e-5)
+    assert len(lengths) > 1
 
 
 def test_log_probabilities_and_attention_follow_the_hypothesis():

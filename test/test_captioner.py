@@ -20,6 +20,7 @@ PHOTOGRAPHS = Path(__file__).parents[1] / "ros2_captioner/ros/demo/photographs"
 
 
 def test_caption_is_a_sentence_with_its_words_and_attention(captioner, photograph):
+    assert captioner.caption([photograph], DecodingOptions()).captions[0].alternatives == ()
     batch = captioner.caption([photograph], DecodingOptions(num_alternatives=2))
     caption = batch.captions[0]
     assert len(caption.words) >= 4 and caption.text.startswith(caption.words[0])

@@ -39,6 +39,7 @@ def test_agreement_is_with_the_other_hypotheses():
     best, other = hypothesis("a dog", -1, -1), hypothesis("a dog a car", -1, -1, -1, -1)
     assert features(best, other, best)["agreement"] == pytest.approx((0.5 + 1) / 2)
     assert features(best)["agreement"] == 1
+    assert features(hypothesis("a", -1), hypothesis("runs", -1))["agreement"] == 1
 
 
 def test_a_caption_without_objects_and_one_without_words_have_features():

@@ -22,6 +22,29 @@ def test_the_likeliest_word_of_each_object_likeliest_first():
     assert [p for _, p in OBJECTS.seen(EVIDENCE)] == pytest.approx([0.9, 0.5], abs=1e-3)
 
 
+def test_ten_objects_are_listed_that_are_probably_there():
+    words = [f"thing{number}" for number in range(13)]
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, *words])
+    objects = ObjectWords({word: {word: 0.0} for word in words}, vocabulary)
+    present = np.array([0.19, 0.21, *np.linspace(0.3, 0.9, 11)])
+    special = np.ones(len(SPECIAL_TOKENS))
+
+    def seen(probabilities):
+        evidence = np.log(np.concatenate([special, probabilities])).astype(np.float32)
+        return [word for word, _ in objects.seen(evidence)]
+
+    assert seen(present) == words[:2:-1]
+    assert seen(np.array([0.19, 0.21, *np.full(11, 0.01)])) == words[1:2]
+
+
+def test_what_scenes_are_made_of_is_seen_and_no_caption_is_judged_by_it():
+    manifest = {"evidence": {"objects": {"car": PRIORS["car"]}, "scene": {"dog": PRIORS["dog"]}}}
+    assert [word for word, _ in ObjectWords.with_scene(manifest, VOCABULARY).seen(EVIDENCE)] == [
+        "dog"
+    ]
+    assert ObjectWords.of_manifest(manifest, VOCABULARY).seen(EVIDENCE) == ()
+
+
 def test_a_word_of_two_objects_is_listed_once():
     pets = ObjectWords({**PRIORS, "pet": PRIORS["dog"]}, VOCABULARY)
     assert pets.seen(EVIDENCE) == OBJECTS.seen(EVIDENCE)
