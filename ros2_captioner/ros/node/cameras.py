@@ -93,6 +93,8 @@ class Camera:
             self._told = problem
             if problem:
                 self._node.get_logger().warning(problem)
+            else:
+                self._node.get_logger().info(f"frames of {self.topic} arrive")
 
     def _follow_type(self, found: set[str]) -> None:
         wanted = next(

@@ -199,6 +199,9 @@ def test_a_camera_that_stops_is_asked_after_and_if_raw_its_size_too(
     client.diagnosis(topic, lambda s: s.message.startswith(said))
     node.wait_for_log(said)
     assert ("512 KB" in node.log) == (topic == RAW)
+    arrives = f"frames of {topic} arrive"
+    assert arrives not in node.log
+    assert client.spin_until(lambda: client.send(photograph, topic) and arrives in node.log)
 
 
 def test_frames_that_are_lost_on_the_way_are_told(start, client, tmp_path, monkeypatch):
