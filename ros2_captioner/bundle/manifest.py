@@ -94,7 +94,7 @@ def _check_schema(file: Path, manifest: dict[str, Any]) -> None:
     except ImportError as missing:
         raise BundleError(
             f"bundles are checked with jsonschema, which does not import ({missing}); type: "
-            "pip install jsonschema, or apt install python3-jsonschema"
+            "pip install jsonschema, or sudo apt install python3-jsonschema"
         ) from missing
     schema = json.loads(_SCHEMA_FILE.read_text(encoding="utf-8"))
     errors = sorted(Draft7Validator(schema).iter_errors(manifest), key=lambda e: len(e.path))

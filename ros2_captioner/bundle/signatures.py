@@ -87,7 +87,7 @@ def check_signature(manifest: Path, content: bytes, trusted_keys: Path) -> Path:
     raise BundleError(
         f"{file} was made by none of the trusted keys {[str(name) for name in keys]}, or "
         f"{manifest.name} was changed since. Copy the bundle again, or sign it: "
-        f"captioner_bundle sign {manifest.parent} --key KEY"
+        f"captioner_bundle sign {shlex.quote(str(manifest.parent))} --key KEY"
     )
 
 

@@ -200,7 +200,7 @@ def disagreement(folder: Path, topics: Iterable[str]) -> str:
     return (
         f"{folder}: {METADATA} and the files tell different names, types or QoS of "
         f"{sorted(set(topics))}, so messages would be left out; expected equal ones, type: "
-        f"ros2 bag reindex {folder}"
+        f"ros2 bag reindex {shlex.quote(str(folder))}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Generator
 
 import numpy as np
@@ -56,7 +57,8 @@ def video_cues(
         raise FrameError(
             "no_source",
             f"{path} has no length, as a still image or a raw H.264 stream; expected a video. Of a "
-            f"stream, type: ffmpeg -r RATE -i {path} -c copy {path}.mp4",
+            f"stream, type: ffmpeg -r RATE -i {shlex.quote(path)} -c copy "
+            + shlex.quote(f"{path}.mp4"),
         )
     return joined(captions, frames.end_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
 def _signature(folder: Path) -> str:
     if not signature_file(folder / MANIFEST).exists():
         return "none"
-    return f"there is one; check it: captioner_bundle verify {folder} --key KEY.pub"
+    return f"there is one; type: captioner_bundle verify {shlex.quote(str(folder))} --key KEY.pub"
 
 
 def _list(parsed: argparse.Namespace) -> int:

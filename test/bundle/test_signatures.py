@@ -37,10 +37,12 @@ def test_a_changed_manifest_is_refused(manifest, tmp_path):
         check_signature(manifest, b'{"schema": 2}', public)
 
 
-def test_the_key_of_somebody_else_is_refused(manifest, tmp_path):
+def test_the_key_of_somebody_else_is_refused_with_the_command(manifest, tmp_path):
+    (tmp_path / "our model").mkdir()
+    manifest = manifest.rename(tmp_path / "our model" / manifest.name)
     sign(manifest, key_pair(tmp_path, "ours")[0])
     _, other = key_pair(tmp_path, "other")
-    with pytest.raises(BundleError, match="none of the trusted keys"):
+    with pytest.raises(BundleError, match="none of the trusted keys .*sign '/.*/our model' --key"):
         check_signature(manifest, manifest.read_bytes(), other)
 
 

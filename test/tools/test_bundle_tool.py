@@ -77,6 +77,9 @@ def test_a_signed_bundle_is_verified(bundle_copy, tmp_path, capsys):
     assert capsys.readouterr().out.endswith(f"every file is whole, signed by {public}\n")
     assert main(["list", str(bundle_copy)]) == 0
     assert capsys.readouterr().out.endswith("  signed\n")
+    renamed = bundle_copy.rename(tmp_path / "our model")
+    assert main(["inspect", str(renamed)]) == 0
+    assert f"captioner_bundle verify '{renamed}' --key KEY.pub" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["sign", "verify"])

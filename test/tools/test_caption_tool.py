@@ -358,10 +358,12 @@ def test_more_images_than_a_figure_holds_are_refused_before_any_is_captioned(
 
 
 def test_a_still_image_has_no_subtitles(pictures, tmp_path, capsys):
-    assert main([pictures[0], "--vtt", str(tmp_path / "out.vtt")]) == 2
+    still = Path(pictures[0]).rename(tmp_path / "number one.png")
+    assert main([str(still), "--vtt", str(tmp_path / "out.vtt")]) == 2
     said = capsys.readouterr().err
     assert "one.png has no length" in said and "expected a video" in said
-    assert "raw H.264 stream" in said and "type: ffmpeg" in said  # whose frames have no times
+    assert "raw H.264 stream" in said  # whose frames have no times
+    assert said.endswith(f"type: ffmpeg -r RATE -i '{still}' -c copy '{still}.mp4'\n")
     assert not (tmp_path / "out.vtt").exists()
 
 

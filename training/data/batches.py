@@ -85,7 +85,7 @@ def told_readers() -> Iterator[None]:
         if "DataLoader worker" not in str(error):
             raise
         raise ConfigError(
-            f"found a process that reads images dead: {error}; expected memory enough: resume with "
+            f"found a process that reads images dead: {error}; expected enough memory: resume with "
             "--set optim.workers=0, or fewer of them than before"
         ) from error
 

@@ -40,7 +40,7 @@ def processes(device: str) -> Iterator[str]:
     except (ValueError, RuntimeError) as error:
         raise ConfigError(
             f"found RANK={os.environ['RANK']} in the environment, but no group of processes: "
-            f"{error}; expected what torchrun sets, or to train alone: type unset RANK"
+            f"{error}; expected what torchrun sets; to train alone, type: unset RANK"
         ) from error
     try:
         yield own
