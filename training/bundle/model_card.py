@@ -39,8 +39,8 @@ With `training.train` at commit {training["commit"][:12]} and seed {training["se
 ## Scores
 {metrics_table(manifest["metrics"])}
 
-Epochs are chosen by their scores on the validation split, so expect a little less of new pictures
-than the scores on it.
+Epochs are chosen by their scores on the validation split, so expect scores a little lower on new
+pictures.
 
 ## Intended use and limits
 Short descriptions of everyday scenes for logs and operators. The model knows the words and the
@@ -97,7 +97,7 @@ def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
         f"{count} epoch{'s' if count > 1 else ''}{_WHAT[stage].format(_trained(encoder))}"
         for (stage, encoder), count in (spans if in_order else Counter(trained).items())
     ]
-    return ",\nthen ".join(said) if in_order else "in turns, and in all " + ",\n".join(said)
+    return ",\nthen ".join(said) if in_order else "the stages alternated; in total " + ",\n".join(said)
 
 
 def _trained(encoder_stages: int | None) -> str:

@@ -57,7 +57,7 @@ def test_stages_that_came_again_are_told_in_their_order(manifest):
 def test_stages_that_came_again_and_again_are_told_in_all(manifest):
     manifest["training"]["history"] = 3 * [FROZEN, FROZEN, TUNED]
     assert (
-        ":\nin turns, and in all 6 epochs of the decoder with cross-entropy,\n"
+        ":\nthe stages alternated; in total 6 epochs of the decoder with cross-entropy,\n"
         "3 epochs of encoder and decoder with cross-entropy."
     ) in model_card(manifest)
 
