@@ -97,7 +97,9 @@ def _epochs(history: Sequence[Mapping[str, Any]]) -> str:
         f"{count} epoch{'s' if count > 1 else ''}{_WHAT[stage].format(_trained(encoder))}"
         for (stage, encoder), count in (spans if in_order else Counter(trained).items())
     ]
-    return ",\nthen ".join(said) if in_order else "the stages alternated; in total " + ",\n".join(said)
+    if in_order:
+        return ",\nthen ".join(said)
+    return "the stages alternated; in total " + ",\n".join(said)
 
 
 def _trained(encoder_stages: int | None) -> str:
