@@ -6,14 +6,17 @@ import errno
 import functools
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.standard_streams import abandon_output, escape_output, open_standard_streams
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
 
 
@@ -62,6 +65,22 @@ def _in_words(error: Exception) -> str:
     if error.errno in _NO_ROOM:  # files are named, see `writing`
         return f"cannot write to the standard output: {error.strerror}; expected room for it"
     return error.strerror
+
+
+def clean_up_on_signals() -> None:
+    """From now on SIGTERM and SIGHUP end this process as Ctrl-C does, which deletes its own files.
+
+    By themselves they would leave what rosbags unpacked, which is as large as the recording.
+    """
+    for number in _ENDING:
+        if signal.getsignal(number) == signal.SIG_DFL:  # it is ignored after nohup
+            signal.signal(number, _exit)
+
+
+def _exit(number: int, _frame: Any) -> None:
+    for each in _ENDING:  # another one would end the cleaning
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)  # as a shell says of a process that a signal ended
 
 
 def run_command(module: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ros2_captioner.command_line.ending import run_command
+from ros2_captioner.command_line.ending import clean_up_on_signals, run_command
 
 
 def caption() -> int:
@@ -12,11 +12,13 @@ def caption() -> int:
 
 def caption_bag() -> int:
     """``caption_bag``."""
+    clean_up_on_signals()
     return run_command("ros2_captioner.tools.caption_bag")
 
 
 def caption_find() -> int:
     """``caption_find``."""
+    clean_up_on_signals()
     return run_command("ros2_captioner.tools.caption_find")
 
 

@@ -213,6 +213,36 @@ def test_a_killed_run_goes_on_to_the_same_output(form, tmp_path, messages):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_nothing_that_was_unpacked(number, tmp_path, messages):
+    """As where a terminal is closed: each time it would be as much as the whole recording."""
+    source = write_bag(tmp_path / "drive", messages, "sqlite3-zstd-file")
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    code = (
+        "import sys\n"
+        "from ros2_captioner.recordings.journal import Journal\n"
+        "def waiting(self, batch):\n"
+        "    print(flush=True)\n"
+        "    sys.stdin.read()\n"
+        "Journal.append = waiting\n"
+        "from ros2_captioner.tools.commands import caption_bag\n"
+        "sys.exit(caption_bag())\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, str(source), "--all"],
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "TMPDIR": str(unpacked)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with run:
+        run.stdout.readline()
+        assert len(list(unpacked.glob("*/drive.db3"))) == 1
+        run.send_signal(number)
+        assert run.wait(60) == 128 + number
+    assert not list(unpacked.glob("*/"))
+
+
 def test_two_runs_never_write_one_output(tmp_path, messages, capsys):
     source = write_bag(tmp_path / "drive", messages)
     given = [str(source), "--all", "--format", "jsonl", "--output"]
