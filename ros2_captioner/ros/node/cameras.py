@@ -34,10 +34,6 @@ from ros2_captioner.stream.statistics import Statistics
 _PATIENCE_S = 3.0  # cameras may start after the node
 _DISCOVERY_S = 8.0  # Fast DDS finds some publishers only after 6
 _MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
-_LARGE = (
-    "Raw frames above 512 KB are lost by Fast DDS's defaults: publish JPEG, or start the publisher "
-    "with config/fastdds_large_images.xml (its head says how)"
-)
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
 
@@ -135,7 +131,11 @@ class Camera:
                 f"{asked}.durability:=transient_local {asked}.reliability:=reliable"
             )
         if self._type is Image:
-            return f"{self.topic} has a publisher, but no frame comes. {_LARGE}"
+            return (
+                f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "
+                "lost by Fast DDS's defaults: publish JPEG, or start the publisher with "
+                "config/fastdds_large_images.xml (its head says how)"
+            )
         return f"{self.topic} has a publisher, but no frame has come from it yet"
 
     def _keeps_what_is_not_asked_for(self, publisher: TopicEndpointInfo) -> bool:
@@ -146,8 +146,14 @@ class Camera:
         """What loses many of the frames; empty if most arrive."""
         if not self._statistics.loses_many(self.topic):
             return ""
-        said = f"many frames of {self.topic} are lost on the way"
-        return f"{said}. {_LARGE}" if self._type is Image else f"{said}; is the network too slow?"
+        remedy = "start it with config/fastdds_large_images.xml (its head says how)"
+        if self._type is Image:
+            remedy = f"publish JPEG, or {remedy}"
+        return (
+            f"many frames of {self.topic} are lost on the way, as where the network is slow, or a "
+            "process publishes more at once than the 512 KB for which Fast DDS has room by "
+            f"default: {remedy}"
+        )
 
     def _refusal(self, publisher: TopicEndpointInfo) -> str:
         """Why DDS does not match a publisher with the subscription; empty if it does."""
