@@ -10,14 +10,18 @@ from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.bundle import bundle_folder
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.text import in_line
+from ros2_captioner.options import declarations
+from ros2_captioner.settings import NodeSettings
+
+_DESCRIPTIONS = {each.name: each.description for each in declarations(NodeSettings)}
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which model runs, and how."""
     parser.add_argument("--model", default="", help="bundle directory (default: shipped model)")
-    parser.add_argument("--backend", default="auto", choices=BACKENDS)
-    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
-    parser.add_argument("--device", default="auto", choices=DEVICES)
+    for name, choices in (("backend", BACKENDS), ("precision", PRECISIONS), ("device", DEVICES)):
+        text = f"{_DESCRIPTIONS[name]} (default: auto)"
+        parser.add_argument(f"--{name}", default="auto", choices=choices, help=text)
 
 
 def model_files(model: str) -> list[Path]:
