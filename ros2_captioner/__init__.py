@@ -9,6 +9,7 @@ Importing this package needs neither ROS, nor torch, nor a GPU::
     print(captioner.caption([read_image("dog.jpg")]).captions[0].text)
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ros2_captioner.beam_search import DecodingOptions
     from ros2_captioner.captioner import Captioner
     from ros2_captioner.captions import Caption, CaptionBatch
+
+# ONNX Runtime reads it when it is imported. Its official builds send usage to Microsoft by default.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = VERSION
 __all__ = [

@@ -1,6 +1,8 @@
 """What of the ONNX Runtime backend no other test reaches: kept outputs and granted threads."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,3 +67,20 @@ def test_cuda_from_pip_is_loaded_before_the_graphs(monkeypatch, capsys):
             OnnxRuntimeBackend(load_bundle(), device="cuda")
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "Failed to load libcudnn\n")
+
+
+@pytest.mark.parametrize("setting", [None, "0"])
+def test_onnxruntime_tells_nobody_of_its_use_unless_it_may(setting, tmp_path):
+    """Telemetry keeps a number of the machine and what is to be sent in the user's cache."""
+    environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)  # this process has set it
+    if setting:
+        environment["ORT_DISABLE_TELEMETRY"] = setting
+    code = (
+        "import os, ros2_captioner; ros2_captioner.Captioner.load(backend='onnxruntime'); "
+        "print(os.environ.get('ORT_DISABLE_TELEMETRY'))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    assert setting or not list(tmp_path.iterdir())
+    assert done.stdout == f"{setting or 1}\n"
