@@ -61,6 +61,11 @@ def _demo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     known = [name for name, _, _ in _ARGUMENTS]
     for warning in misspelt(context.launch_configurations, known):  # launch takes any names
         get_logger("demo.launch.py").warning(warning)
+    if "image_topics" in context.launch_configurations:
+        get_logger("demo.launch.py").warning(
+            "image_topics does nothing here: the demo captions what it plays; a camera is "
+            "captioned by captioner.launch.py"
+        )
     viewers, (player, captioner) = _viewers(context), _camera_and_captioner(context)
     # The captioner's file first: it checks its arguments, and where one is wrong nothing may have
     # started that nobody would end.

@@ -118,10 +118,18 @@ def test_a_value_arrives_as_it_was_typed(file, name, typed, given, prefix):
     [
         (CAPTIONER, {"beam_with": "5"}, ["there is no beam_with; did you mean beam_width?"]),
         (DEMO, {"source": ".", "ratehz": "5"}, ["there is no ratehz; did you mean rate_hz?"]),
+        (
+            DEMO,
+            {"image_topics": "/front"},
+            [
+                "image_topics does nothing here: the demo captions what it plays; a camera is "
+                "captioned by captioner.launch.py"
+            ],
+        ),
         (CAPTIONER, {"ros_namespace": "/robot"}, []),  # as PushRosNamespace sets it
     ],
 )
-def test_a_misspelt_argument_is_told(file, arguments, said, prefix, caplog):
+def test_an_argument_that_does_nothing_is_told(file, arguments, said, prefix, caplog):
     get_logger(file.name).addHandler(caplog.handler)
     started(file, arguments)
     assert caplog.messages == said
