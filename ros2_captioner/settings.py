@@ -70,7 +70,7 @@ class NodeSettings(DecodingOptions):
     )
     precision: str = option(
         "auto",
-        "Variant of the model; auto is int8 on a CPU",
+        "Variant of the model; auto is int8 on a CPU, float16 on a GPU",
         choices=PRECISIONS,
         read=AT_CONFIGURE,
     )
