@@ -10,6 +10,7 @@ Importing this package needs neither ROS, nor torch, nor a GPU::
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from ros2_captioner.captioner import Captioner
     from ros2_captioner.captions import Caption, CaptionBatch
 
-# ONNX Runtime reads it when it is imported. Its official builds send usage to Microsoft by default.
+# From their import on runtimes send usage by default: ONNX Runtime's official builds to Microsoft,
+# OpenVINO to Google where this module is installed, which comes with it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 __version__ = VERSION
 __all__ = [

@@ -178,7 +178,7 @@ def _optional() -> Iterator[Finding]:
 def _one_of(subject: str, *modules: str) -> Finding:
     text = "not installed; it is optional"
     for name in modules:
-        found = _try(f"import {name} as m; print(m.__name__, m.__version__)")
+        found = _try(f"import ros2_captioner, {name} as m; print(m.__name__, m.__version__)")
         if found.works:
             return Finding(subject, OK, found.text)
         if f"No module named {name!r}" not in found.text:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -39,6 +40,14 @@ def test_int8_is_its_default_and_captions(photograph):
     assert captioner.backend.name == "openvino" and captioner.backend.precision == "int8"
     caption = captioner.caption([photograph]).captions[0]
     assert len(caption.words) >= 4 and caption.score > -3
+
+
+def test_it_tells_nobody_of_its_use(tmp_path):
+    """Telemetry keeps a number of the user in the home folder."""
+    code = "from ros2_captioner import Captioner; Captioner.load(backend='openvino')"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert not (tmp_path / "intel").exists()
 
 
 def test_its_threads_are_those_that_a_scheduler_grants(bundle_copy, monkeypatch):
