@@ -17,6 +17,7 @@ from ros2_captioner.images.headers import (
     format_named,
     is_jpeg,
     orientation,
+    other_format,
     png_is_whole,
     scan_places,
     stated_size,
@@ -78,6 +79,12 @@ def decode(
         _check_scans(data)
     size = stated_size(data)
     if size is None:
+        if other := other_format(data):
+            raise FrameError(
+                "undecodable",
+                f"found {other} in {what}; expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}. Of "
+                "a file, type: magick FILE FILE.jpg",
+            )
         raise FrameError(
             "undecodable",
             f"{what} of {len(data)} bytes begins with {data[:8]!r}; expected a whole file of "

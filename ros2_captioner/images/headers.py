@@ -26,12 +26,23 @@ _BMP_PLAIN = (0, 3)  # rows of pixels as they are, their bits by convention or b
 # Blanks one by one: of runs of runs, a header without a number would be tried in 2**n ways.
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
 _PAM = re.compile(rb"P7\n(?:#[^\n]*\n)*WIDTH (\d+)\n(?:#[^\n]*\n)*HEIGHT (\d+)\n")
+# Formats that are not read, by what begins at byte 4; of JPEG XL also without a container.
+_OTHERS = {
+    b"ftypavif": "AVIF", b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC",
+    b"JXL \r\n\x87\n": "JPEG XL", b"jP  \r\n\x87\n": "JPEG 2000",
+}  # fmt: skip
+_JPEG_XL = b"\xff\x0a"
 _LONGEST_TEXT = 4096  # bytes of a Netpbm header, comments included
 
 
 def format_named(data: bytes) -> str:
     """Which of `FORMATS` it begins as; empty for others."""
     return next((name for name, is_one, _ in _READERS if is_one(data)), "")
+
+
+def other_format(data: bytes) -> str:
+    """A known format that is none of `FORMATS`, as phones write them; empty for others."""
+    return "JPEG XL" if data.startswith(_JPEG_XL) else _OTHERS.get(data[4:12], "")
 
 
 def stated_size(data: bytes) -> Size | None:

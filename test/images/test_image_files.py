@@ -35,6 +35,23 @@ def test_read_image_follows_the_exif_orientation(tmp_path):
     assert read_image(tmp_path / "turned.jpg").shape == (30, 20, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("HEIC", b"\0\0\0\x1cftypheic"),
+        ("AVIF", b"\0\0\0 ftypavif"),
+        ("JPEG XL", b"\0\0\0\x0cJXL \r\n\x87\n"),
+        ("JPEG XL", b"\xff\x0a"),
+        ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+    ],
+)
+def test_a_format_that_is_not_read_is_not_called_cut(name, head, tmp_path):
+    """As phones write them."""
+    (tmp_path / "photo").write_bytes(head + bytes(100))
+    with pytest.raises(FrameError, match=f"photo: found {name} in the file; expected .* magick"):
+        read_image(tmp_path / "photo")
+
+
 def test_a_cut_jpeg_is_refused_and_a_padded_one_read(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     whole = cv2.imencode(".jpg", noise)[1].tobytes()
