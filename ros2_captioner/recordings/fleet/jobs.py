@@ -15,6 +15,8 @@ from ros2_captioner.errors import OptionsError
 from ros2_captioner.images.bag import BAG_SUFFIXES, METADATA
 from ros2_captioner.images.files import IMAGE_SUFFIXES
 
+# With those that are not read: each is told, where its absence would not be seen.
+_PICTURE_SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif", ".jp2", ".jxl"}
 _PICTURES = 64  # to a job, which is what a run that was stopped repeats at most
 
 
@@ -137,7 +139,7 @@ def _file(path: Path) -> Iterator[tuple[Path, bool]]:
         return
     if path.suffix in BAG_SUFFIXES:
         yield path, True
-    elif path.suffix.lower() in IMAGE_SUFFIXES:
+    elif path.suffix.lower() in _PICTURE_SUFFIXES:
         yield path, False
 
 

@@ -25,6 +25,11 @@ def test_bags_and_pictures_are_found_at_any_depth_and_once(archive):
     assert pictures == Job(pictures=(str(archive / "a.jpg"), str(archive / "sub/b.PNG")))
 
 
+def test_pictures_of_phones_are_not_passed_over_in_silence(archive):
+    (archive / "photo.HEIC").touch()
+    assert str(archive / "photo.HEIC") in jobs([archive], [])[1].pictures
+
+
 def test_files_of_bags_without_metadata_are_bags(tmp_path):
     """As after a crash of the recorder, or of another one than rosbag2's."""
     for name in ("lost/lost_0.mcap", "lost/lost_1.mcap", "alone.db3", "old.bag", ".hidden.mcap"):
