@@ -278,7 +278,9 @@ def _model(model: str) -> Finding:
     )
     if found.works:
         return Finding("model", OK, found.text)
-    remedy = "" if model else "git checkout -- ros2_captioner/models, and install the package again"
+    remedy = (
+        "" if model else "git checkout -- ros2_captioner/models  # then install the package again"
+    )
     return Finding("model", FAULT, _reason(found.text), remedy)
 
 

@@ -75,7 +75,7 @@ def choose_concepts(
     if len(content) < count:
         raise ConfigError(
             f"model.evidence_words: found {count}; the captions hold {len(content)} content words "
-            "that are in the vocabulary"
+            "that are in the vocabulary; expected no more"
         )
     words = vocabulary.words
     # Words of equal numbers in the vocabulary's order: every process must choose the same.

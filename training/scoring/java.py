@@ -28,8 +28,8 @@ def require_java() -> None:
     """
     if not has_java():
         raise MetricsError(
-            "found no Java; the Penn Treebank tokeniser, METEOR and SPICE need version 8 or later. "
-            + _INSTALL
+            "found no Java; the Penn Treebank tokeniser and METEOR need version 8 or later, SPICE "
+            f"8 to 11. {_INSTALL}"
         )
     _run(["-version"], "", Path.cwd(), _VERSION_S)
 
