@@ -65,8 +65,8 @@ class ImageBag:
 
     Raises:
         OptionsError: rosbags is not installed, the folder is no bag or its name no UTF-8, it lacks
-            a topic, its metadata hide images from rosbags, it holds no message of any topic, or
-            there is no room to unpack it.
+            a topic or has images of two types on one, its metadata hide images from rosbags, it
+            holds no message of any topic, or there is no room to unpack it.
     """
 
     def __init__(
@@ -113,12 +113,23 @@ class ImageBag:
         if hidden:
             raise OptionsError(disagreement(path, hidden))
         found = set(counts)
-        images = {topic: kind for topic, kind in found if kind in IMAGE_TYPES}
+        by_count = sorted(counts, key=lambda item: counts[item])
+        images = {topic: kind for topic, kind in by_count if kind in IMAGE_TYPES}
         missing = sorted(set(topics) - set(images))
         if missing or not images:
             raise OptionsError(
                 f"{folder} holds no images on {missing or 'any topic'}; its topics are "
                 f"{sorted(found)}"
+            )
+        mixed = {
+            topic
+            for topic, kind in +counts
+            if kind in IMAGE_TYPES and kind != images[topic] and topic in (topics or [topic])
+        }
+        if mixed:
+            raise OptionsError(
+                f"{folder} holds images of two types on {sorted(mixed)}; expected one on each "
+                "topic, so name others with topics"
             )
         self.types = {
             topic: kind for topic, kind in images.items() if not topics or topic in topics
@@ -140,7 +151,7 @@ class ImageBag:
         read = 0
         try:
             with self._open() as reader:
-                wanted = [c for c in reader.connections if c.topic in self.types]
+                wanted = [c for c in reader.connections if self.types.get(c.topic) == c.msgtype]
                 for connection, time_ns, cdr in reader.messages(wanted):
                     read += 1
                     yield Recorded(connection.topic, time_ns, bytes(cdr))
@@ -162,7 +173,8 @@ class ImageBag:
         """
         try:
             with self._open() as reader:
-                wanted = [c for c in reader.connections if c.topic == topic]
+                kind = self.types.get(topic)
+                wanted = [c for c in reader.connections if (c.topic, c.msgtype) == (topic, kind)]
                 found = reader.messages(wanted, start=time_ns, stop=time_ns + 1)
                 return next(Recorded(topic, time_ns, bytes(cdr)) for _, _, cdr in found)
         except Exception as error:  # as above

@@ -136,6 +136,25 @@ def test_an_mcap_of_other_messages_is_not_called_cut(tmp_path, photograph):
             ImageBag(str(bag))
 
 
+def test_a_topic_of_two_types_is_never_half_read(tmp_path, photograph):
+    """As where recordings were merged: one of the types was taken, another one in each run."""
+    from bags import STORE, jpeg, raw, text
+    from rosbags.rosbag2 import StoragePlugin, Writer
+
+    sent = [
+        ("/front", raw(photograph, 1.0)), ("/front", text("hello")),
+        ("/rear", raw(photograph, 1.0)), ("/rear", jpeg(photograph, 1.0)),
+    ]  # fmt: skip
+    bag = str(tmp_path / "drive")
+    with Writer(tmp_path / "drive", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for second, (topic, (kind, cdr)) in enumerate(sent):
+            writer.write(writer.add_connection(topic, kind, typestore=STORE), second, cdr)
+    for topics in ([], ["/rear"]):
+        with pytest.raises(OptionsError, match=r"two types on \['/rear'\]; expected one"):
+            ImageBag(bag, topics)
+    assert [message.time_ns for message in ImageBag(bag, ["/front"]).messages()] == [0]
+
+
 @pytest.mark.parametrize("name", ["video.mp4", "captions.jsonl", "drive.db3.zstd", "drive"])
 def test_a_file_that_is_no_recording_is_not_called_cut(name, tmp_path):
     (tmp_path / name).touch()
