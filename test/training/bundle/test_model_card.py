@@ -6,6 +6,7 @@ import pytest
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE
 from training.bundle.model_card import CARD, model_card
+from training.config.settings import DECODERS
 
 
 @pytest.fixture
@@ -15,6 +16,12 @@ def manifest():
 
 def test_the_shipped_card_follows_from_the_shipped_manifest(manifest):
     assert (DEFAULT_BUNDLE / CARD).read_text() == model_card(manifest)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_decoder_that_a_config_may_name_has_a_card(manifest, decoder):
+    manifest["architecture"]["decoder"] = f"{decoder}_lstm"
+    assert f"{decoder.replace('_', ' ')} LSTM decoder" in model_card(manifest)
 
 
 def test_a_frozen_encoder_is_not_called_fine_tuned(manifest):
