@@ -178,8 +178,8 @@ class StageConfig(Settings):
 
     Attributes:
         epochs: 0 leaves the stage out.
-        batch: images a step, each with all its captions, or five by chance of more; in all
-            processes together.
+        batch: images a step, in all processes together; each with all its captions, or with five
+            drawn by chance if it has more.
         decoder_lr: peak learning rate of the decoder.
         encoder_lr: peak learning rate of the encoder.
         encoder_stages: how many of the ResNet's four stages train, counted from the output; 4
@@ -239,9 +239,9 @@ class OptimConfig(Settings):
             as there are images.
         sampled_dropout: dropout stays on in self-critical training, which then learns from less
             confident captions than a model gives of images that it has memorised.
-        workers: processes that read images while others are trained on; 0 reads in the training
-            process; -1 is as many as a GPU has processors beside it, at most 8, and none on a CPU,
-            which is busy with the training.
+        workers: processes that read images while others are trained on, for each process that
+            trains; 0 reads in the training process; -1 shares out the processors beside a GPU, at
+            most 8 each, and is 0 on a CPU, which is busy with the training.
     """
 
     weight_decay: float = setting(1e-2, SHARE)
