@@ -45,7 +45,7 @@ _ARGUMENTS = (
     ("name", "captioner", "Name of the node"),
     ("namespace", "", "Namespace of the node and its outputs"),
     ("respawn", "true", "Restart the node after a crash"),
-    ("respawn_delay", "0.5", "Seconds before that"),
+    ("respawn_delay", "0.5", "Seconds from a crash to the restart"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
 
