@@ -18,7 +18,8 @@ def show_data(splits: Splits) -> None:
         f"{len(splits.train.images)} training and {len(validated)} validation images, "
         f"{len(splits.vocabulary)} words"
     )
-    learnt = {_file(image) for image in splits.train.images if image.captions}
+    labelled = (one for one in splits.train.images if one.captions or one.objects or one.absent)
+    learnt = set(map(_file, labelled))
     both = sum(_file(image) in learnt for image in validated)
     if both:
         print(

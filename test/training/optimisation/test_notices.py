@@ -18,15 +18,18 @@ def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "b")
     b = CaptionedImage(tmp_path / "link", ("a dog",))
     bare = CaptionedImage(tmp_path / "c")  # as for distillation, which tells no caption
+    listed = CaptionedImage(tmp_path / "e", absent=frozenset({"dog"}))
+    listed.path.touch()
     vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
     for val, said in (
         ([of["b"], of["c"]], "1 of the validation images are"),
         ([of["c"], of["d"]], ""),
+        ([listed, of["d"]], "1 of the validation images are"),
         ([of["c"]], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
     ):
-        show_data(Splits(Sources([of["a"], b, bare], []), {"v": val}, vocabulary))
+        show_data(Splits(Sources([of["a"], b, bare, listed], []), {"v": val}, vocabulary))
         counts, *told = capsys.readouterr().out.splitlines()
-        assert counts == f"3 training and {len(val)} validation images, 4 words"
+        assert counts == f"4 training and {len(val)} validation images, 4 words"
         assert "".join(told).startswith(said) and bool(told) == bool(said)
 
 
