@@ -38,7 +38,7 @@ class Range:
 
     def __str__(self) -> str:
         low = f"{'more than' if self.above else 'at least'} {self.low:g}"
-        high = f"{'less than' if self.below else 'at most'} {self.high:g}"
+        high = f"{'less than' if self.below else 'at most'} {self.high:.10g}"
         bounds = low if self.high == math.inf else f"{low} and {high}"
         return f"a multiple of {self.step}, {bounds}" if self.step else bounds
 

@@ -237,6 +237,13 @@ def test_every_value_has_a_range(tmp_path, key, outside, inside):
             load_config(file, [f"{key}={value}"])
 
 
+def test_a_range_is_told_to_the_last_digit(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(MINIMAL)
+    with pytest.raises(ConfigError, match=r"seed: found 2147483649; .* at most 2147483648$"):
+        load_config(file, ["seed=2147483649"])
+
+
 def test_every_number_declares_its_range():
     """Those of the search are checked by the search itself."""
     sections = settings.Settings.__subclasses__()
