@@ -109,6 +109,15 @@ def test_untrained_stages_of_the_encoder_stay(tiny_config, tmp_path):
     assert moved == [name for name in layers if name.startswith("encoder.stages.3.")]
 
 
+def test_an_encoder_at_rate_zero_is_said_to_have_been_left(tiny_config, tmp_path):
+    """Its frames may be read again each epoch all the same, for their crops."""
+    config = tiny_config(frozen={"epochs": 0}, finetune={"encoder_lr": 0.0})
+    assert train(config, tmp_path / "run").history[0]["encoder_stages"] == 0
+    tensors = load_file(tmp_path / "run/last.safetensors")
+    names = [name for name, _ in load_run(tmp_path / "run").model.decoder.named_parameters()]
+    assert len([name for name in tensors if name.endswith(".exp_avg")]) == len(names)
+
+
 def test_a_run_starts_from_an_earlier_one(tiny_config, tmp_path, capsys):
     earlier = train(tiny_config(frozen={"epochs": 3}, finetune={"epochs": 0}), tmp_path / "first")
     best = max(earlier.history, key=lambda entry: entry["CIDEr"])["epoch"]

@@ -181,7 +181,7 @@ class StageConfig(Settings):
         batch: images a step, in all processes together; each with all its captions, or with five
             drawn by chance if it has more.
         decoder_lr: peak learning rate of the decoder.
-        encoder_lr: peak learning rate of the encoder.
+        encoder_lr: peak learning rate of the encoder; 0 leaves it as it is.
         encoder_stages: how many of the ResNet's four stages train, counted from the output; 4
             trains the stem as well. What lies below is computed once and cached on disk.
         warmup_steps: steps of linear warm-up.
@@ -201,6 +201,11 @@ class StageConfig(Settings):
                 f"encoder_lr: found {self.encoder_lr} with encoder_stages 0, which trains nothing "
                 "of the encoder; expected encoder_stages 1 to 4, or encoder_lr 0"
             )
+
+    @property
+    def trained_encoder_stages(self) -> int:
+        """How many of the ResNet's stages change; none at rate 0, where they just read frames."""
+        return self.encoder_stages if self.encoder_lr else 0
 
 
 @dataclass(frozen=True)

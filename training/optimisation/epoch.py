@@ -45,7 +45,7 @@ def run_epoch(
     entry = {
         "epoch": number,
         "stage": stage.name,
-        "encoder_stages": stage.settings.encoder_stages,
+        "encoder_stages": stage.settings.trained_encoder_stages,
         stage.objective.name: shown,
         **scores,
     }

@@ -92,13 +92,13 @@ def check_stages(config: TrainConfig, encoder: GridEncoder) -> None:
                     "stages below, whose maps say nothing to the start weights; expected 4, or "
                     "optim.distillation 0"
                 )
-        if settings.encoder_lr:
+        if settings.trained_encoder_stages:
             unchanged = min(unchanged, done)
 
 
 def _distils(config: TrainConfig, settings: StageConfig) -> bool:
     """Whether a stage is held to the start weights; a frozen encoder forgets nothing."""
-    return bool(config.optim.distillation and settings.encoder_stages)
+    return bool(config.optim.distillation and settings.trained_encoder_stages)
 
 
 class StepBatches:
@@ -203,16 +203,15 @@ class Stage:
     def _parameter_groups(self) -> Groups:
         """What is trained, each group with its peak learning rate."""
         encoder, settings = self.model.encoder, self.settings
-        upper = encoder.stages[self._stages_done :] if self._stages_done else encoder
         decoder = dict(self.model.decoder.named_parameters())
         if not self.config.optim.evidence_weight:
             # No other loss reaches them, and processes would wait for their gradients.
             decoder = {k: v for k, v in decoder.items() if not k.startswith("evidence.")}
-        groups = [
-            (list(decoder.values()), settings.decoder_lr),
-            (list(upper.parameters()), settings.encoder_lr),
-        ]
-        return [group for group in groups if group[0]]
+        groups = [(list(decoder.values()), settings.decoder_lr)]
+        if settings.trained_encoder_stages:
+            upper = encoder.stages[self._stages_done :] if self._stages_done else encoder
+            groups.append((list(upper.parameters()), settings.encoder_lr))
+        return groups
 
     @property
     def state(self) -> TrainingState:

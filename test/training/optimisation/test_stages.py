@@ -119,9 +119,10 @@ def test_distillation_is_of_images_as_the_start_weights_see_them(distilled):
 
 
 def test_what_a_later_stage_cannot_do_is_told_before_the_first(distilled, monkeypatch):
-    later = {"epochs": 1, "encoder_stages": 2}
+    later = {"epochs": 1, "encoder_stages": 2, "encoder_lr": 1e-5}
     with pytest.raises(ConfigError, match=r"self_critical.encoder_stages: found 2 .*; expected 4"):
         check_stages(*distilled(self_critical=later))
+    check_stages(*distilled(self_critical=later | {"encoder_lr": 0.0}))
     check_stages(*distilled(self_critical=later, finetune={"encoder_lr": 0.0}))
     with pytest.raises(ConfigError, match=r"weights.safetensors .*missing .'fc.weight'"):
         check_stages(*distilled(classes=False))
