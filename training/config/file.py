@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,7 +115,13 @@ def _build(cls: type[T], tree: Any, where: str) -> T:
         raise ConfigError(f"{where}: {error}") from error
 
 
-_SCALARS: dict[Any, type] = {"int": int, "float": float, "str": str, "bool": bool}
+_SCALARS: dict[Any, type] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "UserPath": str,
+}
 _SECTIONS: dict[Any, type] = {
     "DataConfig": DataConfig,
     "ModelConfig": ModelConfig,
@@ -142,7 +149,7 @@ def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
             value = float(value)
     if type(value) is not expected or (expected is str and not _is_text(value)):
         raise ConfigError(f"{where}: found {shown(repr(value))}; expected {expected.__name__}")
-    return value
+    return os.path.expanduser(str(value)) if item.type == "UserPath" else value
 
 
 def _is_text(value: Any) -> bool:

@@ -24,6 +24,9 @@ SEARCH = (
 )
 
 
+UserPath = str  # in which `training.config.file` replaces ``~``, as no shell does in a YAML file
+
+
 class ConfigError(CaptionerError):
     """A config, or the data, weights or run that it names, cannot be used."""
 
@@ -61,15 +64,15 @@ class SourceConfig(Settings):
     """
 
     name: str
-    images: str = ""
-    captions: str = ""
-    objects: str = ""
-    names: str = ""
-    sentences: str = ""
+    images: UserPath = ""
+    captions: UserPath = ""
+    objects: UserPath = ""
+    names: UserPath = ""
+    sentences: UserPath = ""
     licence: str = "unknown"
     weight: float = setting(1.0, Range(0, 100, above=True))
     part: str = setting("all", Choice(("all", "train", "held_out")))
-    teacher: str = ""
+    teacher: UserPath = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -148,7 +151,7 @@ class ModelConfig(Settings):
     """
 
     encoder: str = setting("resnet50", Choice(ENCODERS))
-    encoder_weights: str = "torchvision"
+    encoder_weights: UserPath = "torchvision"
     stride_in_1x1: bool = False
     image_size: int = setting(224, Range(32, 1024, step=32))
     decoder: str = setting("adaptive_attention", Choice(DECODERS))
@@ -333,7 +336,7 @@ class TrainConfig(Settings):
     data: DataConfig
     note: str = ""
     seed: int = setting(1, Range(0, 2**31))
-    start_from: str = ""
+    start_from: UserPath = ""
     model: ModelConfig = field(default_factory=ModelConfig)
     frozen: StageConfig = field(default_factory=StageConfig)
     finetune: StageConfig = field(default_factory=StageConfig)

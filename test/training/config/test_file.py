@@ -49,6 +49,19 @@ def test_what_belongs_together_is_taken_together(tmp_path):
     assert load_config(file, ["finetune.encoder_lr=1e-5"]).finetune.epochs == 0
 
 
+def test_paths_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/robot")
+    file = tmp_path / "c.yaml"
+    file.write_text(MINIMAL.replace("folder", "~/images").replace("train.json", "~/train.json"))
+    config = load_config(
+        file, ["start_from=~/runs/a", "model.encoder_weights=~/resnet.safetensors"]
+    )
+    (source,) = config.data.train
+    assert source.images == "/home/robot/images" and source.captions == "/home/robot/train.json"
+    assert config.start_from == "/home/robot/runs/a"
+    assert config.model.encoder_weights == "/home/robot/resnet.safetensors"
+
+
 def test_overrides_win(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(MINIMAL)
