@@ -157,6 +157,11 @@ class CaptionerNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = self._settings
+        if settings.backend == "tensorrt" or settings.device == "cuda":
+            self.get_logger().info(
+                "loading the model; TensorRT engines that the cache lacks are built first, which "
+                "takes minutes"
+            )
         captioner = self._captioner = Captioner.load(
             settings.model,
             settings.backend,

@@ -129,6 +129,10 @@ def test_a_topic_named_twice_is_one_camera(start, client, photograph):
     client.caption_of(photograph)
 
 
+def test_loading_that_may_take_minutes_is_told_as_it_begins(start):
+    start(backend="tensorrt").wait_for_log("built first, which takes minutes")
+
+
 def test_lifecycle_round_trip(node, client, photograph):
     client.caption_of(photograph)
     assert client.transition("deactivate") and client.state() == "inactive"
