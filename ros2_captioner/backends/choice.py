@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ros2_captioner.backends.base import Backend
-from ros2_captioner.backends.failover import Failover, load_one
+from ros2_captioner.backends.failover import Failover, guarded
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError, CaptionerError
 
@@ -84,7 +84,7 @@ def _usable(wanted: Sequence[Candidate]) -> tuple[list[Candidate], str]:
     passed_over: list[str] = []
     for candidate in wanted:
         try:
-            load_one(candidate.probe)
+            guarded(candidate.probe)
             usable.append(candidate)
         except CaptionerError as error:
             if not usable:

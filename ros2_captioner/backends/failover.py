@@ -105,7 +105,7 @@ class Failover:
 
     def _reload(self, why: str) -> None:
         self._reloaded_s, self.trouble = time.monotonic(), why
-        self.backend = load_one(self._loaders[self._place])
+        self.backend = guarded(self._loaders[self._place])
         self.trouble = f"{why}; reloaded"
 
     def _tell(self, why: str) -> None:
@@ -115,14 +115,14 @@ class Failover:
         return f"{self.backend.name} on {self.backend.device}"
 
 
-def load_one(loader: Callable[[], Result]) -> Result:
-    """What a loader gives, or what else asks a runtime for something.
+def guarded(call: Callable[[], Result]) -> Result:
+    """What a call into a runtime returns.
 
     Raises:
         CaptionerError: it failed; a runtime's own errors, such as no memory, become one.
     """
     try:
-        return loader()
+        return call()
     except CaptionerError:
         raise
     except Exception as error:  # runtimes' errors share no base
@@ -138,7 +138,7 @@ def _load(loaders: Loaders) -> Loaded:
     first: CaptionerError | None = None
     for place, loader in enumerate(loaders):
         try:
-            return place, load_one(loader), str(first or "")
+            return place, guarded(loader), str(first or "")
         except CaptionerError as error:
             first = first or error
     raise first or BackendError("there is no other backend to fall back to")

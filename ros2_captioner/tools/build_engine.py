@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ros2_captioner.backends.choice import PRECISIONS
-from ros2_captioner.backends.failover import load_one
+from ros2_captioner.backends.failover import guarded
 from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.command_line.ending import command
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress.show(f"{phase} [{bar:{_BAR}}] {done}/{steps}")
 
     try:
-        backend = load_one(
+        backend = guarded(
             partial(TensorRtBackend, bundle, parsed.precision, parsed.engine_cache, progress=show)
         )
     finally:
