@@ -8,7 +8,14 @@ from training.config.settings import ModelConfig
 from training.data.batches import Batch
 from training.data.captions import CaptionedImage
 from training.model.captioning import build_model
-from training.optimisation.objectives import SelfCritical, sample, uneven_attention, with_own_words
+from training.optimisation.objectives import (
+    CrossEntropy,
+    SelfCritical,
+    _draw,
+    sample,
+    uneven_attention,
+    with_own_words,
+)
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man"])
 IMAGES = [
@@ -55,6 +62,43 @@ def test_a_decoder_that_diverged_draws_no_word_beyond_the_last(decoder, prepared
     """The updater refuses its gradients; an index out of range would be a traceback."""
     decoder.logit_bias.data.fill_(torch.nan)
     assert sample(decoder, prepared, VOCABULARY, 3, 6).max() < len(VOCABULARY)
+
+
+@pytest.mark.parametrize("number", [0.0, 1 - 2**-24])  # the least and the largest that rand gives
+def test_no_word_of_probability_zero_is_drawn(number, monkeypatch):
+    monkeypatch.setattr(torch, "rand_like", lambda like: torch.full_like(like, number))
+    logits = torch.randn(50, 9000, generator=torch.Generator().manual_seed(0))
+    logits[:, [0, 1, -2, -1]] = -torch.inf
+    totals = logits.softmax(dim=-1).cumsum(dim=-1)[:, -1]
+    assert totals.min() < 1  # by rounding
+    assert logits.gather(1, _draw(logits)[:, None]).isfinite().all()
+
+
+def test_the_self_critical_loss_of_each_word_is_what_a_hand_computes(
+    decoder, prepared, monkeypatch
+):
+    start, end, unknown = VOCABULARY.start, VOCABULARY.end, VOCABULARY.unknown
+    said = [[*VOCABULARY.encode(t.split()), end] for t in ("a dog runs", "a man", "dog runs")]
+    drawn = torch.tensor([[one + [end] * (4 - len(one)) for one in said]] * 2)
+    monkeypatch.setattr("training.optimisation.objectives.sample", lambda *_: drawn)
+    empty = torch.zeros(0)
+    objective = SelfCritical(IMAGES, VOCABULARY, 3, 6)
+    batch = Batch(torch.tensor([0, 1]), empty, empty, empty, empty, empty)
+    loss = objective(decoder, prepared, batch, 0.0)
+    rewards = objective._rewards([0, 1], drawn)
+    tokens = torch.tensor([[[start, *ids[:-1]] for ids in drawn[0].tolist()]] * 2)
+    logits = decoder(prepared, tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
+    logits[:, [start, unknown]] = -torch.inf
+    log_probs = logits.log_softmax(dim=-1).unflatten(0, tokens.shape)
+    words = [
+        -(of[place] - (sum(of) - of[place]) / 2) * log_probs[image, place, at, word]
+        for image, of in enumerate(rewards.tolist())
+        for place, ids in enumerate(said)
+        for at, word in enumerate(ids)
+    ]
+    assert loss.value.item() == pytest.approx(sum(words).item() / len(words), rel=1e-4)
+    assert abs(loss.value.item()) > 0.01
+    assert loss[1:] == (pytest.approx(rewards.mean().item()), len(words), 6)
 
 
 def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
@@ -123,6 +167,39 @@ def test_scheduled_sampling_replaces_its_share_of_words(decoder, prepared):
     assert (own[..., 0] == VOCABULARY.start).all()
     assert torch.equal(own[~batch.valid], batch.tokens[~batch.valid])
     assert (own != batch.tokens).any()
+
+
+def test_own_words_follow_the_word_before(decoder, prepared, monkeypatch):
+    """Of a decoder that is sure of the next number, and of the share that progress says."""
+    batch = captions_batch()
+
+    def next_number(prepared, tokens, valid):
+        return 1e4 * torch.nn.functional.one_hot(tokens[valid] + 1, 9).float(), None
+
+    own = with_own_words(next_number, prepared, batch, 1.0)
+    assert own.tolist() == [[[0, 1, 4, 1], [0, 1, 1, 1]], [[0, 1, 4, 7], [0, 1, 1, 1]]]
+    shares = []
+
+    def recorded(decoder, prepared, batch, share):
+        shares.append(share)
+        return batch.tokens
+
+    monkeypatch.setattr("training.optimisation.objectives.with_own_words", recorded)
+    batch = batch._replace(targets=torch.full((11,), 3))
+    CrossEntropy(0.0, scheduled_sampling=0.4)(decoder, prepared, batch, 0.25)
+    assert shares == [pytest.approx(0.1)]
+
+
+def test_the_cross_entropy_is_a_mean_over_words_and_shown_without_its_penalty(decoder, prepared):
+    batch = captions_batch()._replace(targets=torch.tensor([3, 4, 1, 6, 1, 3, 6, 5, 1, 3, 1]))
+    loss = CrossEntropy(0.2, attention_penalty=0.7)(decoder, prepared, batch, 1.0)
+    logits, attention = decoder(prepared, batch.tokens, batch.valid)
+    nats = -logits.log_softmax(dim=-1)
+    target = nats.gather(1, batch.targets[:, None])[:, 0]
+    expected = (0.8 * target + 0.2 * nats.mean(dim=1)).mean().item()
+    assert loss[1:] == (pytest.approx(expected), 11, 11)
+    fine = uneven_attention(attention, batch.valid).item()
+    assert fine > 0.01 and loss.value.item() == pytest.approx(expected + 0.7 * fine)
 
 
 def test_uneven_attention_counts_valid_words_only():
