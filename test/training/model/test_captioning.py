@@ -43,6 +43,25 @@ def test_folded_batch_norm_computes_the_same():
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in trunk.modules())
 
 
+@pytest.mark.parametrize("stages_done", [0, 1, 4])
+def test_a_grid_is_what_torchvision_makes_of_normalised_pixels_row_by_row(tmp_path, stages_done):
+    torch.manual_seed(0)
+    trunk = torchvision.models.resnet18().eval()
+    save_file(trunk.state_dict(), tmp_path / "weights.safetensors")
+    weights = str(tmp_path / "weights.safetensors")
+    encoder = build_encoder(ModelConfig(encoder="resnet18", encoder_weights=weights))
+    frames = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8)  # 2 rows of 3 cells
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    with torch.inference_mode():
+        maps = ((frames / 255 - mean) / std).permute(0, 3, 1, 2)
+        for name in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"):
+            maps = getattr(trunk, name)(maps)
+        cells = [maps[:, :, row, column] for row in range(2) for column in range(3)]
+        images = encoder.lower(frames, stages_done) if stages_done else frames
+        found = encoder.grid(images, stages_done)
+    torch.testing.assert_close(found, torch.stack(cells, dim=1), rtol=1e-3, atol=1e-4)
+
+
 def test_strides_move_to_the_first_convolution_for_v1_weights():
     config = ModelConfig(encoder="resnet50", encoder_weights="random", stride_in_1x1=True)
     block = build_encoder(config).stages[1][0]

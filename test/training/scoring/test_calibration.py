@@ -10,8 +10,8 @@ from training.scoring.errors import MetricsError
 
 def test_fitted_confidence_is_the_share_of_true_captions():
     generator = np.random.default_rng(0)
-    features = generator.normal(size=(4000, len(FEATURES)))
-    chance = 1 / (1 + np.exp(-(1.5 * features[:, 3] - 0.5)))
+    features = generator.normal(scale=3, size=(4000, len(FEATURES)))
+    chance = 1 / (1 + np.exp(-(0.5 * features[:, 3] - 0.5)))
     true = generator.random(4000) < chance
     model = ConfidenceModel.of_manifest({"confidence": fit_confidence([features], [list(true)])})
     found = [model.probability(row) for row in features]
@@ -38,12 +38,12 @@ def test_captions_that_are_all_alike_are_refused():
 
 
 def test_bins_and_their_error():
-    bins = reliability([0.92, 0.98, 0.15, 1.0], [True, False, False, True])
+    bins = reliability([0.92, 0.98, 0.15, 1.0], [True, False, True, True])
     assert [one.captions for one in bins] == [1, 3]
     assert bins[1].confidence == pytest.approx(0.9667, abs=1e-3)
     assert bins[1].true == pytest.approx(2 / 3)
-    # (1 * |.15 - 0| + 3 * |.9667 - .6667|) / 4
-    assert calibration_error(bins) == pytest.approx((0.15 + 3 * 0.3) / 4, abs=1e-6)
+    # (1 * |.15 - 1| + 3 * |.9667 - .6667|) / 4: neither makes up for the other
+    assert calibration_error(bins) == pytest.approx((0.85 + 3 * 0.3) / 4, abs=1e-6)
 
 
 def test_the_confidence_that_keeps_a_share():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.data.captions import CaptionedImage
-from training.scoring.truth import invented, truth, truth_values
+from training.scoring.truth import invented, truth, truth_values, worst_first
 
 PEOPLE = ("A man runs.", "A boy.", "She runs with a dog.")
 SCENES = [
@@ -13,7 +13,7 @@ SCENES = [
     ("a woman sits on a bench", ("A bench.", "A bench in a park.", "A wooden seat.")),
     ("a dog on the grass", PEOPLE),
     ("a man with two dogs and a dog", PEOPLE),
-    ("a red kite and a cat", ("A kite.", "People fly a kite.", "A sky.")),
+    ("a red kite and a cat", ("A kite.", "People fly a kite.", "A boy.")),
     ("water and sky", ("The sea.", "Water.")),
 ]
 
@@ -22,7 +22,7 @@ def test_rates_are_what_a_hand_counts():
     found = truth([text for text, _ in SCENES], [captions for _, captions in SCENES])
     # No reference names a person of the first and the last; the first caption does.
     assert found.people_invented == pytest.approx(1 / 2)
-    # Three references name one of the second and third; one reference is not enough.
+    # Three references name one of the second and third; two of the fourth are not enough.
     assert found.people_missed == pytest.approx(1 / 2)
     # person, bench; dog; person, dog, dog; kite, cat: a person and a cat are not there.
     assert found.chair_i == pytest.approx(2 / 8)
@@ -33,6 +33,11 @@ def test_every_mention_counts():
     assert invented("a dog and a dog and a cat", ["a cat"]) == ["dog", "dog"]
     found = truth(["a dog and a dog and a cat"], [["a cat"]])
     assert found.chair_i == pytest.approx(2 / 3) and found.chair_s == 1
+
+
+def test_the_worst_captions_invent_most_then_score_lowest_then_are_longest():
+    texts = ["a dog", "a cat and a cow", "a man", "a tall man", "a wall"]
+    assert worst_first(texts, [["A man."]] * 5, [0.5, 0.9, 0.2, 0.2, 0.1]) == [1, 0, 4, 3, 2]
 
 
 def test_synonyms_are_no_inventions():
