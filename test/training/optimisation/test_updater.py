@@ -58,6 +58,12 @@ def batch_of(images, captions):
 
 def one_step(objective, parts, captions=CAPTIONS, said=(), **optim):
     """Gradients and loss of a step on images with so many captions, and on sentences."""
+    model, loss = stepped(objective, parts, captions, said, **optim)
+    return {name: p.grad for name, p in model.decoder.named_parameters()}, loss
+
+
+def stepped(objective, parts, captions=CAPTIONS, said=(), rate=0.0, **optim):
+    """The model after the step, and its loss."""
     torch.manual_seed(0)
     config = ModelConfig(
         encoder="resnet18", encoder_weights="random", width=16, hidden=24,
@@ -72,11 +78,10 @@ def one_step(objective, parts, captions=CAPTIONS, said=(), **optim):
     batch = batch_of(torch.rand(len(captions), 2, 2, 512), captions)
     sentences = batch_of(torch.zeros(len(said), 0), [[text] for text in said]) if said else None
     groups = [(list(model.decoder.parameters()), 1e-3)]
-    optim = OptimConfig(parts=parts, clip_norm=1e9, **optim)
+    optim = OptimConfig(parts=parts, **{"clip_norm": 1e9, **optim})
     module = LossModule(model, objective, optim, 4)
     updater = Updater(module, groups, objective, optim, torch.device("cpu"))
-    loss = updater.step(batch, rate=0.0, progress=1.0, sentences=sentences)
-    return {name: p.grad for name, p in model.decoder.named_parameters()}, loss
+    return model, updater.step(batch, rate=rate, progress=1.0, sentences=sentences)
 
 
 def same_steps(objective, **options):
@@ -169,6 +174,44 @@ def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
     left.extend(3 * ids)
     same_steps(objective)
     assert not left
+
+
+def test_sampled_captions_leave_the_weight_of_evidence_as_it_is():
+    """However many words they have beside the references that a part is weighted by."""
+    sampled = SelfCritical(IMAGES, VOCABULARY, samples=5, max_words=8)
+    plain, found = (
+        one_step(objective, 1, evidence_weight=0.5)[0]["evidence.score.weight"]
+        for objective in (CrossEntropy(0.1), sampled)
+    )
+    torch.testing.assert_close(found, plain)
+
+
+def test_a_step_is_as_long_as_its_rate_its_decay_and_its_clipping_say():
+    def bias(**options):
+        return stepped(CrossEntropy(0.1), 1, **options)[0].decoder.initial.bias
+
+    start = bias(rate=0.0).detach()
+    far, near, pulled = (
+        bias(rate=rate, weight_decay=decay).detach() - start
+        for rate, decay in ((0.5, 0.0), (0.25, 0.0), (0.5, 1.0))
+    )
+    assert far.abs().max().item() == pytest.approx(0.5e-3, rel=1e-2)
+    torch.testing.assert_close(far, 2 * near, rtol=1e-2, atol=1e-6)
+    torch.testing.assert_close(pulled - far, -0.5e-3 * start, rtol=1e-2, atol=1e-6)
+    clipped, _ = one_step(CrossEntropy(0.1), 1, clip_norm=0.01)
+    norms = [gradient.norm() for gradient in clipped.values() if gradient is not None]
+    assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_peoples_words_are_learnt_with_dropout():
+    class Recorded(CrossEntropy):
+        def __call__(self, decoder, *rest):
+            trained.append(decoder.training)
+            return super().__call__(decoder, *rest)
+
+    trained = []
+    one_step(Recorded(0.1), 1)
+    assert trained == [True]
 
 
 def test_a_training_that_diverged_ends_before_its_weights_are_lost():
