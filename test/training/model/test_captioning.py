@@ -28,6 +28,14 @@ def test_encoder_gives_a_grid(frames, name, channels):
         assert encoder(frames).shape == (2, 4, channels)
 
 
+def test_frames_are_normalised_as_the_published_weights_want():
+    published = torchvision.models.ResNet50_Weights.DEFAULT.transforms()
+    encoder = build_encoder(ModelConfig(encoder="resnet18", encoder_weights="random"))
+    assert encoder.mean.flatten().tolist() == pytest.approx([255 * x for x in published.mean])
+    found = encoder.inverse_std.flatten().tolist()
+    assert found == pytest.approx([1 / (255 * x) for x in published.std])
+
+
 def test_folded_batch_norm_computes_the_same():
     torch.manual_seed(0)
     trunk = torchvision.models.resnet18().eval()
