@@ -10,6 +10,9 @@ FTYP = b"\x00\x00\x00\x10ftypisom0000"
 MDAT_64_BITS = b"\x00\x00\x00\x01mdat" + (40).to_bytes(8, "big") + bytes(24)
 WHOLE = {
     "MP4 that begins with its index": FTYP + b"\x00\x00\x00\x0cmoov...." + MDAT_64_BITS,
+    "MP4 in fragments": FTYP
+    + b"\x00\x00\x00\x0csidx....\x00\x00\x00\x0cmoof....\x00\x00\x00\x0cmdat....",
+    "MOV of a camera": b"\x00\x00\x00\x08wide\x00\x00\x00\x0cmdat....",
     "AVI of two parts": b"RIFF\x04\x00\x00\x00AVI RIFF\x06\x00\x00\x00AVIX..",
     "Matroska": b"\x1a\x45\xdf\xa3\x84head\x18\x53\x80\x67\x40\x04body",
 }
@@ -18,6 +21,8 @@ UNTOLD = {
     "Matroska from a live stream": b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x01"
     + b"\xff" * 7
     + b"body",
+    "Matroska of which its first name is left": b"\x1a\x45\xdf\xa3",
+    "Matroska of no known width": b"\x1a\x45\xdf\xa3\x00" + b"\x01" * 11,
     "MP4 whose last box lasts to the end": FTYP + b"\x00\x00\x00\x00mdat....",
     "MPEG transport stream": b"\x47\x40\x11\x10" * 20,
     "what follows a whole AVI": WHOLE["AVI of two parts"] + b"RIFX\xff\xff\xff\x7f",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError
-from ros2_captioner.images.sources import frames_from, shrink, video_moments
+from ros2_captioner.images.sources import _Clock, frames_from, shrink, video_moments
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)  # OpenCV's order
 
@@ -110,8 +110,11 @@ def test_video_file_in_rgb(tmp_path):
     file, told = tmp_path / "video.avi", []
     write_video(file, "MJPG")
     frames = list(frames_from(str(file), loop=False, passed_over=told.append))
-    assert len(frames) == 3 and frames[0][0, 0, 0] > 200 and frames[0][0, 0, 2] < 60
-    assert not told
+    _, decoded = next(video_moments(str(file), lambda time_ns: True))
+    assert len(frames) == 3 and not told
+    for frame in (frames[0], decoded):
+        assert frame[0, 0, 0] > 200 and frame[0, 0, 2] < 60
+    assert len(list(itertools.islice(frames_from(str(file), loop=True), 7))) == 7
 
 
 # Two red frames of 32x32 pixels, MPEG-2: ffmpeg -f lavfi -i color=red:s=32x32:r=10:d=0.2
@@ -193,6 +196,14 @@ def test_the_times_of_files_that_were_put_together_go_on(tmp_path):
     assert times[110:] == pytest.approx([turn / 25 for turn in range(109, 199)], abs=0.1)
 
 
+def test_frames_without_a_time_of_their_own_do_not_move_the_others():
+    clock = _Clock()
+    told = [time_ns for turn in range(5, 20) for time_ns in (turn * 10**9, 0, 0)]
+    times = [clock.time_ns(time_ns) for time_ns in told]
+    assert times[::3] == told[::3]
+    assert all(before < after for before, after in itertools.pairwise(times))
+
+
 def test_what_is_not_there_or_unreadable_is_named(tmp_path):
     with pytest.raises(FrameError, match="found nothing at"):
         frames_from(str(tmp_path / "nowhere"), loop=False)
@@ -253,9 +264,13 @@ def test_a_webcam_that_is_read_slowly_gives_what_it_sees_now(monkeypatch, pause)
     for _ in range(5):
         assert next(frames)[0, 0, 0] == webcam.taken - 1
         webcam.pass_time(pause)
+    assert pause or webcam.taken == 5  # who keeps up misses none
 
 
 def test_shrink_keeps_the_aspect_ratio():
     frame = np.zeros((300, 600, 3), np.uint8)
     assert shrink(frame, 200).shape == (100, 200, 3)
     assert shrink(frame, 0) is frame and shrink(frame, 600) is frame
+    line = np.zeros((1, 600, 3), np.uint8)
+    assert shrink(line, 200).shape == (1, 200, 3)
+    assert shrink(line.transpose(1, 0, 2), 200).shape == (200, 1, 3)

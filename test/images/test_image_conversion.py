@@ -115,6 +115,33 @@ def test_colour_of_a_12_bit_camera_is_as_bright_as_it_is():
     assert tuple(image_to_rgb(message("rgb16", pixels))[0, 0]) == (255, 128, 0)
 
 
+@pytest.mark.parametrize(("value", "expected"), [(200, 200), (2**14 - 1, 255), (2**14, 64)])
+def test_colour_of_more_than_14_bits_is_of_16(value, expected):
+    pixels = np.full((HEIGHT, WIDTH, 3), value, np.uint16)
+    assert (image_to_rgb(message("rgb16", pixels)) == expected).all()
+
+
+@pytest.mark.parametrize("form", ["mono16; jpeg compressed ", "16UC1; jpeg", "nv12; jpeg", "png"])
+def test_8_bits_of_one_channel_are_grey_whatever_they_were(form):
+    pixels = np.full((HEIGHT, WIDTH), 90, np.uint8)
+    pixels[0] = 30
+    found = compressed_to_rgb(encoded(".png", pixels, form))
+    np.testing.assert_array_equal(found, np.repeat(pixels[:, :, None], 3, axis=2))
+
+
+def test_names_of_encodings_in_capitals_are_known():
+    pixels = random_pixels(3)
+    np.testing.assert_array_equal(image_to_rgb(message("RGB8", pixels)), pixels)
+    flat = np.tile(mosaic("rggb")[:, :, 0], (8, 8))
+    found = compressed_to_rgb(encoded(".png", flat, "BAYER_RGGB8; png"))
+    assert tuple(found[8, 8]) == (200, 90, 30)
+
+
+def test_flat_mono16_is_its_high_byte():
+    pixels = np.full((HEIGHT, WIDTH, 1), 5000, np.uint16)
+    assert (image_to_rgb(message("mono16", pixels)) == 5000 >> 8).all()
+
+
 @pytest.mark.parametrize("big_endian", [False, True])
 def test_mono16_keeps_the_high_byte(big_endian):
     pixels = RANDOM.integers(0, 65536, (HEIGHT, WIDTH, 1)).astype(np.uint16)
