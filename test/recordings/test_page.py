@@ -30,10 +30,11 @@ def test_a_picture_is_found_beside_its_captions_and_shrunk(tmp_path, photograph)
     write_image(tmp_path / "a.png", photograph)
     objects = [{"word": "dog", "probability": 0.91}]
     found = hit(tmp_path / "captions.jsonl", picture="a.png", confidence=0.83, objects=objects)
+    found.row["caption"] = 'a "dog"'
     write_page(tmp_path / "out.html", "dogs", [found])
     ((picture, text),) = shown(tmp_path / "out.html")
     expected = cv2.resize(photograph, (480, 360), interpolation=cv2.INTER_AREA)
-    assert text == "a dog" and picture.shape == expected.shape
+    assert text == "a &quot;dog&quot;" and picture.shape == expected.shape
     assert np.abs(picture.astype(int) - expected).mean() < 6  # JPEG keeps no noise
     page = (tmp_path / "out.html").read_text()
     assert "<small>confidence 83%</small><small>a.png</small><small>sees dog 91%</small>" in page
@@ -79,30 +80,39 @@ def test_the_frame_of_a_bag_is_the_one_that_was_captioned(tmp_path, photograph, 
     assert "drive has no message on" in (tmp_path / "out.html").read_text()
 
 
-def test_a_bag_is_unpacked_once_for_all_its_hits(tmp_path, photograph, monkeypatch):
+def test_a_bag_is_unpacked_once_for_all_its_hits(
+    tmp_path, photograph, second_photograph, monkeypatch
+):
     reader = pytest.importorskip("rosbags.rosbag2.reader")
     from bags import jpeg, write_bag
 
     topic = "/front/image_raw/compressed"
-    for name in ("drive", "other"):
-        seen = [(topic, second, jpeg(photograph, second)) for second in (1, 2, 3)]
+    pictures = {"drive": photograph, "other": second_photograph}
+    for name, picture in pictures.items():
+        seen = [(topic, second, jpeg(picture, second)) for second in (1, 2, 3)]
         write_bag(tmp_path / name, seen, "sqlite3-zstd-file")
     captions, unpack = tmp_path / "captions.jsonl", Mock(wraps=reader.shutil.copyfileobj)
     monkeypatch.setattr(reader.shutil, "copyfileobj", unpack)
     hits = [
         hit(captions, recording=name, camera=topic, time_ns=second * 10**9)
         for second in (3, 1, 2)
-        for name in ("drive", "other")
+        for name in pictures
     ]
     write_page(tmp_path / "out.html", "dogs", hits)
-    assert len(shown(tmp_path / "out.html")) == 6
+    found = [picture.astype(int) for picture, _ in shown(tmp_path / "out.html")]
+    assert len(found) == 6
+    for number, name in enumerate([*pictures] * 3):
+        expected = cv2.resize(pictures[name], (480, 360), interpolation=cv2.INTER_AREA)
+        assert np.abs(found[number] - expected).mean() < 8
     assert unpack.call_count == 2
 
 
 def test_what_is_written_is_text_and_what_is_missing_is_said(tmp_path):
-    found = hit(tmp_path / "captions.jsonl", picture="<none>.png")
-    write_page(tmp_path / "out.html", "<script>", [found])
+    found = hit(tmp_path / "captions.jsonl", picture="<none>.png", caption="<i>")
+    named = hit(tmp_path / "captions.jsonl", picture="gr\udcfc.png")
+    write_page(tmp_path / "out.html", "<script>", [found, named])
     page = (tmp_path / "out.html").read_text()
+    assert "<i>" not in page and "<none>" not in page and "gr\\udcfc.png" in page
     assert "<script>" not in page and "<h1>&lt;script&gt;</h1>" in page
     assert "found no &lt;none&gt;.png beside" in page and not shown(tmp_path / "out.html")
     write_page(tmp_path / "out.html", "x", [])
@@ -119,6 +129,8 @@ def test_a_name_that_no_file_can_have_loses_no_other_picture(tmp_path, photograp
 
 def test_only_a_page_is_replaced(tmp_path, photograph):
     page, photo, link = (tmp_path / name for name in ("out.html", "a.png", "link.html"))
+    check_page(page)
+    page.touch()
     check_page(page)
     write_page(page, "dogs", [])
     check_page(page)

@@ -47,7 +47,7 @@ FRAME_OF_IT = {"caption": "a dog", "recording": "drive", "camera": "/front", "ti
         {**GOOD, "objects": [5]},
         {**GOOD, "objects": [{"word": "dog"}]},
         {**GOOD, "objects": [{"word": "dog", "probability": "high"}]},
-        *({**FRAME_OF_IT, "time_ns": value} for value in ("x", 1e30, 10**30, None)),
+        *({**FRAME_OF_IT, "time_ns": value} for value in ("x", 5.0, 1e30, 10**30, None)),
         {**FRAME_OF_IT, "camera": None},
     ],
     ids=repr,
@@ -116,7 +116,10 @@ def test_what_is_no_parquet_is_named(tmp_path):
 
 def test_places_and_how_sure_the_model_was():
     assert place(FRAME) == "drive  /front  1970-01-01T00:00:02.500+00:00"
+    late = {**FRAME, "time_ns": 1_700_000_000_123_999_999}
+    assert place(late).endswith("2023-11-14T22:13:20.123+00:00")
     assert place({"picture": "a.jpg", "camera": None}) == "a.jpg"
     assert sureness({"score": -0.5}) == sureness({"score": -0.5, "confidence": None})
     assert sureness({"score": -0.5, "confidence": 0.834}) == "confidence 83%"
     assert sureness({"score": -0.5, "confidence": 0.9955}) == "confidence 99%"  # none is certain
+    assert sureness({"score": -0.5, "confidence": 0.0}).startswith("confidence ")

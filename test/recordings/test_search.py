@@ -10,12 +10,13 @@ import pytest
 from ros2_captioner.errors import OptionsError
 from ros2_captioner.recordings import search
 from ros2_captioner.recordings.search import CaptionIndex
+from ros2_captioner.recordings.synonyms import meaning
 
 CAPTIONS = [
     "a brown dog runs through the grass",
     "a man in a red shirt is climbing a rock",
     "two children play with a ball on the beach",
-    "a puppy jumps over a log",
+    "A Puppy jumps over a log",
     "a table with knives",
 ]
 
@@ -46,10 +47,12 @@ def test_the_words_themselves_come_before_their_synonyms(index):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("kids", 2),
+        ("KIDS", 2),
         ("running hounds", 0),
         ("woman on a boulder", 1),
         ("couch", 5),
+        ("leaping hounds", 3),
+        ("logs", 3),
         ("DOG-like", 0),
         ("knife", 4),
         ("babies", 2),
@@ -57,6 +60,24 @@ def test_the_words_themselves_come_before_their_synonyms(index):
 )
 def test_synonyms_forms_of_words_and_objects_are_found(query, expected, index):
     assert found(index, query)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("sprints", "run"),
+        ("sofas", "couch"),
+        ("benches", "benches"),
+        ("couches", "couch"),
+        ("leaping", "jump"),
+        ("running", "run"),
+        ("hopped", "jump"),
+        ("hopping", "jump"),
+        ("leaped", "jump"),
+    ],
+)
+def test_forms_of_a_word_mean_the_same(word, expected):
+    assert meaning(word) == expected
 
 
 def test_the_limit_holds_and_nothing_is_found_for_other_words(index):

@@ -19,6 +19,7 @@ def test_cameras_do_not_end_each_others_cues():
         Cue(0.5, 1.0, "a cat", "/rear"),
         Cue(1.0, 2.0, "a tree", "/rear"),
     ]
+    assert not any(cue.speaker for cue in joined(captions, 2.0))
 
 
 def test_a_sentence_that_begins_where_the_recording_ends_is_seen():
