@@ -51,7 +51,12 @@ def test_a_jpeg_that_ends_early_is_refused_even_with_an_end_marker(jpeg, share, 
 def test_a_jpeg_of_inks_that_ends_early_is_refused_and_a_whole_one_read(photograph, share):
     inks = np.dstack([255 - photograph, np.zeros_like(photograph[:, :, :1])])
     data = decoding.simplejpeg.encode_jpeg(np.ascontiguousarray(inks), colorspace="CMYK")
-    assert decode(data, "the data", MAX_PIXELS).shape == photograph.shape
+    upright = decode(data, "the data", MAX_PIXELS)
+    assert upright.shape == photograph.shape
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHH", 8, 1, 274, 3, 1, 6, 0)
+    turned = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    found = decode(turned, "the data", MAX_PIXELS, rotate=True)
+    np.testing.assert_array_equal(found, np.rot90(upright, -1))
     assert refusal(data[: int(share * len(data))] + END) == "truncated"
 
 

@@ -57,6 +57,12 @@ def test_orientation_of_jpeg_png_and_webp(code, order):
     assert orientation(jpeg[:2] + segment + jpeg[2:]) == code
     assert orientation(png[:33] + chunk + png[33:]) == code
     assert orientation(webp + b"EXIF" + struct.pack("<I", len(content)) + content) == code
+    # Behind XMP in a segment of the same kind, and behind a chunk of odd length.
+    xmp = b"\xff\xe1\0\x09http://"
+    assert orientation(jpeg[:2] + xmp + segment + jpeg[2:]) == code
+    content = b"Exif\0\0" + content
+    odd = b"XMP " + struct.pack("<I", 3) + b"abc\0"
+    assert orientation(webp + odd + b"EXIF" + struct.pack("<I", len(content)) + content) == code
 
 
 @pytest.mark.parametrize("code", [0, 9, 65535])
