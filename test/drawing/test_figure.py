@@ -32,6 +32,16 @@ def test_the_image_is_lit_where_the_model_looked(cell):
     assert lit[middle] > 150 and lit[opposite] < 60
 
 
+def test_a_word_is_lit_by_its_own_maximum_and_tells_its_share(monkeypatch):
+    labels, caption = [], caption_of(["dog"])
+    bright = attention_figure(IMAGE, caption)[TITLE : TITLE + PANEL]
+    caption.attention[:] *= 0.25
+    np.testing.assert_array_equal(attention_figure(IMAGE, caption)[TITLE : TITLE + PANEL], bright)
+    monkeypatch.setattr(cv2, "putText", lambda image, label, *_: labels.append(label))
+    attention_figure(IMAGE, caption)
+    assert "dog 25%" in labels
+
+
 @pytest.mark.parametrize(("words", "rows"), [(1, 1), (6, 1), (7, 2), (20, 3)])
 def test_a_figure_is_seven_panels_wide_and_as_high_as_it_must(words, rows):
     height, width, _ = attention_figure(IMAGE, caption_of(["dog"] * words)).shape

@@ -21,6 +21,7 @@ def test_text_lies_inside_a_band_at_the_bottom(size):
     assert drawn.shape == image.shape and (image == 128).all()
     assert (drawn[0] == 128).all() or size[0] < 100
     white = drawn.min(axis=2) > 200
+    assert (drawn[-1] < 64).all()
     assert white.any() and not white[:, [0, -1]].any() and not white[[0, -1]].any()
 
 
@@ -55,9 +56,15 @@ def test_a_caption_that_is_cut_does_not_read_as_a_whole_one(text, size, cut, mon
 
 @pytest.mark.parametrize("text", ["\u72d7" * 40, "a " + "\u72d7" * 30, "transportation " * 3])
 def test_words_that_are_wider_than_the_image_go_on_in_the_next_line(text, monkeypatch):
-    lines = []
-    monkeypatch.setattr(cv2, "putText", lambda image, line, *_: lines.append(line))
+    lines, baselines = [], []
+
+    def put(image, line, place, *_):
+        lines.append(line)
+        baselines.append(place[1])
+
+    monkeypatch.setattr(cv2, "putText", put)
     draw_caption(np.zeros((640, 80, 3), np.uint8), text)
+    assert baselines == sorted(set(baselines))
     assert len(lines) > 2 and "".join(lines).split() == text.replace(" ", "").split()
     widths = [cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, 0.4, 1)[0][0] for line in lines]
     assert max(widths) < 80

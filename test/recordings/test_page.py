@@ -72,7 +72,7 @@ def test_the_frame_of_a_bag_is_the_one_that_was_captioned(tmp_path, photograph, 
     write_bag(tmp_path / "drive", seen)
     captions = tmp_path / "captions.jsonl"
     found = hit(captions, recording="drive", camera=topic, time_ns=2 * 10**9)
-    lost = hit(captions, recording="drive", camera=topic, time_ns=3 * 10**9)
+    lost = hit(captions, recording="drive", camera=topic, time_ns=3 * 10**9 // 2)
     write_page(tmp_path / "out.html", "dogs", [found, lost])
     ((picture, _),) = shown(tmp_path / "out.html")
     expected = cv2.resize(second_photograph, (480, 360), interpolation=cv2.INTER_AREA)
