@@ -1,12 +1,16 @@
 """Captions of the torch model."""
 
+import dataclasses
+
+import numpy as np
 import pytest
+import torch
 from tiny import images_of
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.model.captioning import build_model
-from training.scoring.decode import decode_batches, prepared_images
+from training.scoring.decode import TorchStepper, decode_batches, prepared_images
 
 
 def test_prepared_images_hold_no_graph_however_many_are_kept(tiny_config):
@@ -14,6 +18,32 @@ def test_prepared_images_hold_no_graph_however_many_are_kept(tiny_config):
     model = build_model(config.model, 10)
     for prepared in list(prepared_images(model, images_of(config), config)):
         assert prepared.features.is_inference() and prepared.features.grad_fn is None
+
+
+def test_a_beam_goes_on_from_all_of_its_parent(tiny_config):
+    model = build_model(tiny_config().model, 10).eval()
+    with torch.inference_mode():
+        prepared = model.decoder.prepare(torch.rand(1, 4, 512))
+
+        def second(first_tokens, parents):
+            stepper = TorchStepper(model.decoder, prepared, 2)
+            stepper.step(np.array([first_tokens], np.int32), np.zeros((1, 2), np.int64))
+            return stepper.step(np.array([[5, 6]], np.int32), np.array([parents]))
+
+        swapped, plain = second([3, 4], [1, 0]), second([4, 3], [0, 1])
+    np.testing.assert_allclose(swapped.log_probs, plain.log_probs, rtol=1e-5)
+    assert np.exp(plain.log_probs).sum(axis=-1) == pytest.approx(np.ones((1, 2)), abs=1e-5)
+
+
+def test_captions_amid_training_are_without_dropout(tiny_config):
+    config, vocabulary = tiny_config(), Vocabulary([*SPECIAL_TOKENS, *"abcdefg"])
+    model = build_model(dataclasses.replace(config.model, dropout=0.9), len(vocabulary))
+
+    def captions():
+        prepared = prepared_images(model.train(), images_of(config), config)
+        return decode_batches(model.decoder, prepared, vocabulary, DecodingOptions(min_length=3))
+
+    assert captions() == captions()
 
 
 @pytest.mark.parametrize("rule", ["banned_words", "never_last"])
