@@ -79,11 +79,11 @@ def test_a_rounded_graph_is_nearer_and_shifted_by_nothing(tmp_path, monkeypatch)
 
     def errors(name):
         quantise_encoder(source, tmp_path / name, [frames], [frames])
-        return outputs(tmp_path / name) - outputs(source)
+        # Means over a frame, as single outputs are rounded too.
+        return (outputs(tmp_path / name) - outputs(source)).mean(axis=(2, 3))
 
     found = errors("found.onnx")
     monkeypatch.setattr("training.bundle.quantise.round_weights", lambda *_: None)
     plain = errors("plain.onnx")
-    assert np.abs(found).mean() < 0.75 * np.abs(plain).mean()
-    shifts = [np.abs(errors.mean(axis=(0, 2, 3))).max() for errors in (found, plain)]
-    assert shifts[0] < 0.1 * shifts[1]
+    assert found.std(axis=0).mean() < 0.8 * plain.std(axis=0).mean()
+    assert np.abs(found.mean(axis=0)).max() < 0.1 * np.abs(plain.mean(axis=0)).max()

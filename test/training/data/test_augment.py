@@ -24,6 +24,7 @@ def test_crops_keep_their_share_of_the_image_and_differ(smallest):
     shares = [crop.shape[0] * crop.shape[1] / 8000 for crop in crops]
     assert min(shares) >= smallest - 0.02 and max(shares) <= 1
     assert len({crop.shape for crop in crops}) > 50
+    assert len({crop[0, 0].tobytes() for crop in crops}) > 50  # other places, not sizes alone
 
 
 def test_an_image_of_one_pixel_survives():

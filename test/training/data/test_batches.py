@@ -42,6 +42,16 @@ def test_images_come_with_their_captions_and_known_words(image):
     assert known == {0: [0, 1], 1: [-1, -1], 2: [0, -1]}
 
 
+def test_an_image_is_augmented_as_its_captions_allow(image):
+    def darkened(pixels, captions):
+        assert captions == ("A man on the left.",)
+        return pixels // 3
+
+    images = [image("A man on the left.")]
+    dataset = ImageDataset(images, VOCABULARY, CONCEPTS, 9, 32, augmentation=darkened)
+    assert (dataset[0][1] == 30).all()
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize(
     ("maps", "error", "match"),
@@ -103,6 +113,8 @@ def test_sentences_know_every_word_with_evidence():
     assert batch.known.tolist() == [[1, 0], [1, 1], [0, 0]]
     # Those that were cut end as the others do.
     assert batch.valid.sum(dim=2).tolist() == [[3, 3], [2, 3], [2, 0]]
+    start, end = VOCABULARY.start, VOCABULARY.end
+    assert batch.tokens[2].tolist() == [[start, *VOCABULARY.encode(["fast"]), end], [end] * 3]
     assert len(batch.targets) == batch.valid.sum() and len(batch.images) == 3
 
 
