@@ -8,7 +8,9 @@ from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
 from training.data.concepts import ABSENT, PRESENT, UNKNOWN, Concepts, choose_concepts
 
-WORDS = tokenize("a dog runs cat person man people couch sofa sofas red armchair chair table wall walls")
+WORDS = tokenize(
+    "a dog runs cat person man people couch sofa sofas red armchair chair table wall walls"
+)
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, *WORDS])
 
 
