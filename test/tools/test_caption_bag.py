@@ -472,6 +472,9 @@ def test_an_interrupted_run_goes_on_from_within_the_bag(bag, tmp_path, monkeypat
     model = Captioner.load(device="cpu")
     journal = BagCaptions(ImageBag(str(bag)), model, Sampling(1.0), pytest.fail, int)
     journal.journal(left / "journal.jsonl", ON_CPU)
+    head = json.loads((left / "journal.jsonl").read_text())  # what tells another run
+    told = {"every_s": 1.0, "changed": 0.0, "model": model.bundle.digest, **ON_CPU}
+    assert {name: head.get(name) for name in told} == told
     monkeypatch.chdir(bag)
     given = [".", "--format", "jsonl", "--device", "cpu", "--output", str(tmp_path / "out")]
     assert main(given) == 0 and len(rows(tmp_path / "out")) == 6
