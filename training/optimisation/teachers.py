@@ -98,7 +98,7 @@ class Teachers(nn.Module):
             follows; ``known`` float ``[B, E]``.
         """
         targets = nn.functional.one_hot(batch.targets, self._vocabulary_size).float()
-        known, grid = batch.known.float(), grid.detach()
+        known = batch.known.float()
         teacher_of = self.of_image[batch.indices]
         for place, teacher in enumerate(self._teachers):
             taught = teacher_of == place

@@ -61,6 +61,12 @@ def test_only_the_images_of_its_source_are_taught(grid):
     assert ((taught.targets[own:] > 0) & (taught.targets[own:] < 1)).any(dim=1).all()
 
 
+def test_which_images_are_taught_hangs_on_their_indices_not_on_their_order(grid):
+    batch = batch_of([["a dog"], ["a dog runs"]])._replace(indices=torch.tensor([1, 0]))
+    targets = teachers(run_of(ITS))(batch, grid).targets
+    assert (targets == 1).any(dim=1).tolist() == [False] * 3 + [True] * 4
+
+
 def test_its_words_are_found_by_their_spelling(grid):
     run = run_of(ITS)
     taught = teachers(run)(batch_of([["a"], ["dog runs fast"]]), grid).targets[-4:]
