@@ -151,8 +151,7 @@ class ImageBag:
         read = 0
         try:
             with self._open() as reader:
-                wanted = [c for c in reader.connections if self.types.get(c.topic) == c.msgtype]
-                for connection, time_ns, cdr in reader.messages(wanted):
+                for connection, time_ns, cdr in reader.messages(self._images_of(reader)):
                     read += 1
                     yield Recorded(connection.topic, time_ns, bytes(cdr))
         except Exception as error:  # of any kind, where a file is damaged inside
@@ -173,8 +172,7 @@ class ImageBag:
         """
         try:
             with self._open() as reader:
-                kind = self.types.get(topic)
-                wanted = [c for c in reader.connections if (c.topic, c.msgtype) == (topic, kind)]
+                wanted = [c for c in self._images_of(reader) if c.topic == topic]
                 found = reader.messages(wanted, start=time_ns, stop=time_ns + 1)
                 return next(Recorded(topic, time_ns, bytes(cdr)) for _, _, cdr in found)
         except Exception as error:  # as above
@@ -182,6 +180,10 @@ class ImageBag:
                 f"{self.path} has no message on {topic} at {time_ns} ns: {_said(error)}; expected "
                 "the recording that was captioned"
             ) from error
+
+    def _images_of(self, reader: Any) -> list[Any]:
+        """Connections of the topics; others may have the name of a topic and another type."""
+        return [each for each in reader.connections if self.types.get(each.topic) == each.msgtype]
 
 
 def connection_key(connection: Any) -> str:
