@@ -6,22 +6,24 @@ import argparse
 import sys
 from pathlib import Path
 
-from ros2_captioner.backends.choice import BACKENDS, DEVICES, PRECISIONS
 from ros2_captioner.bundle import bundle_folder
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.options import declarations
 from ros2_captioner.settings import NodeSettings
 
-_DESCRIPTIONS = {each.name: each.description for each in declarations(NodeSettings)}
+_DECLARED = {each.name: each for each in declarations(NodeSettings)}
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which model runs, and how."""
     parser.add_argument("--model", default="", help="bundle directory (default: shipped model)")
-    for name, choices in (("backend", BACKENDS), ("precision", PRECISIONS), ("device", DEVICES)):
-        text = f"{_DESCRIPTIONS[name]} (default: auto)"
-        parser.add_argument(f"--{name}", default="auto", choices=choices, help=text)
+    for name in ("backend", "precision", "device"):
+        declared = _DECLARED[name]
+        text = f"{declared.description} (default: {declared.default})"
+        parser.add_argument(
+            f"--{name}", default=declared.default, choices=declared.choices, help=text
+        )
 
 
 def model_files(model: str) -> list[Path]:
