@@ -178,6 +178,7 @@ def _optional() -> Iterator[Finding]:
 def _one_of(subject: str, *modules: str) -> Finding:
     text = "not installed; it is optional"
     for name in modules:
+        # This package first: it turns the telemetry of the runtimes off.
         found = _try(f"import ros2_captioner, {name} as m; print(m.__name__, m.__version__)")
         if found.works:
             return Finding(subject, OK, found.text)

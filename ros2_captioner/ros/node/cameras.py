@@ -34,6 +34,7 @@ from ros2_captioner.stream.statistics import Statistics
 _PATIENCE_S = 3.0  # cameras may start after the node
 _DISCOVERY_S = 8.0  # Fast DDS finds some publishers only after 6
 _MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
+_PROFILE = "config/fastdds_large_images.xml (its head says how)"
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
 
@@ -133,8 +134,7 @@ class Camera:
         if self._type is Image:
             return (
                 f"{self.topic} has a publisher, but no frame comes. Raw frames above 512 KB are "
-                "lost by Fast DDS's defaults: publish JPEG, or start the publisher with "
-                "config/fastdds_large_images.xml (its head says how)"
+                f"lost by Fast DDS's defaults: publish JPEG, or start the publisher with {_PROFILE}"
             )
         return f"{self.topic} has a publisher, but no frame has come from it yet"
 
@@ -146,7 +146,7 @@ class Camera:
         """What loses many of the frames; empty if most arrive."""
         if not self._statistics.loses_many(self.topic):
             return ""
-        remedy = "start it with config/fastdds_large_images.xml (its head says how)"
+        remedy = f"start it with {_PROFILE}"
         if self._type is Image:
             remedy = f"publish JPEG, or {remedy}"
         return (
