@@ -25,7 +25,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from ros2_captioner.images.bag import IMAGE_TYPES, ImageBag, is_recording
+from ros2_captioner.images.bag import IMAGE_TYPES, ImageBag
+from ros2_captioner.images.bag_path import is_recording
 from ros2_captioner.options import flag, misspelt, number
 from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.tools.fast_dds import profiles_variable

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import re
 import shlex
 import struct
 import tempfile
@@ -15,17 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ros2_captioner.errors import FrameError, OptionsError
+from ros2_captioner.images.bag_path import EXPECTED_BAG, METADATA, bag_path
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _STAMP = 4  # offset in bytes: behind the CDR head, first field of the header of both types
 _SHORTEST = _STAMP + 8
-METADATA = "metadata.yaml"
-DATABASE = ".db3"
-_URI = re.compile("[#?]|%[0-9A-Fa-f]{2}")
-_ROS_1 = ".bag"
 _FOREIGN = ("flatbuffer", "jsonschema", "protobuf", "ros1msg")  # kinds of definitions in mcap
-BAG_SUFFIXES = frozenset({".mcap", DATABASE, _ROS_1})
-_EXPECTED = f"expected a rosbag2 folder with {METADATA} and its mcap or sqlite3 files"
 _RESCUE = (
     "Of a file that was cut, 'mcap recover' or sqlite3's '.recover' may save what is left; to one "
     "that has no index, 'mcap compress' adds it; where one was lost or renamed, 'ros2 bag reindex' "
@@ -79,7 +72,7 @@ class ImageBag:
                 "bags are read with rosbags, which is not installed; type: pip install rosbags"
             ) from error
         self.path = folder
-        path = _checked(folder)
+        path = bag_path(folder)
         self._open: Callable[[], Any] = lambda: Reader(path)
         try:
             if hold is not None:
@@ -90,50 +83,14 @@ class ImageBag:
                 for each in reader.connections:
                     counts[each.topic, each.msgtype] += each.msgcount
                 self.start_ns, self.end_ns = reader.start_time, reader.end_time - 1
-                hidden = [
-                    topic
-                    for topic, kind in hidden_messages(reader)
-                    if kind in IMAGE_TYPES and topic in (topics or [topic])
-                ]
+                hidden = hidden_messages(reader)
         except Exception as error:  # of any kind, for a file that is cut or encrypted
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise OptionsError(
-                    f"{folder}: no room in {tempfile.gettempdir()} to unpack its compressed files; "
-                    "expected some, type: export TMPDIR=FOLDER"
-                ) from error
-            if isinstance(error, KeyError) and error.args[0] in _FOREIGN:  # as rosbags says it
-                raise OptionsError(
-                    f"{folder} holds messages that are defined in {error.args[0]}; expected those "
-                    "of ROS 2 alone. Where there are such too, type for each file: mcap filter "
-                    "FILE --include-topic-regex TOPIC --output NEW.mcap"
-                ) from error
-            raise OptionsError(
-                f"bag is {folder!r}: {_said(error)}; {_EXPECTED}. {_RESCUE}"
-            ) from error
-        if hidden:
-            raise OptionsError(disagreement(path, hidden))
-        found = set(counts)
-        by_count = sorted(counts, key=lambda item: counts[item])
-        images = {topic: kind for topic, kind in by_count if kind in IMAGE_TYPES}
-        missing = sorted(set(topics) - set(images))
-        if missing or not images:
-            raise OptionsError(
-                f"{folder} holds no images on {missing or 'any topic'}; its topics are "
-                f"{sorted(found)}"
-            )
-        mixed = {
-            topic
-            for topic, kind in +counts
-            if kind in IMAGE_TYPES and kind != images[topic] and topic in (topics or [topic])
-        }
-        if mixed:
-            raise OptionsError(
-                f"{folder} holds images of two types on {sorted(mixed)}; expected one on each "
-                "topic, so name others with topics"
-            )
-        self.types = {
-            topic: kind for topic, kind in images.items() if not topics or topic in topics
-        }
+            raise _unreadable(folder, error) from error
+        if of_images := [
+            topic for topic, kind in hidden if kind in IMAGE_TYPES and topic in (topics or [topic])
+        ]:
+            raise OptionsError(disagreement(path, of_images))
+        self.types = _image_types(folder, counts, topics)
         self.messages_total = sum(counts[item] for item in self.types.items())
         if not self.messages_total:
             told = f", as its {METADATA} says" if path.is_dir() else ""
@@ -186,6 +143,55 @@ class ImageBag:
         return [each for each in reader.connections if self.types.get(each.topic) == each.msgtype]
 
 
+def _unreadable(folder: str, error: Exception) -> OptionsError:
+    """Why a bag cannot be opened, by what rosbags raised."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return OptionsError(
+            f"{folder}: no room in {tempfile.gettempdir()} to unpack its compressed files; "
+            "expected some, type: export TMPDIR=FOLDER"
+        )
+    if isinstance(error, KeyError) and error.args[0] in _FOREIGN:  # as rosbags says it
+        return OptionsError(
+            f"{folder} holds messages that are defined in {error.args[0]}; expected those "
+            "of ROS 2 alone. Where there are such too, type for each file: mcap filter "
+            "FILE --include-topic-regex TOPIC --output NEW.mcap"
+        )
+    return OptionsError(f"bag is {folder!r}: {_said(error)}; {EXPECTED_BAG}. {_RESCUE}")
+
+
+def _image_types(
+    folder: str, counts: Counter[tuple[str, str]], topics: Sequence[str]
+) -> dict[str, str]:
+    """ROS type by topic, of the topics named or of all that hold images.
+
+    Args:
+        folder: names the bag in errors.
+        counts: messages by topic and type; of a topic's types that of images may hold none.
+        topics: as of `ImageBag`.
+
+    Raises:
+        OptionsError: a topic holds no images, or images of two types.
+    """
+    fewest_first = sorted(counts, key=lambda item: counts[item])
+    images = {topic: kind for topic, kind in fewest_first if kind in IMAGE_TYPES}
+    missing = sorted(set(topics) - set(images))
+    if missing or not images:
+        raise OptionsError(
+            f"{folder} holds no images on {missing or 'any topic'}; its topics are "
+            f"{sorted({topic for topic, _ in counts})}"
+        )
+    types = {topic: kind for topic, kind in images.items() if topic in (topics or images)}
+    mixed = {
+        topic for topic, kind in +counts if kind in IMAGE_TYPES and kind != types.get(topic, kind)
+    }
+    if mixed:
+        raise OptionsError(
+            f"{folder} holds images of two types on {sorted(mixed)}; expected one on each "
+            "topic, so name others with topics"
+        )
+    return types
+
+
 def connection_key(connection: Any) -> str:
     """What rosbags tells the topics of a bag apart by."""
     return repr((connection.topic, connection.msgtype, connection.ext))
@@ -216,67 +222,6 @@ def disagreement(folder: Path, topics: Iterable[str]) -> str:
         f"{sorted(set(topics))}, so messages would be left out; expected equal ones, type: "
         f"ros2 bag reindex {shlex.quote(str(folder))}"
     )
-
-
-def _checked(folder: str) -> Path:
-    """The path of a bag, once all is right with it that can be told without reading messages."""
-    if not folder:
-        raise OptionsError(f"no bag was given; {_EXPECTED}")
-    path = Path(os.path.expanduser(folder))
-    try:
-        f"{folder}{Path(os.path.realpath(path)).name}".encode()
-    except UnicodeEncodeError as error:  # it goes into tables and messages
-        raise OptionsError(f"bag is {folder!r}; expected a folder whose name is UTF-8") from error
-    if not path.exists():
-        raise OptionsError(f"found nothing at {folder!r}; {_EXPECTED}")
-    if path.is_dir() and not (path / METADATA).is_file():
-        raise OptionsError(
-            f"{folder} has no {METADATA}; {_EXPECTED}. Where it was lost, type: ros2 bag reindex "
-            + shlex.quote(str(path))
-        )
-    if not path.is_dir() and path.suffix not in BAG_SUFFIXES:
-        raise OptionsError(f"{folder} is no recording; {_EXPECTED}")
-    if path.suffix == _ROS_1 and path.is_file():
-        raise OptionsError(
-            f"{folder} is a bag of ROS 1; expected one of ROS 2, type: rosbags-convert --src "
-            f"{shlex.quote(str(path))} --dst {shlex.quote(str(path.with_suffix('')))}"
-        )
-    for file in path.iterdir() if path.is_dir() else [path]:
-        if file.suffix == DATABASE:
-            check_database_name(file)
-    _check_logs(path)
-    return path
-
-
-def check_database_name(file: Path) -> None:
-    """Refuse a path by which rosbags, which puts it into a URI, would open another file.
-
-    Raises:
-        OptionsError: names it.
-    """
-    if found := _URI.search(str(file)):
-        raise OptionsError(
-            f"found {found[0]!r} in {str(file)!r}; expected a path of a sqlite3 bag without '#', "
-            "'?' and '%' before two digits, as rosbags takes it for a URI"
-        )
-
-
-def _check_logs(path: Path) -> None:
-    """After a crash the last messages may be in SQLite's log alone, which rosbags does not read."""
-    logs = path.glob("*.db3-wal") if path.is_dir() else [path.with_name(f"{path.name}-wal")]
-    for log in logs:
-        if log.is_file() and log.stat().st_size:
-            database = str(log).removesuffix("-wal")
-            raise OptionsError(
-                f"{log} holds messages that are not in the database yet; expected a bag without "
-                f"it, type: sqlite3 {shlex.quote(database)} 'PRAGMA wal_checkpoint(TRUNCATE)'"
-            )
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a path is a bag, even one that lost its metadata, or a file of one."""
-    files = path.iterdir() if path.is_dir() else [path]
-    return any(file.name == METADATA or file.suffix in BAG_SUFFIXES for file in files)
 
 
 def _said(error: Exception) -> str:

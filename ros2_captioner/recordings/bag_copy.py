@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.images.bag import (
-    DATABASE,
-    check_database_name,
-    connection_key,
-    disagreement,
-    hidden_messages,
-)
+from ros2_captioner.images.bag import connection_key, disagreement, hidden_messages
+from ros2_captioner.images.bag_path import DATABASE, check_database_name
 from ros2_captioner.recordings.journal import Moment
 from ros2_captioner.stream.namespaces import own_namespaces
 

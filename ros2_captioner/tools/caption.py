@@ -25,7 +25,7 @@ from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.drawing.figure import attention_figure, stacked
 from ros2_captioner.errors import CaptionerError, FrameError, OptionsError
-from ros2_captioner.images.bag import BAG_SUFFIXES, METADATA
+from ros2_captioner.images.bag_path import BAG_SUFFIXES, METADATA
 from ros2_captioner.images.containers import cut_short
 from ros2_captioner.images.files import check_image_suffix, read_image, write_image
 from ros2_captioner.options import Declaration, declarations

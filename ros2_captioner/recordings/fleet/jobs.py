@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.images.bag import BAG_SUFFIXES, METADATA
+from ros2_captioner.images.bag_path import BAG_SUFFIXES, METADATA
 from ros2_captioner.images.files import IMAGE_SUFFIXES
 
 # With those that are not read: each is told, where its absence would not be seen.
