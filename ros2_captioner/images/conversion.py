@@ -120,8 +120,8 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
 
     Args:
         message: a sensor_msgs/CompressedImage. Its format may name, before a semicolon, the
-            encoding of a single channel, as compressed_image_transport writes it: depth (16UC1)
-            is stretched, a Bayer mosaic gets its colours.
+            camera's encoding, as compressed_image_transport writes it: depth (16UC1) is stretched,
+            a Bayer mosaic gets its colours.
 
     Returns:
         uint8 ``[height, width, 3]`` RGB.
@@ -134,7 +134,12 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
     data, what = bytes(message.data), f"format {message.format[:40]!r}"
     name = encoding.strip() if semicolon else ""
     if "compresseddepth" not in packing.lower():
-        return decode(data, what, MAX_PIXELS, partial(rgb_of_decoded, name=name))
+        # compressed_image_transport makes a mosaic grey for JPEG, and says so. Into a TIFF it puts
+        # RGB as if it were BGR, of which it says nothing.
+        single = "mono8" if "mono8" in packing else name
+        swapped = "tiff" in packing and name.startswith("rgb")
+        as_rgb = partial(rgb_of_decoded, name=single, swapped=swapped)
+        return decode(data, what, MAX_PIXELS, as_rgb)
     head, picture = data[: _DEPTH_HEAD.size], data[_DEPTH_HEAD.size :]
     if not picture.startswith(PNG):
         raise FrameError(

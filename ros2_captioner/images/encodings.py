@@ -136,7 +136,9 @@ def encoding_named(name: str) -> Encoding:
     return found
 
 
-def rgb_of_decoded(pixels: AnyPixels, name: str = "") -> NDArray[np.uint8]:
+def rgb_of_decoded(
+    pixels: AnyPixels, name: str = "", *, swapped: bool = False
+) -> NDArray[np.uint8]:
     """What a decoder of compressed images returns, as RGB.
 
     Args:
@@ -160,7 +162,7 @@ def rgb_of_decoded(pixels: AnyPixels, name: str = "") -> NDArray[np.uint8]:
         rgb = _on_white(_bytes(pixels))
     else:
         raise ValueError(f"found {channels} channels; expected 1, 3 or 4")
-    return np.ascontiguousarray(rgb, dtype=np.uint8)
+    return np.ascontiguousarray(rgb[:, :, ::-1] if swapped else rgb, dtype=np.uint8)
 
 
 def rgb_of_inverse_depth(pixels: AnyPixels, scale: float, offset: float) -> NDArray[np.uint8]:

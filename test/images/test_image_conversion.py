@@ -301,6 +301,25 @@ def test_what_is_in_colour_already_stays_so(photograph, form):
     np.testing.assert_array_equal(found, photograph)
 
 
+@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgba8", "bgra8", "rgb16", "bgra16"])
+def test_a_tiff_of_image_transport_has_the_colours_of_its_camera(encoding):
+    """The plugin hands the pixels of any encoding to OpenCV, which takes them for BGR."""
+    dtype = np.uint16 if encoding.endswith("16") else np.uint8
+    order = {"r": 200, "g": 90, "b": 30, "a": 255}
+    letters = encoding.removesuffix("16").removesuffix("8")
+    pixels = np.full((HEIGHT, WIDTH, len(letters)), [order[each] for each in letters], dtype)
+    pixels *= 257 if dtype is np.uint16 else 1
+    found = compressed_to_rgb(encoded(".tiff", pixels, f"{encoding}; tiff compressed "))
+    assert tuple(found[0, 0]) == (200, 90, 30)
+
+
+@pytest.mark.parametrize("pattern", BAYER)
+def test_what_image_transport_made_grey_of_a_mosaic_stays_grey(pattern, photograph):
+    grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
+    found = compressed_to_rgb(encoded(".png", grey, f"bayer_{pattern}8; jpeg compressed mono8"))
+    np.testing.assert_array_equal(found, np.dstack([grey] * 3))
+
+
 def test_compressed_depth_transport_is_read_as_png_and_named_otherwise():
     depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
     depth[0] = 2000
