@@ -15,7 +15,7 @@ from ros2_captioner.output_files import replace_file
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif",
-     ".pbm", ".pgm", ".ppm", ".pnm", ".pam"}
+     ".pbm", ".pgm", ".ppm", ".pnm"}
 )  # fmt: skip
 MAX_PIXELS = 256_000_000  # a camera's largest photographs have 200 million
 _MAX_BYTES = 4 * MAX_PIXELS

@@ -25,13 +25,13 @@ _EXIF = b"Exif\0\0"
 _BMP_PLAIN = (0, 3)  # rows of pixels as they are, their bits by convention or by masks
 # Blanks one by one: of runs of runs, a header without a number would be tried in 2**n ways.
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
-_PAM = re.compile(rb"P7\n(?:#[^\n]*\n)*WIDTH (\d+)\n(?:#[^\n]*\n)*HEIGHT (\d+)\n")
-# Formats that are not read, by what begins at byte 4; of JPEG XL also without a container.
+# Formats that are not read, by what begins at byte 4 or by the first two bytes. Of PAM OpenCV takes
+# red for blue.
 _OTHERS = {
     b"ftypavif": "AVIF", b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC",
     b"JXL \r\n\x87\n": "JPEG XL", b"jP  \r\n\x87\n": "JPEG 2000",
 }  # fmt: skip
-_JPEG_XL = b"\xff\x0a"
+_OTHER_BEGINS = {b"\xff\x0a": "JPEG XL", b"P7": "PAM"}
 _LONGEST_TEXT = 4096  # bytes of a Netpbm header, comments included
 
 
@@ -41,8 +41,8 @@ def format_named(data: bytes) -> str:
 
 
 def other_format(data: bytes) -> str:
-    """A known format that is none of `FORMATS`, as phones write them; empty for others."""
-    return "JPEG XL" if data.startswith(_JPEG_XL) else _OTHERS.get(data[4:12], "")
+    """A known format that is none of `FORMATS`, most as phones write them; empty for others."""
+    return _OTHER_BEGINS.get(data[:2]) or _OTHERS.get(data[4:12], "")
 
 
 def stated_size(data: bytes) -> Size | None:
@@ -175,8 +175,7 @@ def _gif_size(data: bytes) -> Size:
 
 
 def _netpbm_size(data: bytes) -> Size | None:
-    head = data[:_LONGEST_TEXT]
-    found = _NETPBM.match(head) or _PAM.match(head)
+    found = _NETPBM.match(data[:_LONGEST_TEXT])
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -185,7 +184,7 @@ def _is_webp(data: bytes) -> bool:
 
 
 def _is_netpbm(data: bytes) -> bool:
-    return data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace()
+    return data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace()
 
 
 _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Size | None]], ...] = (

@@ -115,7 +115,7 @@ def test_without_simplejpeg_a_missing_end_is_still_seen(jpeg, monkeypatch):
     np.testing.assert_array_equal(decode(jpeg, "the data", MAX_PIXELS), expected)
 
 
-OTHERS = [suffix for suffix in (".png", ".webp", ".tiff", ".bmp", ".gif", ".ppm", ".pam")
+OTHERS = [suffix for suffix in (".png", ".webp", ".tiff", ".bmp", ".gif", ".ppm")
           if cv2.haveImageWriter(suffix)]  # fmt: skip
 
 

@@ -43,10 +43,11 @@ def test_read_image_follows_the_exif_orientation(tmp_path):
         ("JPEG XL", b"\0\0\0\x0cJXL \r\n\x87\n"),
         ("JPEG XL", b"\xff\x0a"),
         ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+        ("PAM", b"P7\nWIDTH 4\nHEIGHT 4\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"),
     ],
 )
 def test_a_format_that_is_not_read_is_not_called_cut(name, head, tmp_path):
-    """As phones write them."""
+    """As phones write them; of PAM OpenCV exchanges red and blue."""
     (tmp_path / "photo").write_bytes(head + bytes(100))
     with pytest.raises(FrameError, match=f"photo: found {name} in the file; expected .* magick"):
         read_image(tmp_path / "photo")

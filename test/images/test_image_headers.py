@@ -8,7 +8,7 @@ import pytest
 
 from ros2_captioner.images.headers import orientation, stated_size
 
-SUFFIXES = [s for s in (".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pam")
+SUFFIXES = [s for s in (".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
             if cv2.haveImageWriter(s)]  # fmt: skip
 
 

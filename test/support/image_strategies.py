@@ -84,7 +84,13 @@ def _format(draw):
         [
             f"{name}; {packing}"
             for name in ENCODINGS
-            for packing in ("jpeg compressed bgr8", "png compressed ", "compressedDepth png")
+            for packing in (
+                "jpeg compressed bgr8",
+                "jpeg compressed mono8",
+                "png compressed ",
+                "tiff compressed ",
+                "compressedDepth png",
+            )
         ]
     )
     return draw(st.one_of(written, st.text("jpegn;mo8 ", max_size=20)))  # fmt: skip

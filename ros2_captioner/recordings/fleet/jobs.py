@@ -16,7 +16,7 @@ from ros2_captioner.images.bag_path import BAG_SUFFIXES, METADATA
 from ros2_captioner.images.files import IMAGE_SUFFIXES
 
 # With those that are not read: each is told, where its absence would not be seen.
-_PICTURE_SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif", ".jp2", ".jxl"}
+_PICTURE_SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif", ".jp2", ".jxl", ".pam"}
 _PICTURES = 64  # to a job, which is what a run that was stopped repeats at most
 
 
