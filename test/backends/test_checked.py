@@ -31,12 +31,28 @@ def test_what_is_right_is_handed_on():
     assert step().ids is GIVEN.ids
 
 
-@pytest.mark.parametrize("name", ["log_probs", "attention"])
-def test_nan_is_refused(name):
-    value = getattr(GIVEN, name).copy()
-    value.flat[-1] = np.nan
-    with pytest.raises(BackendError, match=r"gives NaN .* try precision"):
-        step(**{name: value})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("log_probs", np.nan), ("log_probs", np.inf), ("log_probs", 7.5), ("attention", np.nan),
+     ("attention", np.inf)],
+)  # fmt: skip
+def test_what_is_no_probability_is_refused(name, value):
+    """As of weights that are damaged, or of a graph that gives its words' scores as they are."""
+    values = getattr(GIVEN, name).copy()
+    values.flat[-1] = value
+    kind = {"log_probs": "log-probabilities", "attention": "attention"}[name]
+    with pytest.raises(BackendError, match=rf"gives .*{kind} up to {value:g}.* try precision"):
+        step(**{name: values})
+
+
+@pytest.mark.parametrize(("name", "value"), [("log_probs", -np.inf), ("attention", -1)])
+def test_nothing_but_impossible_values_is_refused(name, value):
+    with pytest.raises(BackendError, match=f"up to {value:g}"):
+        step(**{name: np.full_like(getattr(GIVEN, name), value)})
+
+
+def test_rounding_is_no_fault():
+    step(log_probs=np.full_like(GIVEN.log_probs, 1e-3), attention=GIVEN.attention + 0.751)
 
 
 def test_words_outside_the_vocabulary_are_refused():
