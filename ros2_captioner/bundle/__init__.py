@@ -189,7 +189,8 @@ def _read_vocabulary(folder: Path, manifest: Mapping[str, Any]) -> Vocabulary:
             f"{folder / VOCABULARY}: found {len(vocabulary)} words, but the model predicts "
             f"{expected}; {REMEDY}"
         )
-    groups = manifest.get("evidence", {}).values()
+    evidence = manifest.get("evidence", {})
+    groups = [evidence.get(name, {}) for name in ("objects", "scene")]
     words = [word for objects in groups for named in objects.values() for word in named]
     strange = [word for word in words if not vocabulary.known_ids([word])]
     if strange:

@@ -202,6 +202,19 @@ def test_the_digest_names_the_weights_and_not_what_was_noted_of_them(bundle_copy
     assert load_bundle(bundle_copy).digest != load_bundle().digest
 
 
+@pytest.mark.parametrize("group", ["objects", "scene"])
+def test_evidence_names_words_of_the_vocabulary(bundle_copy, group):
+    evidence = {"objects": {}, "scene": {}, group: {"thing": {"flibbertigibbet": -1.0}}}
+    edit(bundle_copy, lambda manifest: manifest.update(evidence=evidence))
+    with pytest.raises(BundleError, match=r"evidence names \['flibbertigibbet'\]; expected words"):
+        load_bundle(bundle_copy)
+
+
+def test_what_a_later_version_notes_of_evidence_is_passed_over(bundle_copy):
+    edit(bundle_copy, lambda manifest: manifest["evidence"].update(share=0.5, notes=["x"]))
+    assert Captioner.load(bundle_copy, device="cpu").bundle.path == bundle_copy
+
+
 @pytest.mark.parametrize(
     ("words", "match"),
     [
