@@ -185,6 +185,8 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         "attention": Tensor("float32", ("B", "K", cells)),
         **{after: rows[before] for before, after in state.items()},
     })  # fmt: skip
+    if not isinstance(offered, int) or offered < 2:  # one word may end the row, one goes on
+        yield f"graphs.decoder.outputs: ids holds {offered} words a row; expected two or more"
     if not isinstance(cells, int) or math.isqrt(cells) ** 2 != cells:
         yield f"graphs.encoder.outputs: features have {cells} cells; expected a square grid"
 

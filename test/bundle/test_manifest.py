@@ -223,6 +223,14 @@ def test_the_shipped_manifest_is_right():
     assert load_bundle().manifest == SHIPPED
 
 
+@pytest.mark.parametrize("words", [1, "K"])
+def test_a_row_of_the_search_must_have_a_second_word_to_go_on_with(tmp_path, words):
+    manifest = copy.deepcopy(SHIPPED)
+    for name in ("log_probs", "ids"):
+        manifest["graphs"]["decoder"]["outputs"][name]["shape"][2] = words
+    assert f"ids holds {words} words a row; expected two" in refusal(tmp_path, json.dumps(manifest))
+
+
 def test_features_without_cells_are_refused(tmp_path):
     manifest = changed(("graphs", "encoder", "outputs", "features", "shape"), ["B"])
     manifest["graphs"]["decoder"]["inputs"]["features"]["shape"] = ["B"]
