@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.parsers import command_parser
+from ros2_captioner.command_line.parsers import command_parser, user_path
 from ros2_captioner.command_line.progress import Progress
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     source = Path(os.path.expanduser(parsed.bag))
     # Not Path.resolve, which raises of a link to itself.
-    output = Path(parsed.output or f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
+    output = parsed.output or Path(f"{os.path.realpath(source)}{_SUFFIXES[parsed.format]}")
     _check_suffix(output, parsed.format)
     _check_new(output)
     check_output("--output", output)
@@ -93,8 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bag", metavar="BAG", help="folder of the recording, or its one file")
     parser.add_argument(
         "--output",
-        type=os.path.expanduser,
-        default="",
+        type=user_path,
         metavar="NEW",
         help="what is written (default: beside the bag)",
     )

@@ -421,6 +421,14 @@ def test_an_output_that_cannot_be_is_named_before_anything_is_read(tmp_path, cap
     assert f"--output: found no folder {tmp_path / 'nowhere'}" in said and "partial" not in said
 
 
+def test_an_output_of_a_variable_that_is_not_set_is_refused(bag, tmp_path, capsys):
+    """It would go beside the bag, where nobody looks for it."""
+    with pytest.raises(SystemExit, match="2"):
+        main([str(bag), "--output", ""])
+    assert "--output: found an empty path" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [bag]
+
+
 def test_a_link_to_itself_is_one_line(tmp_path, capsys):
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
