@@ -131,20 +131,20 @@ def load_training_state(path: Path, state: TrainingState) -> None:
     """Fill the state from a last checkpoint.
 
     Raises:
-        ConfigError: it holds a model alone, or was written without its gradient scale.
+        ConfigError: it holds a model alone, or an older version wrote it.
     """
     tensors, header = _read_tensors(path), _read_header(path)
     if "scaler" not in header:
-        raise ConfigError(
-            f"{path} holds no gradient scale; expected a last.safetensors of this version. Choose "
-            "another --output, with --set start_from=... to go on from this run's best weights"
-        )
+        raise _of_another_version(path, "no gradient scale")
     moments: dict[int, dict[str, Tensor]] = {}
     for name in tensors:
         if name.startswith(_OPTIMISER):
             _, index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensors[name]
     optimiser = state.optimiser
+    trained = sum(len(group["params"]) for group in optimiser.param_groups)
+    if len(moments) > trained:  # of an encoder at rate 0 too, once
+        raise _of_another_version(path, f"moments of {len(moments)} weights for {trained}")
     optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
     for weight, loaded in optimiser.state.items():
         for name, value in loaded.items():
@@ -153,6 +153,13 @@ def load_training_state(path: Path, state: TrainingState) -> None:
                 loaded[name] = torch.empty_like(weight).copy_(value)
     state.average.load_state_dict(_with_prefix(tensors, _AVERAGE))
     state.scaler.load_state_dict(json.loads(header["scaler"]))
+
+
+def _of_another_version(path: Path, found: str) -> ConfigError:
+    return ConfigError(
+        f"{path} holds {found}; expected a last.safetensors of this version. Choose another "
+        "--output, with --set start_from=... to go on from this run's best weights"
+    )
 
 
 def read_progress(path: Path) -> Progress:

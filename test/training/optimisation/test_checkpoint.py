@@ -70,6 +70,15 @@ def test_a_checkpoint_of_a_model_alone_is_refused(tmp_path):
         load_training_state(file, state_of(model))
 
 
+def test_moments_of_weights_that_are_no_longer_trained_are_refused(tmp_path):
+    """Older versions kept those of an encoder at rate 0."""
+    model, file = torch.nn.Linear(2, 1), tmp_path / "last.safetensors"
+    save_checkpoint(file, model, Progress(), state_of(model))
+    fresh = state_of(model)._replace(optimiser=torch.optim.AdamW([model.weight]))
+    with pytest.raises(ConfigError, match="moments of 2 weights for 1; expected .*start_from"):
+        load_training_state(file, fresh)
+
+
 def test_a_full_disk_is_told_and_the_old_checkpoint_stays(tmp_path):
     file = tmp_path / "best.safetensors"
     save_checkpoint(file, torch.nn.Linear(2, 1), Progress(epochs_done=3))
