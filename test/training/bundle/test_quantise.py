@@ -1,6 +1,9 @@
 """The int8 encoder beside the float one that it was made from."""
 
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -66,3 +69,13 @@ def test_evidence_survives_rounding(encoders):
 def test_other_libraries_notes_are_not_shown():
     """ONNX Runtime's quantiser turns them on for all when it is imported."""
     assert not logging.getLogger("onnx_ir").isEnabledFor(logging.INFO)
+
+
+def test_the_quantiser_alone_tells_nobody_of_its_use(tmp_path):
+    """ONNX Runtime asks as it is imported; it keeps what is to be sent in the user's cache."""
+    environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)  # this process has set it
+    code = "import os, training.bundle.quantise; print(os.environ.get('ORT_DISABLE_TELEMETRY'))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "1\n"
