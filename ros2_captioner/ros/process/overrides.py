@@ -67,7 +67,7 @@ def _sections(content: Any, above: str = "") -> list[str]:
         if key == "ros__parameters":
             found.append(above)
         else:
-            name = re.escape("/" + key.strip("/"))
+            name = re.escape("/" + key.strip("/")).rstrip("/")  # of the root there is none
             pattern = name.replace(r"/\*\*", r"(/\w+)*").replace(r"/\*", r"/\w+")
             found += _sections(below, above + pattern)
     return found

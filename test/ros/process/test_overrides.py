@@ -1,6 +1,7 @@
 """What of parameter files does nothing, told at start."""
 
 import pytest
+import yaml
 from ros_harness import ros_arguments
 
 from ros2_captioner.ros.process.parameters import declare_parameters
@@ -37,10 +38,15 @@ def test_a_file_for_another_node_is_told(
     assert told.count("sets nothing") == 1
 
 
-@pytest.mark.parametrize("section", ["/**", "**", "/*", "captioner", "/captioner", "/**/captioner"])
+@pytest.mark.parametrize(
+    "section", ["/**", "**", "/*", "captioner", "/captioner", "/**/captioner", "/ captioner"]
+)
 def test_a_file_for_this_node_is_used(node_with_file, tmp_path, capfd, monkeypatch, section):
     file = tmp_path / "parameters.yaml"
-    file.write_text(f"'{section}':\n  ros__parameters:\n    beam_width: 5\n")
+    content = {"ros__parameters": {"beam_width": 5}}
+    for name in reversed(section.split()):  # one in another
+        content = {name: content}
+    file.write_text(yaml.safe_dump(content))
     monkeypatch.setattr("sys.argv", ros_arguments(file))
     assert declare_parameters(node_with_file(file), NodeSettings).beam_width == 5
     assert "sets nothing" not in capfd.readouterr().err
