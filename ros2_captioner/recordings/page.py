@@ -63,13 +63,13 @@ def write_page(target: Path, query: str, hits: Sequence[Hit]) -> None:
     Raises:
         OSError: the target cannot be written.
     """
-    images = _images(hits)
-    items = "\n".join(map(_item, hits, images)) or "<p>No caption has any of these words.</p>"
+    items = "\n".join(map(_item, hits, _images(hits)))
+    found = f"<ol>\n{items}\n</ol>" if hits else "<p>No caption has any of these words.</p>"
     page = (
         f'{_BEGIN}\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(query)}</title>\n<style>{_STYLE}</style>\n"
-        f"<h1>{escape(query)}</h1>\n<ol>\n{items}\n</ol>\n</html>\n"
+        f"<h1>{escape(query)}</h1>\n{found}\n</html>\n"
     )
     # Names of files may hold bytes that are no text.
     replace_file(target, page.encode(errors="backslashreplace"))
