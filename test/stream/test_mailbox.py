@@ -88,3 +88,10 @@ def test_close_wakes_the_taker():
     mailbox.close()
     taker.join(5)
     assert taken == [([], 0)] and mailbox.closed
+
+
+def test_who_waits_for_the_close_is_told_whether_it_came():
+    mailbox = Mailbox()
+    assert not mailbox.wait_for_close(0.0)
+    threading.Timer(0.05, mailbox.close).start()
+    assert mailbox.wait_for_close(5)

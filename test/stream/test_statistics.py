@@ -59,6 +59,18 @@ def test_silence_is_since_the_last_frame_and_a_pause_is_none(statistics, clock):
     assert statistics.silence(CAMERA) == (0, 0, True)
 
 
+def test_one_frame_that_is_late_does_not_change_the_usual_gap(statistics, clock):
+    for gap_s in (8, 8, 8, 24):
+        clock.now_s += gap_s
+        statistics.received(CAMERA)
+    assert statistics.silence(CAMERA).usual_gap_s == 8
+
+
+def test_a_refusal_is_told_how_many_had_the_same_fault(statistics):
+    reasons = ("truncated", "too_old", "truncated")
+    assert [statistics.refused(CAMERA, reason, "") for reason in reasons] == [1, 1, 2]
+
+
 def test_a_frame_that_is_asked_for_after_all_is_counted_once(statistics):
     statistics.received(CAMERA)
     statistics.dropped(CAMERA, "unchanged")
