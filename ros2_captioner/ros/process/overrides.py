@@ -18,14 +18,10 @@ from ros2_captioner.options import did_you_mean
 QOS_OVERRIDES = "qos_overrides."  # of these rclpy declares what it uses, with the topic
 
 
-def given_at_start(node: Node) -> tuple[str, ...]:
-    """Names of the parameters that files and the command line set, declared or not."""
-    return tuple(node._parameter_overrides)  # rclpy has no other way to them
-
-
-def value_at_start(node: Node, name: str) -> Any:
-    """What files and the command line set a parameter to, declared or not."""
-    return node._parameter_overrides[name].value
+def given_at_start(node: Node) -> dict[str, Any]:
+    """The parameters that files and the command line set, declared or not, and their values."""
+    given = node._parameter_overrides  # rclpy has no other way to them
+    return {name: parameter.value for name, parameter in given.items()}
 
 
 def warn_of_unknown_names(node: Node, known: Collection[str]) -> None:

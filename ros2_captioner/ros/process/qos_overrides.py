@@ -11,7 +11,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.errors import OptionsError
-from ros2_captioner.ros.process.overrides import QOS_OVERRIDES, given_at_start, value_at_start
+from ros2_captioner.ros.process.overrides import QOS_OVERRIDES, given_at_start
 
 _MOST_DEPTH = 2**31 - 1  # rclpy passes it on as a C int
 _POLICIES = {
@@ -76,17 +76,19 @@ def _given(node: Node, prefix: str, entity: str) -> QoSOverridingOptions | None:
     given are declared: the others would freeze ``image_reliability`` and ``image_depth`` at their
     first values.
     """
-    given = [n.removeprefix(prefix) for n in given_at_start(node) if n.startswith(prefix)]
-    known = [n for n in _POLICIES if entity == "publisher" or n != _ONLY_OF_PUBLISHERS]
-    for name in given:
+    given = {
+        name.removeprefix(prefix): value
+        for name, value in given_at_start(node).items()
+        if name.startswith(prefix)
+    }
+    known = [name for name in _POLICIES if entity == "publisher" or name != _ONLY_OF_PUBLISHERS]
+    for name, value in given.items():
         if name not in known:
             raise OptionsError(f"found {prefix}{name}; expected one of the policies {known}")
-    values = {n: value_at_start(node, f"{prefix}{n}") for n in known if n in given}
-    for name, value in values.items():
-        if isinstance(value, int) and not _takes(name, value, values.get("history")):
+        if isinstance(value, int) and not _takes(name, value, given.get("history")):
             raise OptionsError(f"{prefix}{name} is {value}; expected {_POLICIES[name]}")
     # The history first: rclpy warns of a depth of 0 before it is told of keep_all.
-    kinds = [QoSPolicyKind[name.upper()] for name in values]
+    kinds = [QoSPolicyKind[name.upper()] for name in known if name in given]
     return QoSOverridingOptions(kinds) if kinds else None
 
 
