@@ -144,7 +144,7 @@ class CaptionWorker:
         try:
             if requests:
                 images += self._recalled()
-            self._busy_since_s = begun_s if images else None
+            self._busy_since_s = begun_s
             # A live parameter may have changed during the wait and holds for these frames.
             settings = self._settings()
             frames = list(self._prepared(images, settings, asked=bool(requests)))
