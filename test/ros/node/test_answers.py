@@ -44,6 +44,13 @@ def test_an_old_caption_answers_only_the_request_it_was_made_for(age_s):
     assert answers.answer(["/front"], SETTINGS, lambda received: 0.0) == expected
 
 
+def test_without_a_limit_a_caption_of_any_age_is_an_answer():
+    answers = Answers(["/front"])
+    answers.captioned(captioned("/front", "a dog"))
+    unlimited = NodeSettings(max_frame_age_s=0.0)
+    assert answers.answer([], unlimited, lambda received: 1e6) == (True, "a dog")
+
+
 def test_a_caption_without_words_is_told_as_none():
     answers = Answers(["/front"])
     answers.captioned(captioned("/front", ""))

@@ -57,7 +57,7 @@ def test_a_camera_whose_frames_are_captioned_is_ok(statistics):
     statistics.received(CAMERA)
     statistics.captioned(CAMERA, 0.1)
     found = status(statistics)
-    assert found.level == DiagnosticStatus.OK
+    assert (found.level, found.hardware_id) == (DiagnosticStatus.OK, CAMERA)
     assert {v.key: v.value for v in found.values}["captioned"] == "1"
 
 
@@ -134,6 +134,7 @@ def test_the_last_frame_of_a_slow_camera_tells_until_the_next(statistics):
     assert [status(statistics).level for _ in range(3)] == [DiagnosticStatus.OK] * 3
     statistics.refused(CAMERA, "short_data", "cut")
     assert status(statistics).level == DiagnosticStatus.ERROR
+    statistics.refused(CAMERA, "short_data", "cut")  # not told yet as the node pauses
     statistics.go_on()
     assert status(statistics).level == DiagnosticStatus.OK
 
@@ -188,7 +189,7 @@ def test_model_levels(rests, trouble, hangs_s, model, level, message):
     assert (found.level, found.message) == (level, message)
     values = {v.key: v.value for v in found.values}
     assert values["latency p50 (ms)"] == "70" and values["latency p95 (ms)"] == ""
-    assert int(values["peak memory (MiB)"]) > 0
+    assert 0 < int(values["peak memory (MiB)"]) < 20_000
     assert diagnostic_array(Time(sec=3), [found]).header.stamp.sec == 3
 
 

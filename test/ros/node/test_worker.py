@@ -46,7 +46,7 @@ def test_a_request_captions_the_newest_frame_of_a_still_scene(bench):
             assert answer.success and answer.message == "brightness 100"
             assert len(it.published) == asked + 1
         counts = it.settle()[FRONT]
-        assert counts == {"captioned": 37, "unchanged": 35}
+        assert counts == {"captioned": 37, "unchanged": 35} and not it.log.lines
 
 
 def test_a_request_does_not_caption_a_frame_twice(bench):
@@ -220,6 +220,15 @@ def test_both_cameras_are_told_of_the_same_fault(bench):
         assert {line.split(":")[0] for line in it.log.lines} == {FRONT, REAR}
 
 
+def test_each_fault_of_a_camera_is_told(bench):
+    with bench() as it:
+        it.put(stamp_s=-1.0)
+        it.settle()
+        it.put(age_s=60.0)
+        it.settle()
+        assert [line.split("refused as ")[1] for line in it.log.lines] == ["bad_stamp)", "too_old)"]
+
+
 def test_a_failure_of_the_worker_itself_is_reported_and_survived(bench):
     with bench() as it:
         it.statistics.captioned = fail(MemoryError())
@@ -232,13 +241,16 @@ def test_a_failure_of_the_worker_itself_is_reported_and_survived(bench):
 
 
 def test_a_failure_while_nothing_is_due_is_survived(bench):
-    it = bench()
+    it, pauses_s = bench(), []
+    pause = it.mailbox.wait_for_close
+    it.mailbox.wait_for_close = lambda timeout_s: pauses_s.append(timeout_s) or pause(timeout_s)
     it.worker._wanted = fail(RuntimeError("the publisher is gone"))
     with it:
         it.put()
         wait_for(lambda: "captioning failed: RuntimeError: the publisher is gone" in it.log.lines)
         it.worker._wanted = lambda camera: True
         assert it.settle()[FRONT] == {"captioned": 1}
+    assert pauses_s and min(pauses_s) > 0  # it took no processor for itself
 
 
 # Ages.
@@ -315,11 +327,22 @@ def test_a_model_that_keeps_frames_waiting_for_too_long_is_named(bench):
 
 def test_the_rate_limit_holds_for_each_camera_of_a_batch(bench):
     it = bench(max_rate_hz=0.5)
-    it.put(FRONT)
-    it.put(REAR)
     with it:
+        for _ in range(3):
+            it.put(FRONT)
+            it.put(REAR)
+            it.settle()
+            assert [it.worker._held_back_s(camera) for camera in (FRONT, REAR)] == [2.0, 2.0]
+            it.now_s += 2
+
+
+def test_the_worker_looks_again_when_the_rate_limit_ends(bench):
+    with bench([FRONT], max_rate_hz=20.0) as it:
+        it.put()
         it.settle()
-        assert [it.worker._held_back_s(camera) for camera in (FRONT, REAR)] == [2.0, 2.0]
+        assert it.worker._patience_s() == pytest.approx(0.05)
+        it.now_s += 60  # and does not turn for ever while no frame comes
+        assert it.worker._patience_s() == 0.1
 
 
 def test_waiting_for_the_rate_limit_is_not_blamed_on_the_model(bench):

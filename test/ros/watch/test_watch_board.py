@@ -50,6 +50,7 @@ def test_what_is_not_heard_of_any_more_is_stale_and_then_gone(statuses):
     fresh, old, gone = (board.view(80, 24, now, colour=False) for now in (101.0, 112.0, 161.0))
     assert f"OK    {RAW}" in fresh and "ago" not in fresh
     assert f"STALE {RAW}" in old and "STALE model" in old and "OK" not in old
+    assert "50 received, 40 captioned" in old
     assert "nothing heard for 12 s; last: 5.0 Hz" in old and "> a dog runs (12 s ago)" in old
     assert "waiting" in gone
 

@@ -22,6 +22,14 @@ def test_model_first_then_cameras_with_counts_and_caption(statuses):
     ]
 
 
+def test_what_is_not_known_yet_is_left_out(status):
+    camera = status(f"c: {RAW}", DiagnosticStatus.OK, "", {"received": "1", "captioned": "0"})
+    model = status("c: model", DiagnosticStatus.OK, "", {"name": "m", "latency p50 (ms)": ""})
+    lines = render([camera, model], {}, 80, colour=False).splitlines()
+    assert lines[1] == "      name m, peak memory ? MiB"
+    assert lines[4] == "      1 received, 0 captioned"
+
+
 @pytest.mark.parametrize("width", [30, 80, 200])
 def test_lines_fit_the_terminal(statuses, width):
     view = render(statuses, {RAW: "a dog " * 40}, width, colour=False)
