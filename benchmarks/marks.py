@@ -20,17 +20,20 @@ from typing import Any
 import torch
 
 from benchmarks.blip import Blip
-from benchmarks.compiled_model import CompiledModel
 from benchmarks.eager_peer import EagerPeer
+from benchmarks.gpu.torch_backend import TorchBackend
 from benchmarks.shipped import ShippedModel
+from ros2_captioner.backends.failover import Failover
 from ros2_captioner.benchmark.node import measure_node
 from ros2_captioner.benchmark.timing import (
     STEPS,
+    fixed_length,
     interleaved,
     synthetic_frames,
     timed,
 )
 from ros2_captioner.bundle import load_bundle
+from ros2_captioner.captioner import Captioner
 
 _OUTPUT = Path("build/bench/marks.json")
 _TURN_S = 0.5
@@ -68,14 +71,19 @@ def main() -> int:
 
 def _against_others(ours: ShippedModel) -> list[dict[str, Any]]:
     bundle = load_bundle()
-    peer, compiled, blip = EagerPeer(len(bundle.vocabulary)), CompiledModel(bundle), Blip()
+    peer, blip = EagerPeer(len(bundle.vocabulary)), Blip()
+    compiled = Captioner(
+        bundle, Failover([lambda: TorchBackend(bundle, "float32", "cpu", compiled=True)])
+    )
     torch.set_num_threads(os.cpu_count() or 1)
     frame = synthetic_frames(1)[0]
     calls: dict[tuple[str, int], Callable[[], float]] = {}
     for width in (1, 3, 5):
         calls["ours", width] = partial(ours.call, width)
         calls["eager peer", width] = timed(partial(peer.caption, frame, width, STEPS))
-    calls["torch.compile of the same model", 3] = timed(partial(compiled.caption, frame, 3))
+    calls["torch.compile of the same model", 3] = timed(
+        partial(compiled.caption, [frame], fixed_length(3))
+    )
     calls["BLIP-base", 3] = timed(partial(blip.caption, frame, 3, STEPS))
     calls = {key: _turn(call) for key, call in calls.items()}
     times = {key: median(runs) for key, runs in interleaved(calls, _ROUNDS).items()}
