@@ -25,11 +25,14 @@ class Loader:
 
 
 def restored(failover):
-    """Restore as the captioner does, until the search for a better backend has ended."""
-    failover.restore()
-    if failover._search is not None:
-        failover._search.join()
-    failover.restore()
+    """Restore as the captioner does, until an attempt at a better backend that begins now ended.
+
+    One that began before may have found it unable yet.
+    """
+    for _ in range(2):
+        if failover._search is not None:
+            failover._search.join()
+        failover.restore()
     return failover.backend.name
 
 
