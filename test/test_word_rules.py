@@ -21,6 +21,7 @@ def forbidden(said, **rules):
         ({}, [], []),
         ({}, [2, 2], []),
         ({"never": [2, 4]}, [], [2, 4]),
+        ({"min_length": 1}, [], [END]),
         ({"min_length": 2}, [], [END]),
         ({"min_length": 2}, [3], [END]),
         ({"min_length": 2}, [3, 4], []),

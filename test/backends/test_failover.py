@@ -169,6 +169,8 @@ def test_one_that_comes_back_only_to_fail_is_tried_ever_less(clock):
 
     pauses_s = [pause_s() for _ in range(9)]
     assert pauses_s[:4] == [30, 60, 120, 240] and max(pauses_s) == LONGEST_PAUSE_S
+    clock.now_s += LONGEST_PAUSE_S - 10  # it worked, but not for as long as the last pause
+    assert pause_s() == LONGEST_PAUSE_S
     clock.now_s += LONGEST_PAUSE_S  # it worked
     assert pause_s() == 30
 

@@ -1,5 +1,6 @@
 """What of the ONNX Runtime backend no other test reaches: kept outputs and granted threads."""
 
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,15 @@ def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_ph
     found = captioner.caption(frames).captions
     assert [c.text for c in found] == [c.text for c in expected]
     np.testing.assert_allclose(found[0].log_probs, expected[0].log_probs, atol=1e-5)
+
+
+def test_a_bundle_without_the_precision_that_is_preferred_runs_in_what_it_has(bundle_copy):
+    file = bundle_copy / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["variants"]["int8"]
+    file.unlink()  # a link to the shipped one
+    file.write_text(json.dumps(manifest))
+    assert OnnxRuntimeBackend(load_bundle(bundle_copy)).precision == "float16"
 
 
 def test_threads_are_those_that_a_scheduler_grants(monkeypatch):
