@@ -32,8 +32,8 @@ class CaptionModel(nn.Module):
         self.decoder = decoder
 
     def prepare(self, images: Tensor, stages_done: int = 0) -> Prepared:
-        """Images, as `GridEncoder.grid` takes them, to what the decoder needs of them."""
-        return self.decoder.prepare(self.encoder.grid(images, stages_done))
+        """Images, as `GridEncoder` takes them, to what the decoder needs of them."""
+        return self.decoder.prepare(self.encoder(images, stages_done))
 
     @property
     def concepts(self) -> Concepts:

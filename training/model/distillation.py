@@ -44,12 +44,12 @@ class ImageNetMemory(nn.Module):
         """Mean cross-entropy with the start weights' own classes, in nats.
 
         Args:
-            images: as `GridEncoder.grid` takes them; maps must be those of the start weights, see
+            images: as `GridEncoder` takes them; maps must be those of the start weights, see
                 `shares_lower`.
             grid: ``[B, L, C]`` that the encoder in training made of them.
-            stages_done: see `GridEncoder.grid`.
+            stages_done: see `GridEncoder.forward`.
         """
         with torch.no_grad():
-            remembered = self._classes(self._encoder.grid(images, stages_done).mean(dim=1))
+            remembered = self._classes(self._encoder(images, stages_done).mean(dim=1))
         now = self._classes(grid.mean(dim=1))
         return nn.functional.cross_entropy(now, remembered.softmax(dim=-1))

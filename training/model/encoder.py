@@ -38,18 +38,15 @@ class GridEncoder(nn.Module):
         self.register_buffer("inverse_std", 1 / (255 * torch.tensor(IMAGENET_STD)).view(1, 3, 1, 1))
         self.to(memory_format=torch.channels_last)  # half the time of the default layout on a CPU
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """uint8 ``[B, S, S, 3]`` RGB to ``[B, L, C]`` with L = (S / 32)**2 cells, row by row."""
-        return _grid(self.stages(self._stem(frames)))
-
-    def grid(self, images: Tensor, stages_done: int = 0) -> Tensor:
-        """Images to their grid ``[B, L, C]``.
+    def forward(self, images: Tensor, stages_done: int = 0) -> Tensor:
+        """Images to their grid ``[B, L, C]`` with L = (S / 32)**2 cells, row by row.
 
         Args:
             images: uint8 ``[B, S, S, 3]`` RGB frames, or what `lower` made of them.
             stages_done: ResNet stages that `lower` went through; 0 means frames.
         """
-        grid: Tensor = self.upper(images, stages_done) if stages_done else self(images)
+        maps = images.permute(0, 3, 1, 2) if stages_done else self._stem(images)
+        grid: Tensor = self.stages[stages_done:](maps).flatten(2).transpose(1, 2)
         return grid
 
     def lower(self, frames: Tensor, stages: int) -> Tensor:
@@ -61,19 +58,11 @@ class GridEncoder(nn.Module):
         """The modules that `lower` goes through."""
         return self.stem, self.stages[:stages]
 
-    def upper(self, maps: Tensor, stages: int) -> Tensor:
-        """What `lower` gave for the same ``stages`` to the grid ``[B, L, C]``."""
-        return _grid(self.stages[stages:](maps.permute(0, 3, 1, 2)))
-
     def _stem(self, frames: Tensor) -> Tensor:
         # Cast first: TensorRT does nothing else with uint8.
         pixels = frames.to(self.mean.dtype).permute(0, 3, 1, 2)
         stem: Tensor = self.stem((pixels - self.mean) * self.inverse_std)
         return stem
-
-
-def _grid(maps: Tensor) -> Tensor:
-    return maps.flatten(2).transpose(1, 2)
 
 
 def build_encoder(config: ModelConfig) -> GridEncoder:
@@ -122,8 +111,7 @@ def _load_weights(trunk: nn.Module, path: Path, with_classes: bool) -> None:
             "safetensors file with torchvision's key names"
         )
     try:
-        state = {name: tensor.float() for name, tensor in load_file(path).items()}
-        report = trunk.load_state_dict(state, strict=False)
+        report = trunk.load_state_dict(load_file(path), strict=False)
     except (RuntimeError, SafetensorError) as error:
         raise ConfigError(f"{path} does not fit the encoder: {error}") from error
     spare = ("num_batches",) if with_classes else ("num_batches", "fc.")

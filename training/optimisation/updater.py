@@ -45,7 +45,7 @@ class LossModule(nn.Module):
         model: to be trained.
         objective: of captions.
         optim: weights of the losses beside it.
-        stages_done: of the ResNet, see `GridEncoder.grid`.
+        stages_done: of the ResNet, see `GridEncoder.forward`.
         memory: holds the encoder to its start weights, if asked for.
         teachers: earlier runs whose predictions are learnt, if there are any.
     """
@@ -66,7 +66,7 @@ class LossModule(nn.Module):
     def forward(self, batch: Batch, progress: float, sentences: Batch | None = None) -> Losses:
         """Losses of a batch of images and one of sentences (Venugopalan et al. 2017)."""
         optim = self._optim
-        grid = self.model.encoder.grid(batch.images, self._stages_done)
+        grid = self.model.encoder(batch.images, self._stages_done)
         prepared = self.model.decoder.prepare(grid)
         if self._teachers is not None:
             batch = self._teachers(batch, grid)

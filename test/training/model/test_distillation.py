@@ -37,7 +37,7 @@ def entropy(logits):
 
 def test_at_the_start_weights_only_the_entropy_of_their_classes_is_left(config, frames, trunk):
     memory = ImageNetMemory.of(config)
-    grid = build_encoder(config).grid(frames).detach().requires_grad_(True)
+    grid = build_encoder(config)(frames).detach().requires_grad_(True)
     loss = memory(frames, grid, 0)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     pixels = (frames.permute(0, 3, 1, 2) / 255 - mean) / std
@@ -52,7 +52,7 @@ def test_at_the_start_weights_only_the_entropy_of_their_classes_is_left(config, 
 
 def test_any_other_grid_costs_more_and_is_pulled_back(config, frames):
     memory = ImageNetMemory.of(config)
-    own = build_encoder(config).grid(frames).detach()
+    own = build_encoder(config)(frames).detach()
     grid = (own + torch.randn_like(own)).requires_grad_(True)
     loss = memory(frames, grid, 0)
     assert loss > memory(frames, own, 0) + 1e-3
@@ -63,5 +63,5 @@ def test_any_other_grid_costs_more_and_is_pulled_back(config, frames):
 def test_it_goes_on_from_cached_maps(config, frames):
     memory, encoder = ImageNetMemory.of(config), build_encoder(config)
     with torch.inference_mode():
-        maps, grid = encoder.lower(frames, 2), encoder.grid(frames) + 1
+        maps, grid = encoder.lower(frames, 2), encoder(frames) + 1
         torch.testing.assert_close(memory(maps, grid, 2), memory(frames, grid, 0))
