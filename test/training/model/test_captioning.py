@@ -128,6 +128,9 @@ def test_weights_of_another_network_are_refused(tmp_path):
     save_file(torchvision.models.resnet18().state_dict(), file)
     with pytest.raises(ConfigError, match="does not fit"):
         build_encoder(ModelConfig(encoder="resnet50", encoder_weights=str(file)))
+    save_file(torchvision.models.resnet34().state_dict(), file)  # a part of which would fit
+    with pytest.raises(ConfigError, match=r"does not fit the encoder: .* unexpected \['layer1.2"):
+        build_encoder(ModelConfig(encoder="resnet18", encoder_weights=str(file)))
 
 
 @pytest.fixture(params=product(DECODERS, (0, 6)), ids=lambda param: f"{param[0]}-{param[1]}")
@@ -178,3 +181,81 @@ def test_padding_does_not_reach_the_output_layer(model, frames):
     with torch.inference_mode():
         logits, attention = model.decoder(model.prepare(frames), tokens, valid)
     assert logits.shape == (3, WORDS) and attention.shape == (2, 1, 4, 4)
+
+
+def test_a_new_decoder_begins_where_training_is_quick(model):
+    """Words apart from each other, memory that is kept, and evidence in full."""
+    decoder, hidden = model.decoder, 24
+    assert decoder.embedding.weight.norm(dim=1).mean().item() == pytest.approx(3.5, rel=0.1)
+    gates = decoder.from_word.bias.detach().unflatten(0, (-1, hidden))
+    assert (gates[1] == 1).all() and (gates[[0, 2, 3]].abs() < 1).all()
+    memory = decoder.from_memory.weight
+    torch.testing.assert_close(memory.T @ memory, torch.eye(hidden), rtol=0, atol=1e-5)
+    if decoder.evidence is not None:
+        assert not decoder.evidence_scale.weight.any()
+
+
+def test_dropout_is_on_the_grid_on_words_and_before_the_output_layer(model, frames):
+    seen, tokens = [], torch.zeros(2, 1, 4, dtype=torch.long)
+    model.decoder.dropout.register_forward_hook(lambda _, given, __: seen.append(given[0].shape))
+    model.decoder(model.prepare(frames), tokens, tokens == 0)
+    assert seen == [(2, 4, 512), (2, 1, 4, 24), (8, 24)]
+
+
+def lstm_cell(decoder, gates, inputs, h, c):
+    """torch's own LSTM of a decoder's weights, whose gates lie in another order.
+
+    Args:
+        decoder: has them.
+        gates: places among the decoder's blocks of torch's input, forget, cell and output.
+        inputs: what reads each part of the input, and that part.
+        h: ``[N, H]``.
+        c: ``[N, H]``.
+    """
+    cell = torch.nn.LSTMCell(sum(part.shape[1] for _, part in inputs), h.shape[1])
+
+    def ordered(weight):
+        return weight.unflatten(0, (-1, h.shape[1]))[gates].flatten(0, 1)
+
+    read = torch.cat([ordered(layer.weight) for layer, _ in inputs], dim=1)
+    bias = ordered(inputs[0][0].bias)
+    cell.load_state_dict(
+        {
+            "weight_ih": read, "weight_hh": ordered(decoder.from_memory.weight),
+            "bias_ih": bias, "bias_hh": torch.zeros_like(bias),
+        }
+    )  # fmt: skip
+    return cell(torch.cat([part for _, part in inputs], dim=1), (h, c))
+
+
+@torch.inference_mode()
+def test_a_step_is_that_of_its_paper(model):
+    """Xu et al. 2015, section 3.1.2, and Lu et al. 2017, section 2, with scaled dot products."""
+    decoder = model.decoder
+    h, c, features, keys = (torch.randn(1, n, w) for n, w in ((1, 24), (1, 24), (4, 16), (4, 16)))
+    word = decoder.embedding.weight[[7]]
+
+    def attend(h, to):
+        return (decoder.query(h) @ to.T / 4).softmax(dim=1)  # 4 is the root of the width
+
+    if "context_gate" in dict(decoder.named_children()):
+        weights = attend(h[0], keys[0])
+        context = decoder.context_gate(h[0]).sigmoid() * (weights @ features[0])
+        inputs = [(decoder.from_word, word), (decoder.from_context, context)]
+        next_h, next_c = lstm_cell(decoder, [0, 1, 3, 2], inputs, h[0], c[0])
+    else:
+        inputs = [(decoder.from_word, word)]
+        next_h, next_c = lstm_cell(decoder, [0, 1, 4, 2], inputs, h[0], c[0])
+        gate = (decoder.from_word(word) + decoder.from_memory(h[0]))[:, 3 * 24 : 4 * 24].sigmoid()
+        sentinel = decoder.sentinel_project(gate * next_c.tanh()).relu()
+        weights = attend(next_h, torch.cat([keys[0], decoder.key(sentinel)]))
+        context = weights @ torch.cat([features[0], sentinel])
+    said = decoder.output(torch.cat([next_h, context], dim=1)).tanh()
+    expected = said @ decoder.embedding.weight.T + decoder.logit_bias
+    evidence = None
+    if decoder.evidence is not None:
+        evidence = torch.randn(1, WORDS)
+        expected += torch.nn.functional.softplus(decoder.evidence_scale(said)) * evidence
+    found = decoder.step(torch.tensor([[7]]), h, c, features, keys, evidence)
+    for one, other in zip(found, (expected, next_h, next_c, weights[:, :4]), strict=True):
+        torch.testing.assert_close(one[0], other, rtol=1e-4, atol=1e-5)
