@@ -17,8 +17,8 @@ from training.config.settings import ModelConfig
 from training.model.captioning import build_model
 
 
-@pytest.fixture
-def encoders(tmp_path):
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory):
     """A float32 encoder with evidence for words, the same in int8, and a frame."""
     torch.manual_seed(0)
     config = ModelConfig(
@@ -30,8 +30,9 @@ def encoders(tmp_path):
     with torch.no_grad():  # biases are zero, and those of the last stage alike
         for bias in (one for one in model.encoder.stages[-1].parameters() if one.ndim == 1):
             bias.fill_(0.01)
-    exact, rounded = tmp_path / "float32.onnx", tmp_path / "int8.onnx"
-    export_graphs(model, 64, exact, tmp_path / "decoder.onnx")
+    folder = tmp_path_factory.mktemp("encoders")
+    exact, rounded = folder / "float32.onnx", folder / "int8.onnx"
+    export_graphs(model, 64, exact, folder / "decoder.onnx")
     frames = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), np.uint8)
     quantise_encoder(exact, rounded, [frames], [frames])
     return exact, rounded, frames[:1]
