@@ -46,7 +46,7 @@ def read_listing(file: Path, split: str) -> Listing:
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"cannot read captions from {file}: {error}; expected COCO captions or a Karpathy "
-            "split, in JSON"
+            "split, in JSON, such as his dataset_flickr8k.json in place of Flickr8k.token.txt"
         ) from error
     if isinstance(tree, dict) and isinstance(tree.get("images"), list):
         if "annotations" in tree:

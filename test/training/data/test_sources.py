@@ -142,6 +142,7 @@ def test_a_source_without_test_images_is_not_scored_on_others(source, tree, kind
     ("tree", "kind", "match"),
     [
         ("{", "captions", "cannot read captions from"),
+        ("1.jpg#0\tA dog.", "captions", "dataset_flickr8k.json in place of Flickr8k.token.txt"),
         ([], "captions", "found a list; expected COCO captions"),
         (
             coco("gone"),
