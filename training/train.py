@@ -34,6 +34,13 @@ from training.optimisation.checkpoint import (
 from training.optimisation.epoch import run_epoch
 from training.optimisation.logbook import SHOWN, Logbook
 from training.optimisation.notices import show_data, show_lost_words
+from training.optimisation.output_folder import (
+    claim,
+    only_run_in,
+    refuse_another_run,
+    refuse_other_words,
+    save_epoch,
+)
 from training.optimisation.run import (
     BEST,
     LAST,
@@ -42,13 +49,6 @@ from training.optimisation.run import (
     joined_sources,
     load_run,
     named_sources,
-)
-from training.optimisation.run_folder import (
-    claim,
-    only_run_in,
-    refuse_another_run,
-    refuse_other_words,
-    save_epoch,
 )
 from training.optimisation.stages import STAGES, Splits, Stage, check_stages
 from training.optimisation.teachers import load_teachers

@@ -72,8 +72,15 @@ def _sources(training: Mapping[str, Any]) -> str:
     """What the model was trained on, a Markdown item each; the first bundles tell of one source."""
     alone = {"name": training["data"], "licence": training.get("licence", "unknown")}
     sources = training.get("sources", [alone])
-    items = [f"- {source['name']}: {source['licence']}" for source in sources]
+    items = [f"- {one['name']}: {one['licence']}{_teacher(one)}" for one in sources]
     return "\n".join(["Trained on", *items, ""])
+
+
+def _teacher(source: Mapping[str, Any]) -> str:
+    """Whose words stood in for those of people in cross-entropy, if any did."""
+    if "teacher" not in source:
+        return ""
+    return f"; cross-entropy with the word probabilities of the run {source['teacher']}"
 
 
 def _encoder_training(history: Sequence[Mapping[str, Any]]) -> str:

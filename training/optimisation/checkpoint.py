@@ -31,7 +31,8 @@ class Progress:
         history: one entry of metrics an epoch, those of the run it started from first.
         inherited_epochs: how many entries of the history are of the run it started from.
         sources: name, licence and weight of all data that the weights learnt from, in this run
-            and in those it started from; none if an older version wrote the checkpoint.
+            and in those it started from, and the teacher of those that had one; none if an older
+            version wrote the checkpoint.
     """
 
     epochs_done: int = 0

@@ -1,8 +1,9 @@
-"""The folder of a run in training: whose it is, and what each epoch leaves in it."""
+"""The output folder of a training: whose it is, and what each epoch leaves in it."""
 
 from __future__ import annotations
 
 import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -21,7 +22,6 @@ from training.optimisation.run import (
     EPOCH_FILES,
     LAST,
     VOCABULARY,
-    current_commit,
     epoch_file,
     read_config,
     write_config,
@@ -87,6 +87,21 @@ def claim(output: Path, config: TrainConfig, vocabulary: Vocabulary) -> None:
     write_config(output / CONFIG, config)
     # Last, as without a config it would be something else's, see `refuse_another_run`.
     replace_file(output / VOCABULARY, vocabulary.to_json().encode())
+
+
+def current_commit() -> str:
+    """Of this code, wherever it is called from, or ``unknown``."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
 
 
 @contextmanager

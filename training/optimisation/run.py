@@ -1,10 +1,9 @@
-"""A finished run's folder: config, vocabulary and best model."""
+"""A finished run: its config, vocabulary and best model, and the names of their files."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -136,6 +135,8 @@ def named_sources(config: TrainConfig) -> list[dict[str, Any]]:
     """The sources of training data that a config names, as `Progress` has them."""
     return [
         {"name": source.name, "licence": source.licence, "weight": source.weight}
+        # Its folder means nothing on another machine.
+        | ({"teacher": Path(source.teacher).name} if source.teacher else {})
         for source in config.data.train
     ]
 
@@ -151,18 +152,3 @@ def joined_sources(*each: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def blank_model(config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:
     """A model whose weights are all to be filled, so that its start weights need not be there."""
     return build_model(dataclasses.replace(config, encoder_weights="random"), len(vocabulary))
-
-
-def current_commit() -> str:
-    """Of this code, wherever it is called from, or ``unknown``."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

@@ -82,6 +82,13 @@ def test_start_weights_are_named(manifest, weights, said):
     assert f"The encoder started from {said}." in model_card(manifest)
 
 
+def test_a_source_is_said_to_have_been_taught_by_an_earlier_run(manifest):
+    one = {"name": "coco", "licence": "CC BY 4.0", "weight": 1.0}
+    manifest["training"]["sources"] = [one | {"teacher": "scenes"}, one | {"name": "own"}]
+    said = "; cross-entropy with the word probabilities of the run scenes"
+    assert f"- coco: CC BY 4.0{said}\n- own: CC BY 4.0\n" in model_card(manifest)
+
+
 def test_a_bundle_of_before_there_were_several_sources_has_a_card(manifest):
     """With scores that were recorded since, of one of its variants."""
     training = {**manifest["training"], "data": "flickr8k", "licence": "research use"}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from ros2_captioner.errors import OptionsError
 from ros2_captioner.output_files import LOCK, replace_file
 from training import train as train_module
 from training.config.settings import ConfigError
+from training.optimisation import output_folder as folder_module
 from training.optimisation import run as run_module
-from training.optimisation import run_folder as folder_module
+from training.optimisation.output_folder import current_commit, refuse_another_run
 from training.optimisation.run import load_run, write_config
-from training.optimisation.run_folder import refuse_another_run
 from training.train import train
 
 
@@ -105,3 +106,14 @@ def test_a_vocabulary_of_something_else_as_a_bundle_is_not_replaced(tiny_config,
     with pytest.raises(ConfigError, match=r"holds vocabulary.json without config.json"):
         train(tiny_config(), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["vocabulary.json"]
+
+
+def test_the_commit_is_that_of_the_code_and_not_of_the_folder_it_is_called_from(
+    tmp_path, monkeypatch
+):
+    here = current_commit()
+    settings = ["-c", "user.name=x", "-c", "user.email=x"]
+    for command in (["init"], [*settings, "commit", "--allow-empty", "--message=x"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    assert current_commit() == here

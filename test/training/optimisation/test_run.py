@@ -1,7 +1,6 @@
 """Run folders: what they hold, what a run that starts from another takes over."""
 
 import dataclasses
-import subprocess
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ from training.optimisation.run import (
     CONFIG,
     VOCABULARY,
     blank_model,
-    current_commit,
     inherited,
     joined_sources,
     load_run,
@@ -104,14 +102,3 @@ def test_sources_are_named_once_and_those_of_an_older_run_by_its_config(folder):
     assert run.progress.sources == [] and run.sources == named_sources(run.config) != []
     one, other = ({"name": "a", "licence": text, "weight": 1.0} for text in ("free", "ours"))
     assert joined_sources([one], [{**one, "weight": 2.0}, other]) == [one, other]
-
-
-def test_the_commit_is_that_of_the_code_and_not_of_the_folder_it_is_called_from(
-    tmp_path, monkeypatch
-):
-    here = current_commit()
-    settings = ["-c", "user.name=x", "-c", "user.email=x"]
-    for command in (["init"], [*settings, "commit", "--allow-empty", "--message=x"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.chdir(tmp_path)
-    assert current_commit() == here

@@ -123,7 +123,9 @@ def test_a_run_learns_what_its_teacher_says_and_not_its_captions(tiny_config, tm
     source = {"captions": str(swapped), "licence": "ours", "name": "swapped"}
     config = taught_by(tmp_path / "teacher", config, **source)
     progress = train(config, tmp_path / "pupil")
-    assert {source["licence"] for source in progress.sources} == {"ours", "free"}
+    assert {one["licence"]: one.get("teacher") for one in progress.sources} == {
+        "ours": "teacher", "free": None
+    }  # fmt: skip
     expected, found = (captions(load_run(tmp_path / name)) for name in ("teacher", "pupil"))
     assert len(set(expected)) == 4 and found == expected
 
