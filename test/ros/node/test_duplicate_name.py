@@ -51,7 +51,8 @@ def test_a_second_node_of_the_name_is_told_once(inspect):
     node, look = inspect
     assert look(100) == ""
     node.seen.append(OWN)
-    assert "2 nodes are named /robot/captioner" in look(40)
+    assert look(25) == ""
+    assert "2 nodes are named /robot/captioner" in look(15)
     look(40)
     assert len(node.warnings) == 1 and "(-r __node:=NAME)" in node.warnings[0]
     node.seen.remove(OWN)

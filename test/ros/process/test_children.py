@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -75,3 +77,13 @@ def test_a_signal_while_a_node_is_started_leaves_none_behind(number, monkeypatch
     finally:
         signal.signal(number, before)
     assert len(started) == 1
+
+
+def test_a_child_that_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr(children, "_STOP_TIMEOUT_S", 0.1)
+    program = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); signal.pause()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    child.stdout.readline()  # from now on it is deaf to SIGTERM
+    children.stop_nodes([child])
+    assert child.wait(10) == -signal.SIGKILL
+    child.stdout.close()
