@@ -1,4 +1,4 @@
-"""Whether anybody listens to a topic of the node, as events tell it or, in Humble, as it is asked."""
+"""Whether anybody listens to a topic of the node: events tell it, but in Humble it is asked."""
 
 import pytest
 import rclpy

@@ -1,5 +1,7 @@
 """The node's services while a request waits for the worker; test_node_control.py has the rest."""
 
+import threading
+import time
 from concurrent.futures import Future
 from types import SimpleNamespace
 
@@ -36,16 +38,19 @@ def served():
 
 def test_requests_that_wait_hold_nobody_up_and_are_answered_at_once(served):
     node, executor, futures = served
-    caption, enable = (
-        node.create_client(Trigger, "~/caption"),
-        node.create_client(SetBool, "~/enable"),
-    )
+    caption = node.create_client(Trigger, "~/caption")
+    enable = node.create_client(SetBool, "~/enable")
     assert caption.wait_for_service(TIMEOUT_S) and enable.wait_for_service(TIMEOUT_S)
     asked = [caption.call_async(Trigger.Request()) for _ in range(2)]
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(futures) < 2:
+        assert time.monotonic() < deadline
+        executor.spin_once(timeout_sec=0.1)
     switched = enable.call_async(SetBool.Request(data=False))
     executor.spin_until_future_complete(switched, TIMEOUT_S)
     assert switched.done() and not any(future.done() for future in asked)
-    while len(futures) < 2:
-        executor.spin_once(TIMEOUT_S)
-    waiting = executor.create_task(lambda: None)
-    executor.spin_until_future_complete(waiting, TIMEOUT_S)
+    for waited_for, future in zip(asked, futures, strict=True):
+        # From the worker's thread, while nothing else wakes the executor.
+        threading.Timer(0.1, future.set_result, [Answer(True, "a dog")]).start()
+        executor.spin_until_future_complete(waited_for, TIMEOUT_S)
+        assert waited_for.done() and waited_for.result().message == "a dog"
