@@ -41,7 +41,9 @@ def _shared_memory():
 @pytest.fixture(scope="session")
 def captioner():
     """The shipped model on a CPU."""
-    return Captioner.load(device="cpu")
+    captioner = Captioner.load(device="cpu")
+    yield captioner
+    assert not captioner.trouble  # another runtime would have taken over unseen
 
 
 @pytest.fixture
