@@ -15,43 +15,9 @@ _RATE_WINDOW_S = 5.0
 _ARRIVALS = 1000  # that are kept of each camera
 _MANY = 0.2  # of the frames that a camera sent in the window
 _GAPS = 10  # between frames, from which the usual one is taken
+_MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
 _LATENCIES = 200
 _GOOD = ("unchanged", "unsure")  # reasons that leave out a frame without a fault
-
-
-@dataclass(frozen=True)
-class CameraReport:
-    """One camera at the time of a report.
-
-    Attributes:
-        camera: topic.
-        rate_hz: frames received a second, over the last five seconds, since the first frame or over
-            the last 1000 frames.
-        silent_s: seconds since the last frame arrived, or since counting began or went on.
-        usual_gap_s: median seconds between the last frames; 0 before the second.
-        received: frames in all.
-        captioned: of them captioned.
-        dropped: frames that were not captioned, by reason.
-        lost: frames that the middleware lost before the node had them.
-        loses_many: whether they are more than a fifth of those of the last five seconds.
-        new_good: captioned, unchanged or unsure since the last report, or before it where nothing
-            has happened since.
-        new_faults: refused or failed lately.
-        last_error: message of the last refusal; empty if there was none.
-    """
-
-    camera: str
-    rate_hz: float
-    silent_s: float
-    usual_gap_s: float
-    received: int
-    captioned: int
-    dropped: dict[str, int]
-    lost: int
-    loses_many: bool
-    new_good: int
-    new_faults: int
-    last_error: str
 
 
 class Silence(NamedTuple):
@@ -66,6 +32,43 @@ class Silence(NamedTuple):
     seconds: float
     usual_gap_s: float
     ever_heard: bool
+
+    def outlasts(self, limit_s: float) -> bool:
+        """Whether it is longer than a limit, and than a slow camera takes for three frames."""
+        return self.seconds > max(limit_s, _MISSED_FRAMES * self.usual_gap_s)
+
+
+@dataclass(frozen=True)
+class CameraReport:
+    """One camera at the time of a report.
+
+    Attributes:
+        camera: topic.
+        rate_hz: frames received a second, over the last five seconds, since the first frame or over
+            the last 1000 frames.
+        silence: since the last frame.
+        received: frames in all.
+        captioned: of them captioned.
+        dropped: frames that were not captioned, by reason.
+        lost: frames that the middleware lost before the node had them.
+        loses_many: whether they are more than a fifth of those of the last five seconds.
+        new_good: captioned, unchanged or unsure since the last report, or before it where nothing
+            has happened since.
+        new_faults: refused or failed lately.
+        last_error: message of the last refusal; empty if there was none.
+    """
+
+    camera: str
+    rate_hz: float
+    silence: Silence
+    received: int
+    captioned: int
+    dropped: dict[str, int]
+    lost: int
+    loses_many: bool
+    new_good: int
+    new_faults: int
+    last_error: str
 
 
 @dataclass
@@ -133,8 +136,7 @@ class Statistics:
     def silence(self, camera: str) -> Silence:
         """How long a camera has sent nothing."""
         with self._lock:
-            entry = self._cameras[camera]
-            return Silence(self._silent_s(entry), _usual_gap_s(entry), entry.received > 0)
+            return self._silence(self._cameras[camera])
 
     def loses_many(self, camera: str) -> bool:
         """See `CameraReport.loses_many`."""
@@ -177,16 +179,16 @@ class Statistics:
         with self._lock:
             return [self._report(name, entry) for name, entry in self._cameras.items()]
 
-    def _silent_s(self, entry: _Camera) -> float:
-        return time.monotonic() - (entry.arrivals[-1] if entry.arrivals else self._begun_s)
+    def _silence(self, entry: _Camera) -> Silence:
+        seconds = time.monotonic() - (entry.arrivals[-1] if entry.arrivals else self._begun_s)
+        return Silence(seconds, _usual_gap_s(entry), entry.received > 0)
 
     def _report(self, name: str, entry: _Camera) -> CameraReport:
-        gap_s = _usual_gap_s(entry)
+        silence = self._silence(entry)
         return CameraReport(
             name,
-            _rate_hz(entry, gap_s),
-            self._silent_s(entry),
-            gap_s,
+            _rate_hz(entry, silence.usual_gap_s),
+            silence,
             entry.received,
             entry.captioned,
             {reason: count for reason, count in entry.dropped.items() if count},

@@ -20,7 +20,6 @@ from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.stream.statistics import Statistics
 
 _SILENT_AFTER_S = 3.0
-_MISSED_FRAMES = 3  # of a slow camera, after which it has stopped
 _PROFILE = "config/fastdds_large_images.xml (its head says how)"
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
@@ -106,7 +105,7 @@ class CameraProblems:
     def _silence(self, kind: type, publishers: Sequence[TopicEndpointInfo]) -> str:
         """Why a camera whose publisher is matched sends nothing."""
         silence = self._statistics.silence(self._topic)
-        if silence.seconds <= max(_SILENT_AFTER_S, _MISSED_FRAMES * silence.usual_gap_s):
+        if not silence.outlasts(_SILENT_AFTER_S):
             return ""
         said = f"{self._topic} has a publisher, but no frame"
         if silence.ever_heard:  # it may also be slower than was known, or larger than before

@@ -24,7 +24,6 @@ from ros2_captioner.command_line.text import in_line
 from ros2_captioner.stream.statistics import CameraReport
 
 _STALE_AFTER_S = 5.0
-_STALE_AFTER_GAPS = 3
 
 
 def diagnostics_name(node: Node) -> str:
@@ -47,9 +46,9 @@ def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticSt
         report: of the camera.
         problem: what keeps frames from coming, or many of them, if it is known.
     """
-    if report.silent_s > max(_STALE_AFTER_S, _STALE_AFTER_GAPS * report.usual_gap_s):
-        silence = f"no frame for {report.silent_s:.0f} s"
-        level, message = DiagnosticStatus.STALE, problem or silence
+    silent_s = report.silence.seconds
+    if report.silence.outlasts(_STALE_AFTER_S):
+        level, message = DiagnosticStatus.STALE, problem or f"no frame for {silent_s:.0f} s"
     elif report.new_faults and report.new_good <= 0:  # less: one was recalled, and refused
         level, message = DiagnosticStatus.ERROR, report.last_error
     elif report.new_faults:
@@ -60,7 +59,7 @@ def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticSt
         level, message = DiagnosticStatus.OK, f"{report.rate_hz:.1f} Hz"
     values = {
         "rate (Hz)": f"{report.rate_hz:.1f}",
-        "age of the newest frame (s)": f"{report.silent_s:.2f}",
+        "age of the newest frame (s)": f"{silent_s:.2f}",
         "lost on the way": str(report.lost),
         "received": str(report.received),
         "captioned": str(report.captioned),
