@@ -70,7 +70,8 @@ def _in_words(error: Exception) -> str:
 def clean_up_on_signals() -> None:
     """From now on SIGTERM and SIGHUP end this process as Ctrl-C does, which deletes its own files.
 
-    By themselves they would leave what rosbags unpacked, which is as large as the recording.
+    By themselves they would leave what rosbags unpacked, which is as large as the recording, and
+    the node that a benchmark started.
     """
     for number in _ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:  # it is ignored after nohup

@@ -44,4 +44,5 @@ def captioner_build_engine() -> int:
 
 def captioner_benchmark() -> int:
     """``captioner_benchmark``."""
+    clean_up_on_signals()
     return run_command("ros2_captioner.benchmark.command")

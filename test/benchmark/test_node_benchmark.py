@@ -1,6 +1,10 @@
 """The node under the benchmark's stopwatch."""
 
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -52,6 +56,34 @@ def test_a_node_that_dies_in_the_middle_is_told(photograph, monkeypatch):
     monkeypatch.setattr(node, "_warm_up", lambda watch, child, period_s: child.kill())
     with pytest.raises(BackendError, match="ended with status -9 while it was timed"):
         measure_node({}, photograph, rate_hz=10.0, seconds=1.0)
+
+
+_TERMINATED = """
+import sys, time
+from ros2_captioner.benchmark import command, node
+from ros2_captioner.tools.commands import captioner_benchmark
+
+def wait(watch, child, period_s):
+    print(child.pid, flush=True)
+    time.sleep(120)
+
+command.measure_model, node._warm_up = lambda *given: [{"backend": "fast"}], wait
+sys.argv = ["captioner_benchmark", "--node-rates", "2", "--beam-widths", "1"]
+captioner_benchmark()
+"""
+
+
+def test_the_node_ends_with_the_benchmark_that_is_terminated():
+    """As by `timeout`, or where the terminal is closed; it would run on for ever."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _TERMINATED], stdout=subprocess.PIPE, text=True
+    ) as benchmark:
+        child = next(line.strip() for line in benchmark.stdout if line.strip().isdigit())
+        benchmark.terminate()
+    try:
+        assert benchmark.returncode == 128 + signal.SIGTERM and not Path("/proc", child).exists()
+    finally:
+        subprocess.run(["kill", "-KILL", child], stderr=subprocess.DEVNULL)
 
 
 def test_a_slow_camera_loses_nothing_and_its_captions_are_timed(photograph):
