@@ -6,9 +6,10 @@ import math
 import pytest
 import torch
 
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ModelConfig
 from training.model.captioning import DECODERS, build_model
-from training.model.evidence import WordEvidence, evidence_loss
+from training.model.evidence import WordEvidence, evidence_loss, object_priors
 
 WORDS = 12
 IDS = torch.tensor([7, 3, 10])
@@ -30,8 +31,8 @@ def test_a_word_is_as_likely_as_its_best_cell_makes_it(evidence):
 
 
 def test_an_untrained_head_knows_the_prior(evidence):
-    found = evidence(torch.zeros(1, 5, 4)).sigmoid()
-    torch.testing.assert_close(found, PRIOR[None])
+    found = evidence(torch.rand(1, 5, 4)).sigmoid()
+    torch.testing.assert_close(found, PRIOR[None], rtol=0.1, atol=0)
 
 
 def test_what_is_as_likely_as_ever_gains_nothing(evidence):
@@ -53,6 +54,22 @@ def test_every_word_finds_its_evidence(evidence):
     expected[0, IDS] = torch.tensor([1.0, 2.0, 3.0])
     expected[1] = -expected[0]
     assert torch.equal(spread, expected)
+
+
+def test_words_of_objects_are_listed_with_their_prior_and_places_only_with_evidence(evidence):
+    """A word of an object that has no evidence is as rare as the rarest that has."""
+    words = ["dog", "puppy", "sofa", "they", "street", "beach", "red", "runs", "man"]
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, *words])
+    evidence.choose_words(torch.tensor(vocabulary.encode(["street", "dog", "red"])), PRIOR)
+    street, dog, rarest = (round(math.log(prior), 4) for prior in (0.5, 0.1, 0.01))
+    assert object_priors(evidence, vocabulary) == {
+        "objects": {
+            "person": {"man": rarest},
+            "dog": {"dog": dog, "puppy": rarest},
+            "couch": {"sofa": rarest},
+        },
+        "scene": {"street": {"street": street}},
+    }
 
 
 def test_imagined_evidence_is_strong_for_what_is_known(evidence):

@@ -124,6 +124,28 @@ def test_an_image_listed_twice_is_computed_once(encoder, computed, tmp_path):
     assert one == two and computed == [1]
 
 
+def test_each_process_computes_its_share_and_knows_all_maps(encoder, computed, tmp_path):
+    paths = [write(tmp_path / f"{grey}.png", grey) for grey in (10, 20, 30)]
+    first, second = (
+        cached_maps(encoder, 2, paths, SIZE, tmp_path / "cache", share=slice(rank, None, 2))
+        for rank in range(2)
+    )
+    assert first == second and computed == [2, 1] and all(file.is_file() for file in first)
+
+
+def test_the_sign_of_a_zero_computes_nothing_again(encoder, computed, tmp_path):
+    """An average of weights has other signs than what it was made of."""
+    path, biases = write(tmp_path / "a.png", 10), encoder.stages[0][0].conv1.bias
+    kept = biases.detach().clone()
+    for zero in (0.0, -0.0):
+        with torch.no_grad():
+            biases[:] = zero
+        cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
+    with torch.no_grad():
+        biases[:] = kept
+    assert computed == [1]
+
+
 def test_other_weights_stages_and_sizes_have_their_own_maps(encoder, tmp_path):
     path = write(tmp_path / "a.png", 10)
     other = build_encoder(ModelConfig(encoder="resnet18", encoder_weights="random"))
