@@ -155,7 +155,7 @@ def _listed(source: SourceConfig, split: str) -> list[CaptionedImage]:
         return _with_objects(Path(source.objects), folder)
     if source.names:
         return [CaptionedImage(folder / name) for name in _names(Path(source.names))]
-    return [CaptionedImage(path) for path in sorted(images_in(folder)) if path.is_file()]
+    return [CaptionedImage(path) for path in images_in(folder) if path.is_file()]
 
 
 def _with_objects(file: Path, folder: Path) -> list[CaptionedImage]:
