@@ -48,7 +48,7 @@ def data(tmp_path):
 
 
 def test_whole_data_passes(data, capsys):
-    assert main(data(["a.png", "b.png"], ["c.png"])) == 0
+    assert main([*data(["a.png", "b.png"], ["c.png"]), "--min-side", "96"]) == 0
     out = capsys.readouterr().out
     assert "train: 2 images listed, 2 without fault, 2 captions, shorter side 96-96" in out
     assert "val: 1 images listed, 1 without fault" in out
@@ -67,7 +67,7 @@ def test_an_image_that_ends_early_is_found_and_never_trained_on(data, tmp_path, 
 
 def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
     images = tmp_path / "images"
-    cv2.imwrite(str(images / "small.png"), image(9, side=20))
+    cv2.imwrite(str(images / "small.png"), image(9)[:, :63])
     (images / "broken.jpg").write_bytes(b"\xff\xd8 not an image")
     # The validation image again: smaller, and as a JPEG.
     cv2.imwrite(str(images / "again.jpg"), image(2, side=80))
@@ -79,7 +79,7 @@ def test_every_fault_is_named_and_is_an_error(data, tmp_path, capsys):
         "caption without an image: 2",
         "missing image: 1\n    gone.png (train)",
         "unusable image: 2\n    broken.jpg (train)",
-        "small.png (train): only 20x20 pixels",
+        "small.png (train): only 63x96 pixels",
         "image without a caption: 1\n    mute.png (train)",
         "same image in both splits: 1\n    again.jpg = c.png",
     ):
@@ -274,6 +274,7 @@ def test_of_a_broken_archive_nothing_stays_that_a_whole_one_would_leave(data, tm
     whole = file.read_bytes()
     file.write_bytes(whole.replace(image[60:70], b"0123456789"))
     assert main([*options, "--unzip", str(file)]) == 2
+    assert not list((tmp_path / "images").glob(".*"))
     file.write_bytes(whole)
     assert main([*options, "--unzip", str(file)]) == 0
     assert (tmp_path / "images/a.png").read_bytes() == image
