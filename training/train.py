@@ -33,7 +33,7 @@ from training.optimisation.checkpoint import (
 )
 from training.optimisation.epoch import run_epoch
 from training.optimisation.logbook import SHOWN, Logbook
-from training.optimisation.notices import show_data, show_lost_words
+from training.optimisation.notices import show_data, show_lost_words, show_unused_sources
 from training.optimisation.output_folder import (
     claim,
     only_run_in,
@@ -176,6 +176,7 @@ def _train_epochs(
         progress: so far.
     """
     show_data(splits)
+    show_unused_sources(config)
     show_lost_words(config, splits)
     logbook = Logbook(output / "tensorboard", splits.validation_images[:SHOWN])
     stage: Stage | None = None

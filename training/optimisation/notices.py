@@ -40,6 +40,23 @@ def _file(image: CaptionedImage) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def show_unused_sources(config: TrainConfig) -> None:
+    """Sources without captions of which no loss learns: their images would be read in vain."""
+    if distributed.rank() > 0:
+        return
+    for source in config.data.train:
+        if source.captions:
+            continue
+        weights = ["sentence_weight" if source.sentences else "distillation"]
+        if source.objects:
+            weights.append("evidence_weight")
+        if not any(getattr(config.optim, name) for name in weights):
+            print(
+                f"data.train: nothing is learnt from {source.name}, which has no captions: found "
+                f"optim.{' and optim.'.join(weights)} 0; expected a weight, or no such source"
+            )
+
+
 def show_lost_words(config: TrainConfig, splits: Splits) -> None:
     """Words of the captions that a new run would learn, but the vocabulary of an earlier lacks."""
     if not config.start_from or distributed.rank() > 0:

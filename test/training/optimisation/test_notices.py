@@ -3,10 +3,13 @@
 import dataclasses
 import json
 
+import pytest
+
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
+from training.config.settings import SourceConfig
 from training.data.captions import CaptionedImage
 from training.data.sources import Sources
-from training.optimisation.notices import show_data
+from training.optimisation.notices import show_data, show_unused_sources
 from training.optimisation.stages import Splits
 from training.train import train
 
@@ -31,6 +34,36 @@ def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
         counts, *told = capsys.readouterr().out.splitlines()
         assert counts == f"4 training and {len(val)} validation images, 4 words"
         assert "".join(told).startswith(said) and bool(told) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("optim", "unused"),
+    [
+        ({}, {"said": "sentence_weight", "bare": "distillation",
+              "rooms": "distillation and optim.evidence_weight"}),
+        ({"distillation": 1.0}, {"said": "sentence_weight"}),
+        ({"evidence_weight": 0.1, "sentence_weight": 0.5}, {"bare": "distillation"}),
+    ],
+)  # fmt: skip
+def test_sources_that_no_loss_learns_from_are_told(tiny_config, capsys, optim, unused):
+    config = tiny_config()
+    sources = (
+        *config.data.train,
+        SourceConfig("said", sentences="sentences.json"),
+        SourceConfig("rooms", images="rooms", objects="objects.json"),
+        SourceConfig("bare", images="bare"),
+    )
+    data = dataclasses.replace(config.data, train=sources)
+    model = dataclasses.replace(config.model, encoder_weights="torchvision", evidence_words=5)
+    optim = dataclasses.replace(config.optim, **optim)
+    changed = {"data": data, "model": model, "optim": optim, "start_from": "runs/first"}
+    show_unused_sources(dataclasses.replace(config, **changed))
+    told = dict(
+        line.removeprefix("data.train: nothing is learnt from ").split(", which has no captions")
+        for line in capsys.readouterr().out.splitlines()
+    )
+    assert told.keys() == unused.keys()
+    assert all(f": found optim.{unused[name]} 0; " in said for name, said in told.items())
 
 
 def test_a_stage_that_ends_within_its_warm_up_is_told(tiny_config, tmp_path, capsys):
