@@ -249,12 +249,17 @@ class Bond:
 """
 
 
-def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, tmp_path, monkeypatch):
+@pytest.fixture
+def bondpy(tmp_path, monkeypatch):
+    """A bondpy for the node that says what it is told."""
     package = tmp_path / "modules" / "bondpy"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "bondpy.py").write_text(FAKE_BONDPY)
     monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
+
+
+def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, bondpy):
     node = start(autostart=False, bond_heartbeat_period=0.2)
     node.wait_for_log("waiting")
     assert client.transition("configure") and client.transition("activate")
@@ -263,6 +268,12 @@ def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, tmp_path,
     assert "break_bond" not in node.log
     assert client.transition("deactivate")
     assert "bond break_bond\nbond shutdown" in node.log
+
+
+def test_a_node_that_nobody_manages_bonds_with_nobody(start, bondpy):
+    node = start()
+    node.wait_for_log("captioning")
+    assert "bond" not in node.log
 
 
 def test_without_bondpy_the_managed_node_works_all_the_same(start, client, photograph):
