@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ros2_captioner.backends.tensorrt.cuda import Cuda
@@ -16,9 +15,9 @@ class Replay:
     """Queues pieces of work, from their second time on as a graph.
 
     A step of the decoder is some forty short kernels, and queuing them one by one takes longer
-    than they run. The first time is left as it is, because TensorRT settles on its kernels then,
-    and it does so again after each change of shape: only what follows work of its own shape is
-    recorded. Graphs of one shape stay while others have their turn.
+    than they run. TensorRT settles on its kernels as it is queued, after each change of shape
+    anew: so what is recorded has just been queued. Graphs of one shape stay while others have
+    their turn.
 
     Args:
         cuda: whose stream is recorded.
@@ -26,8 +25,7 @@ class Replay:
 
     def __init__(self, cuda: Cuda) -> None:
         self._cuda = cuda
-        self._settled: Hashable = None
-        self._shapes: dict[Hashable, _Turns] = {}
+        self._graphs: dict[Hashable, dict[Hashable, Graph]] = {}  # by shape, then by turn
         self._recordable = True
 
     def queue(self, shape: Hashable, turn: Hashable, work: Callable[[], None]) -> None:
@@ -38,36 +36,19 @@ class Replay:
             turn: tells pieces of work of one shape apart.
             work: queues on the stream and does nothing else.
         """
-        turns = self._shapes.pop(shape, None) or _Turns()
-        self._shapes[shape] = turns  # the last one used is the last one dropped
-        if len(self._shapes) > _MOST_SHAPES:
-            del self._shapes[next(iter(self._shapes))]
-        seen = turn in turns.seen
-        turns.seen.add(turn)
-        if seen and turn not in turns.graphs and self._recordable and shape == self._settled:
-            self._record(turns, turn, work)
-        if turn in turns.graphs:
-            turns.graphs[turn].launch()
+        graphs = self._graphs.pop(shape, {})
+        self._graphs[shape] = graphs  # the last one used is the last one dropped
+        if len(self._graphs) > _MOST_SHAPES:
+            del self._graphs[next(iter(self._graphs))]
+        if turn in graphs:
+            graphs[turn].launch()
             return
-        unsettled = shape != self._settled
         work()
-        self._settled = shape
-        if seen and unsettled and self._recordable:
-            self._record(turns, turn, work)
-
-    def _record(self, turns: _Turns, turn: Hashable, work: Callable[[], None]) -> None:
-        try:
-            turns.graphs[turn] = Graph(self._cuda, work)
-        except BackendError:  # some engines cannot be recorded, all can be queued
-            self._recordable = False
-
-
-@dataclass
-class _Turns:
-    """Of one shape, the turns that were queued before and those that were recorded."""
-
-    seen: set[Hashable] = field(default_factory=set)
-    graphs: dict[Hashable, Graph] = field(default_factory=dict)
+        if self._recordable:
+            try:
+                graphs[turn] = Graph(self._cuda, work)
+            except BackendError:  # some engines cannot be recorded, all can be queued
+                self._recordable = False
 
 
 class Graph:
