@@ -36,9 +36,10 @@ def attention_figure(image: Image, caption: Caption) -> Image:
     Returns:
         uint8 ``[height', width', 3]`` RGB, seven panels wide.
     """
-    panels = [_labelled(_fit(image), "")]
+    small = _fit(image)
+    panels = [_labelled(small, "")]
     for word, grid in zip(caption.words, caption.attention, strict=True):
-        panels.append(_labelled(_lit(image, grid), f"{word} {round(100 * float(grid.sum()))}%"))
+        panels.append(_labelled(_lit(small, grid), f"{word} {round(100 * float(grid.sum()))}%"))
     blank = np.full_like(panels[0], 255)
     panels += [blank] * (-len(panels) % _COLUMNS)
     rows = [np.hstack(panels[i : i + _COLUMNS]) for i in range(0, len(panels), _COLUMNS)]
@@ -66,10 +67,10 @@ def _fit(image: Image) -> Image:
     return np.asarray(panel, np.uint8)
 
 
-def _lit(image: Image, grid: NDArray[np.float32]) -> Image:
+def _lit(panel: Image, grid: NDArray[np.float32]) -> Image:
     smooth = cv2.resize(grid, (_PANEL, _PANEL), interpolation=cv2.INTER_CUBIC)
     light = np.clip(smooth / max(float(smooth.max()), 1e-6), 0, 1)[:, :, None]
-    return np.asarray(_fit(image) * (0.25 + 0.75 * light), np.uint8)
+    return np.asarray(panel * (0.25 + 0.75 * light), np.uint8)
 
 
 def _labelled(panel: Image, label: str) -> Image:
