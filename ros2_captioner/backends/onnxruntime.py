@@ -15,6 +15,7 @@ from ros2_captioner.backends.host import Arrays, HostBackend, Run
 from ros2_captioner.backends.nvidia_driver import check_driver
 from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
+from ros2_captioner.command_line.installing import in_environment, pip_line
 from ros2_captioner.errors import BackendError, BundleError
 from ros2_captioner.memory import trim_heap
 from ros2_captioner.processors import runtime_threads
@@ -138,8 +139,8 @@ def _session(file: Path, device: str) -> onnxruntime.InferenceSession:
     if session.get_providers()[0] != _PROVIDERS[device]:
         raise BackendError(
             f"asked ONNX Runtime for {_PROVIDERS[device]}, found {session.get_providers()}; its "
-            "CUDA libraries did not load. Use device 'cpu', or type: "
-            "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+            "CUDA libraries did not load. Use device 'cpu', install CUDA and cuDNN, or type in an "
+            "environment of its own: pip install 'onnxruntime-gpu[cuda,cudnn]'"
         )
     trim_heap()  # what loading one graph took is not kept beside the next one's
     return session
@@ -169,12 +170,12 @@ def check_device(device: str) -> None:
         import onnxruntime
     except ImportError as error:
         raise BackendError(
-            f"ONNX Runtime does not import ({error}); type: pip install --no-deps onnxruntime"
+            f"ONNX Runtime does not import ({error}); type: "
+            f"{pip_line('onnxruntime', dependencies=False)}"
         ) from error
     if _PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise BackendError(
-            "this ONNX Runtime has no CUDA provider; type: "
-            "pip install 'onnxruntime-gpu[cuda,cudnn]', or use device 'cpu'"
+            f"this ONNX Runtime has no CUDA provider; type: {_gpu_line()}, or use device 'cpu'"
         )
     if device == "cuda":
         check_driver()
@@ -185,3 +186,10 @@ def _choose_precision(bundle: Bundle, precision: str, device: str) -> str:
         return precision
     preferred = "float16" if device == "cuda" else "int8"
     return preferred if preferred in bundle.precisions else bundle.precisions[0]
+
+
+def _gpu_line() -> str:
+    """On a robot without its dependencies: it asks for a newer numpy than Ubuntu 22.04 has."""
+    if in_environment():
+        return pip_line("onnxruntime-gpu[cuda,cudnn]")
+    return pip_line("onnxruntime-gpu", dependencies=False)

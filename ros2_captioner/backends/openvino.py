@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ros2_captioner.backends.host import Arrays, HostBackend
 from ros2_captioner.bundle import Bundle, check_tensors
 from ros2_captioner.bundle.manifest import REMEDY, Tensor
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import BackendError, BundleError
 from ros2_captioner.processors import runtime_threads
 
@@ -98,4 +99,4 @@ def check_installed() -> None:
         BackendError: it is not installed.
     """
     if importlib.util.find_spec("openvino") is None:
-        raise BackendError("OpenVINO is not installed; type: pip install openvino")
+        raise BackendError(f"OpenVINO is not installed; type: {pip_line('openvino')}")

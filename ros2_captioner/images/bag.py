@@ -12,6 +12,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.images.bag_path import EXPECTED_BAG, METADATA, bag_path
 
@@ -69,7 +70,7 @@ class ImageBag:
             from rosbags.rosbag2 import Reader
         except ImportError as error:
             raise OptionsError(
-                "bags are read with rosbags, which is not installed; type: pip install rosbags"
+                f"bags are read with rosbags, which is not installed; type: {pip_line('rosbags')}"
             ) from error
         self.path = folder
         path = bag_path(folder)

@@ -125,7 +125,8 @@ def _check_codec(kind: str) -> None:
         raise FrameError(
             "undecodable",
             f"found a {kind}, which OpenCV {cv2.__version__} was built without; expected JPEG or "
-            "PNG, or an OpenCV that reads it: pip install 'opencv-python-headless>=4.12'",
+            "PNG, or in an environment of its own an OpenCV that reads it: "
+            "pip install 'opencv-python-headless>=4.12'",
         )
 
 

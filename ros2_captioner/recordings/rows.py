@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ros2_captioner.captions import in_percent
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import OptionsError, described
 
 Row: TypeAlias = dict[str, Any]  # of a picture, or of a frame: recording, camera and time_ns
@@ -116,7 +117,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise OptionsError(
-            f"{path} is read with pyarrow, which is not installed; type: pip install pyarrow"
+            f"{path} is read with pyarrow, which is not installed; type: {pip_line('pyarrow')}"
         ) from error
     try:
         with ParquetFile(path) as table:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ros2_captioner.command_line.ending import command
+from ros2_captioner.command_line.installing import in_environment, pip_line
 from ros2_captioner.command_line.parsers import command_parser
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.tools.fast_dds import profiles_variable
@@ -32,7 +33,6 @@ _REACH = (
     "ROS_DISCOVERY_SERVER",
 )
 _OLDEST_PYTHON = (3, 10)
-_RUNTIME_LINE = "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user --no-deps onnxruntime"
 
 
 @dataclass(frozen=True)
@@ -145,18 +145,14 @@ def _needed(subject: str, module: str, pip: str, apt: str) -> Finding:
     if found.works:
         return Finding(subject, OK, found.text)
     if f"No module named {module!r}" in found.text:
-        remedy = f"pip install {pip}" if _in_environment() else f"sudo apt install {apt}"
+        remedy = f"pip install {pip}" if in_environment() else f"sudo apt install {apt}"
     elif "numpy.core.multiarray" in found.text and module != "numpy":  # built for numpy 1
-        remedy = "pip install 'numpy<2'" if _in_environment() else "pip3 uninstall numpy"
-    elif _in_environment():
+        remedy = "pip install 'numpy<2'" if in_environment() else "pip3 uninstall numpy"
+    elif in_environment():
         remedy = f"pip install --force-reinstall {pip}"
     else:  # most often a package from pip that came in front of apt's
         remedy = f"pip3 uninstall {pip}; sudo apt install --reinstall {apt}"
     return Finding(subject, FAULT, f"does not import: {found.text}", remedy)
-
-
-def _in_environment() -> bool:
-    return sys.prefix != sys.base_prefix
 
 
 def _onnxruntime() -> Finding:
@@ -165,7 +161,7 @@ def _onnxruntime() -> Finding:
     )
     if found.works:
         return Finding("ONNX Runtime", OK, found.text)
-    remedy = "pip install --no-deps onnxruntime" if _in_environment() else _RUNTIME_LINE
+    remedy = pip_line("onnxruntime", dependencies=False)
     return Finding("ONNX Runtime", FAULT, f"does not import: {found.text}", remedy)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import BackendError, described
 
 
@@ -22,7 +23,8 @@ def import_cuda() -> Any:
         from cuda.bindings import runtime
     except ImportError as error:
         raise BackendError(
-            f"cuda-python does not import ({error}); type: pip install cuda-python"
+            f"cuda-python does not import ({error}); type: {pip_line('cuda-python')}; on JetPack 6 "
+            "'cuda-python==12.6.*'"
         ) from error
     return runtime
 

@@ -15,6 +15,7 @@ from typing import Any
 from ros2_captioner.backends.tensorrt.signed_int8 import import_onnx, signed_encoder
 from ros2_captioner.beam_search import MAX_BEAM_WIDTH
 from ros2_captioner.bundle import Bundle
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import BackendError
 
 _MODULES = ("tensorrt", "tensorrt_rtx")
@@ -44,7 +45,7 @@ def import_tensorrt() -> Any:
         return trt
     raise BackendError(
         "TensorRT does not import; on a Jetson it comes with JetPack, on a desktop type: "
-        "pip install tensorrt-rtx-cu13"
+        f"{pip_line('tensorrt-rtx-cu13')}"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import BackendError
 
 REVISION = "1"  # of what is made of a file; engines of another one are stale
@@ -30,7 +31,7 @@ def import_onnx() -> Any:
         import onnx
     except ImportError as error:
         raise BackendError(
-            f"precision int8 of TensorRT needs the package onnx ({error}); type: pip install onnx"
+            f"precision int8 of TensorRT needs the package onnx ({error}); type: {pip_line('onnx')}"
         ) from error
     return onnx
 

@@ -25,6 +25,7 @@ from ros2_captioner.bundle import Bundle
 from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, caption_json
+from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import BackendError, OptionsError
 from ros2_captioner.output_files import only_writer
 from ros2_captioner.processors import own_processors
@@ -43,8 +44,8 @@ try:
     from ros2_captioner.recordings.fleet import output
 except ImportError as error:
     raise OptionsError(
-        f"fleets are captioned with Ray Data, which does not import ({error}); type: pip install "
-        "'ray[data]'"
+        f"fleets are captioned with Ray Data, which does not import ({error}); type: "
+        f"{pip_line('ray[data]')}"
     ) from error
 
 _FRAMES = pyarrow.schema({**output.FOUND, "pixels": pyarrow.binary()})
