@@ -20,6 +20,9 @@ needs_exact_int8 = pytest.mark.skipif(
 )
 
 
+VERSION = "10.3.0"  # of TensorRT
+
+
 class _Code(int):
     name = "cudaSuccess"
 
@@ -252,5 +255,5 @@ def tensorrt(runtime):
             return None if failing else Engine(plan, runtime)
 
     return SimpleNamespace(
-        __name__="tensorrt", __version__="10.3.0", Logger=Logger, Runtime=TrtRuntime
+        __name__="tensorrt", __version__=VERSION, Logger=Logger, Runtime=TrtRuntime
     )

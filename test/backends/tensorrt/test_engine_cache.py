@@ -71,6 +71,27 @@ def test_a_folder_open_to_others_is_refused(folder, mode):
         EngineCache(folder)
 
 
+def test_a_folder_of_another_user_is_refused(folder, monkeypatch):
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(BackendError, match="belongs to user .* nobody else"):
+        EngineCache(folder)
+
+
+@pytest.mark.parametrize("kind", ["link", "open"])
+def test_a_key_that_others_may_know_is_refused(folder, kind):
+    """With it they could sign an engine of theirs."""
+    EngineCache(folder)
+    key = folder / "key"
+    if kind == "link":
+        key.rename(folder / "elsewhere")
+        key.symlink_to(folder / "elsewhere")
+    else:
+        key.chmod(0o644)
+    with pytest.raises(BackendError, match="engine cache: .*key"):
+        EngineCache(folder)
+
+
 def test_a_linked_folder_is_refused(folder, tmp_path):
     (tmp_path / "real").mkdir(mode=0o700)
     folder.symlink_to(tmp_path / "real")

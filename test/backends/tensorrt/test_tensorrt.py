@@ -110,6 +110,32 @@ def test_engines_are_built_once(gpu):
     assert gpu == ["encoder", "decoder"]
 
 
+def test_an_engine_is_of_one_gpu_driver_tensorrt_precision_graph_and_size(monkeypatch):
+    """Another one would not load, or would caption as another model."""
+    runtime, bundle = simulated_gpu.Runtime(), load_bundle()
+
+    def found(precision="float16", part="encoder"):
+        trt = simulated_gpu.tensorrt(runtime)
+        identity = tensorrt_backend.engine_identity(trt, runtime, bundle, precision, part)
+        return tuple(identity.items())
+
+    identities = [found(), found(part="decoder"), found("int8")]
+    monkeypatch.setattr(tensorrt_backend, "REVISION", "2")
+    identities.append(found("int8"))
+    properties = {"name": b"Simulated", "major": 8, "minor": 7}
+    for change in ({"name": b"Orin"}, {"major": 9}, {"minor": 9}):
+        gpu = SimpleNamespace(**properties | change)
+        monkeypatch.setattr(runtime, "cudaGetDeviceProperties", lambda device, gpu=gpu: (0, gpu))
+        identities.append(found())
+    monkeypatch.setattr(runtime, "cudaDriverGetVersion", lambda: (0, 13000))
+    identities.append(found())
+    monkeypatch.setitem(engines.LARGEST, "B", 9)
+    identities.append(found())
+    monkeypatch.setattr(simulated_gpu, "VERSION", "11.0.0")
+    identities.append(found())
+    assert len({*identities}) == len(identities)
+
+
 def test_auto_captions_on_the_cpu_while_engines_are_built(gpu, photograph):
     captioner = Captioner.load()
     assert captioner.backend.name == "onnxruntime" and not gpu
