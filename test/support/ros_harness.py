@@ -61,6 +61,10 @@ class Process:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+    @property
+    def threads(self):
+        return int(self._status("Threads"))
+
     def wait_for_signals(self):
         """Wait until the process handles SIGTERM: before that, Python itself is starting."""
         mask = 1 << (signal.SIGTERM - 1)

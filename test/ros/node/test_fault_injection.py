@@ -227,6 +227,13 @@ def test_a_frame_in_which_anything_fails(stage, picture, marks):
     marks("functions that failed in a frame", tried, "failures", at_least=60)
 
 
+def test_another_node_of_the_name_is_a_warning(stage):
+    stage.to("active")
+    stage.node._duplicate.problem = "2 nodes are named /captioner"
+    status = stage.diagnose()[0]
+    assert (status.level, status.message) == (DiagnosticStatus.WARN, "2 nodes are named /captioner")
+
+
 @pytest.mark.parametrize("timer", ["watch", "diagnose"])
 def test_a_timer_in_which_anything_fails(stage, timer):
     stage.to("active")

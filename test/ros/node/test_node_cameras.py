@@ -26,6 +26,8 @@ def test_cameras_are_added_and_removed_without_a_restart(start, client, photogra
     assert not refused[0].successful and "deactivate" in refused[0].reason
     for topics in ([FRONT, REAR], [REAR], [REAR, FRONT]):
         assert client.transition("deactivate")
+        for topic in (FRONT, REAR):
+            assert client.spin_until(lambda topic=topic: not client.node.count_subscribers(topic))
         assert client.set_parameters(image_topics=topics)[0][0].successful
         assert client.transition("activate")
         for topic in topics:

@@ -39,8 +39,11 @@ def test_cycles_leave_no_memory_behind(node, client, photograph, marks):
 
 def test_activate_and_deactivate_ten_times(node, client, photograph):
     assert client.transition("configure")
+    threads = []
     for _ in range(10):
         assert client.transition("activate") and client.transition("deactivate")
+        threads.append(node.threads)
+    assert threads[-1] < threads[0] + 5  # the worker has ended each time
     assert client.transition("activate")
     client.caption_of(photograph)
 

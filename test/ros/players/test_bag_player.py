@@ -103,11 +103,13 @@ def test_the_node_captions_a_bag(bag, tmp_path, client):
         assert player.stop() == 0 and node.stop() == 0
 
 
-def test_a_bag_played_once_ends_by_itself(bag, tmp_path, client):
+@pytest.mark.parametrize("restamp", [True, False])
+def test_a_bag_played_once_ends_by_itself(bag, tmp_path, client, restamp):
     received = client.receive(CompressedImage, JPEG)
-    player = Process("captioner_bag_player", tmp_path / "player.log", bag=str(bag), loop=False)
+    player = Process(PLAYER, tmp_path / "log", bag=str(bag), loop=False, restamp=restamp)
     assert client.spin_until(lambda: received and not player.alive), player.log
     assert player.stop() == 0 and len(received) == 1 and "played to the end" in player.log
+    assert (received[0].header.stamp.sec == 12) is not restamp
 
 
 def test_a_missing_bag_ends_with_one_clear_line(tmp_path):
@@ -186,11 +188,11 @@ def test_a_bag_of_one_message_loops_at_a_bounded_rate(tmp_path, client, photogra
 
 def test_a_recording_that_begins_at_zero_keeps_its_pace(tmp_path, client, photograph):
     small = raw_message(photograph[::20, ::20], Header())
-    messages = [(RAW, seconds, small) for seconds in (0.0, 1.5, 1.6)]
+    messages = [(RAW, seconds, small) for seconds in (0.0, 0.75, 0.8)]
     folder = write_bag(tmp_path / "bag", StoragePlugin.SQLITE3, messages)
     arrivals = []
     client.node.create_subscription(Image, RAW, lambda _: arrivals.append(time.monotonic()), 10)
-    player = Process(PLAYER, tmp_path / "log", bag=str(folder), loop=False)
+    player = Process(PLAYER, tmp_path / "log", bag=str(folder), loop=False, rate=0.5)
     assert client.spin_until(lambda: len(arrivals) == 3), player.log
     assert arrivals[1] - arrivals[0] > 1.0 and player.exit_status() == 0
 
