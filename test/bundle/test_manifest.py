@@ -149,6 +149,20 @@ def test_what_is_wrong_with_evidence_is_named(tmp_path, keys, value, match):
     assert match in refusal(tmp_path, json.dumps(changed(keys, value)))
 
 
+def test_evidence_is_of_every_word(tmp_path):
+    manifest = copy.deepcopy(SHIPPED)
+    for part, side in (("encoder", "outputs"), ("decoder", "inputs")):
+        manifest["graphs"][part][side]["evidence"]["shape"] = ["B", 7]
+    words = SHIPPED["architecture"]["vocabulary_size"]
+    expected = f"'evidence' is float32 [B, 7]; expected float32 [B, {words}]"
+    assert expected in refusal(tmp_path, json.dumps(manifest))
+
+
+def test_of_a_long_value_the_beginning_is_shown(tmp_path):
+    said = refusal(tmp_path, json.dumps(changed(("name",), ["word"] * 999)))
+    assert 'found ["word", "word", ' in said and len(said) < 200 + len(str(tmp_path))
+
+
 def test_a_bundle_without_evidence_is_read_as_before(tmp_path):
     manifest = copy.deepcopy(SHIPPED)
     manifest["schema"] = 1
