@@ -279,11 +279,12 @@ def test_compressed_mono16_of_a_narrow_range_is_stretched():
         assert (int(found.min()), int(found.max())) == (0, 255)
 
 
+@pytest.mark.parametrize("target", ["", "bayer_{}8"], ids=["foxy", "jpeg_compress_bayer"])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 @pytest.mark.parametrize("pattern", BAYER)
-def test_a_compressed_bayer_mosaic_gets_its_colours(pattern, suffix):
+def test_a_compressed_bayer_mosaic_gets_its_colours(pattern, suffix, target):
     pixels = np.tile(mosaic(pattern)[:, :, 0], (8, 8))
-    form = f"bayer_{pattern}8; {suffix[1:]} compressed "
+    form = f"bayer_{pattern}8; {suffix[1:]} compressed {target.format(pattern)}"
     found = compressed_to_rgb(encoded(suffix, pixels, form))
     mean = found[4:-4, 4:-4].reshape(-1, 3).mean(axis=0)
     np.testing.assert_allclose(mean, (200, 90, 30), atol=0 if suffix == ".png" else 5)
