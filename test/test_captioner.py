@@ -13,7 +13,7 @@ from ros2_captioner.backends.host import Encoding
 from ros2_captioner.backends.onnxruntime import OnnxRuntimeBackend
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import FrameError
+from ros2_captioner.errors import BackendError, FrameError
 from ros2_captioner.images.files import read_image
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "ros2_captioner/ros/demo/photographs"
@@ -126,6 +126,23 @@ def test_a_runtime_that_gives_nan_is_replaced(captioner, photograph):
     found = Captioner(bundle, Failover(loaders))
     texts = [each.caption([photograph]).captions[0].text for each in (found, captioner)]
     assert texts[0] == texts[1] and "log-probabilities up to nan" in found.trouble
+
+
+def test_a_failure_that_does_not_come_again_is_forgotten(captioner, photograph):
+    failures = [BackendError("lost")]
+
+    class FailingOnce(OnnxRuntimeBackend):
+        def encode(self, frames):
+            if failures:
+                raise failures.pop()
+            return super().encode(frames)
+
+    bundle = captioner.bundle
+    found = Captioner(bundle, Failover([lambda: FailingOnce(bundle)], retry_s=0))
+    assert found.caption([photograph]).captions[0].text
+    assert found.trouble == "onnxruntime on cpu failed (lost); reloaded"
+    found.caption([photograph])
+    assert not found.trouble
 
 
 def test_no_picture_is_refused(captioner):
