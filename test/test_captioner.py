@@ -14,7 +14,10 @@ from ros2_captioner.backends.onnxruntime import OnnxRuntimeBackend
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BackendError, FrameError
+from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
+from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image
+from ros2_captioner.preprocess import preprocess_batch
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "ros2_captioner/ros/demo/photographs"
 
@@ -88,6 +91,25 @@ def test_no_object_is_named_twice_unless_it_may_be(captioner):
 
     assert not twice()
     assert twice(no_repeat_objects=False)
+
+
+def test_places_are_seen_and_confidence_is_that_of_objects_alone(captioner, photograph):
+    bundle, backend, options = captioner.bundle, captioner.backend, captioner.default_options()
+    caption = captioner.caption([photograph], options).captions[0]
+    encoding = backend.encode(preprocess_batch([photograph], bundle.image_size))
+    evidence = backend.evidence(encoding)[0]
+    (hypotheses,) = captioner.search(encoding, 1, options)
+    model = ConfidenceModel.of_manifest(bundle.manifest)
+    objects, visible = (
+        of(bundle.manifest, bundle.vocabulary)
+        for of in (ObjectWords.of_manifest, ObjectWords.with_scene)
+    )
+    assert caption.objects == visible.seen(evidence) != objects.seen(evidence)
+    of_objects, of_all = (
+        model.probability(confidence_features(hypotheses, evidence, words))
+        for words in (objects, visible)
+    )
+    assert caption.confidence == pytest.approx(of_objects) and of_objects != of_all
 
 
 def test_no_caption_ends_with_a_word_that_is_never_last(captioner, photograph):
