@@ -115,7 +115,9 @@ class Bench:
         }
 
     def ask(self):
-        return self.worker.request().result(TIMEOUT_S)
+        answered = self.worker.request()
+        wait_for(answered.done)
+        return answered.result()
 
 
 def total(report):

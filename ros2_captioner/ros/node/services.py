@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -49,11 +49,9 @@ class CaptionServices:
         if worker is None:
             response.message = self._remedy()
             return response
-        future = worker.request()
-        future.add_done_callback(lambda _: self._wake_executor())
-        while not future.done():
-            await _NextTurn()
-        response.success, response.message = future.result()
+        answered = worker.request()
+        answered.add_done_callback(lambda _: self._wake_executor())
+        response.success, response.message = await answered
         return response
 
     def _wake_executor(self) -> None:
@@ -76,10 +74,3 @@ class CaptionServices:
             return "resting; ~/caption still answers"
         rests = self._rests()
         return f"enabled, but {rests}" if rests else "captioning"
-
-
-class _NextTurn:
-    """Awaited in a callback, it leaves the executor to others until it next wakes."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield

@@ -6,13 +6,13 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.task import Future
 
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption, Timing

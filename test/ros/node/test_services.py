@@ -2,12 +2,12 @@
 
 import threading
 import time
-from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from ros2_captioner.ros.node.answers import Answer

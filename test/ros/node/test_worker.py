@@ -448,7 +448,8 @@ def test_a_worker_that_was_stopped_publishes_nothing_more(bench):
     assert not it.worker.stop(0.0)
     go_on.set()
     assert it.worker.stop(10)
-    assert asked.result(10) == (False, "the node was deactivated")
+    wait_for(asked.done)
+    assert asked.result() == (False, "the node was deactivated")
     assert not it.published
     assert it.settle() == {FRONT: {"captioned": 0, "deactivated": 1},
                            REAR: {"captioned": 0, "deactivated": 1}}  # fmt: skip
