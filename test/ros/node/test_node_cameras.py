@@ -272,8 +272,14 @@ def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, bondpy):
     assert "bond break_bond\nbond shutdown" in node.log
 
 
-def test_a_node_that_nobody_manages_bonds_with_nobody(start, bondpy):
-    node = start()
+@pytest.mark.parametrize("managed", [False, True])
+def test_no_bond_is_formed_where_nobody_manages_the_node_or_none_is_wanted(
+    start, client, bondpy, managed
+):
+    node = start(autostart=not managed, bond_heartbeat_period=0.1 * (not managed))
+    if managed:
+        node.wait_for_log("waiting")
+        assert client.transition("configure") and client.transition("activate")
     node.wait_for_log("captioning")
     assert "bond" not in node.log
 
