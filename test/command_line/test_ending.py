@@ -1,6 +1,7 @@
 """How commands end: errors, interrupts, and outputs that go away or are full."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -107,3 +108,31 @@ def test_a_closed_output_is_no_error_and_nothing_takes_its_place(closed):
     done = subprocess.run(shell, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert (done.stdout == "") is (closed != "2>&-") and "Traceback" not in done.stderr
+
+
+_CLEANED_UP = r"""
+import os, signal, sys
+from ros2_captioner.command_line.ending import clean_up_on_signals
+if sys.argv[1:]:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+clean_up_on_signals()
+try:
+    os.kill(os.getpid(), signal.SIGHUP)
+    print("goes on")
+finally:
+    for _ in range(2):  # which ends no cleaning
+        os.kill(os.getpid(), signal.SIGTERM)
+    print("clean")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ignored", "status", "said"),
+    [([], 128 + signal.SIGHUP, "clean\n"), (["nohup"], 128 + signal.SIGTERM, "goes on\n")],
+)
+def test_a_closed_terminal_ends_a_command_cleanly_unless_it_was_told_to_go_on(
+    ignored, status, said
+):
+    line = [sys.executable, "-c", _CLEANED_UP, *ignored]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (status, said, "")

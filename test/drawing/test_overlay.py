@@ -49,7 +49,8 @@ def test_a_caption_that_is_cut_does_not_read_as_a_whole_one(text, size, cut, mon
     draw_caption(np.zeros((*size, 3), np.uint8), text)
     written = (" " if " " in text else "").join(lines)
     assert written.endswith(" ...") == cut
-    assert text.startswith(written.removesuffix(" ..."))
+    whole = written.removesuffix(" ...")
+    assert text.startswith(f"{whole} " if cut and text == LONG and size[1] == 200 else whole)
     widths = [cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, 0.4, 1)[0][0] for line in lines]
     assert max(widths) < size[1]
 

@@ -35,6 +35,12 @@ def test_features_are_of_the_objects_that_the_caption_names():
     assert found["mean_log_prob"] == pytest.approx(-0.6)
 
 
+def test_an_object_of_which_there_is_no_trace_has_a_logarithm():
+    evidence = np.where(np.array(VOCABULARY.words) == "dog", np.float32(-1e4), EVIDENCE)
+    found = confidence_features([hypothesis("a dog", -1, -1)], evidence, OBJECTS)
+    assert found[:2].tolist() == [0, pytest.approx(math.log(1e-3))]
+
+
 def test_agreement_is_with_the_other_hypotheses():
     best, other = hypothesis("a dog", -1, -1), hypothesis("a dog a car", -1, -1, -1, -1)
     assert features(best, other, best)["agreement"] == pytest.approx((0.5 + 1) / 2)
