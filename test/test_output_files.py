@@ -75,7 +75,8 @@ def test_what_the_output_goes_to_keeps_what_it_has(name, tmp_path):
     log = tmp_path / "log"
     log.write_text("first\n")
     command = [sys.executable, "-c", code, name]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    root = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": ""}
     with open(log, "a") as stream:
         subprocess.run(
             command, stdout=stream, stderr=stream, cwd=tmp_path, env=environment, check=True
