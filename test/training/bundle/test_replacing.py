@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,29 @@ def test_a_bundle_is_replaced_where_it_lies(quick, old_bundle, tmp_path, monkeyp
         assert {path.name for path in folder.iterdir()} == {"decoder.onnx", "manifest.json"}
         assert (folder / "manifest.json").read_text() == "new"
     assert {path.name for path in tmp_path.iterdir()} == {"old", "link", "empty", "new"}
+
+
+def test_no_half_of_a_bundle_has_a_manifest(quick, old_bundle, monkeypatch):
+    """Whenever the export is killed, nothing old and new is taken for a model."""
+    held, unlink, move = [], Path.unlink, shutil.move
+
+    def names():
+        return {path.name for path in old_bundle.iterdir()}
+
+    def watched(change):
+        def changed(*given, **how):
+            change(*given, **how)
+            held.append(names())
+
+        return changed
+
+    before = names()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", watched(unlink))
+        patch.setattr(shutil, "move", watched(move))
+        quick(old_bundle)
+    assert {"encoder.onnx"} in held and names() == {"decoder.onnx", "manifest.json"} != before
+    assert not [each for each in held if "manifest.json" in each and each != names()]
 
 
 def test_what_came_while_it_was_exported_stays(quick, old_bundle, monkeypatch):

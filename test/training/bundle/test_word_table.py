@@ -31,7 +31,7 @@ def decoder(*, gathered=True, multiplied=True):
         nodes if multiplied else [nodes[0], nodes[3]],
         "decoder",
         [helper.make_tensor_value_info("tokens", onnx.TensorProto.INT32, ["B", "K"])],
-        [helper.make_tensor_value_info("result", onnx.TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("result", onnx.TensorProto.FLOAT, ["B", "K", "N"])],
         [numpy_helper.from_array(a.astype(np.float32), name) for name, a in arrays.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
@@ -56,6 +56,7 @@ def test_a_row_of_the_table_is_the_words_product_within_half_a_step():
 def test_what_went_into_the_table_is_dropped():
     model = decoder()
     tabulate_words(model)
+    onnx.checker.check_model(model)  # of the nodes' order too
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     assert set(stored) == {"words_int8", "words_scale"}
     assert stored["words_int8"].dtype == np.int8 and stored["words_int8"].shape == (WORDS, GATES)

@@ -50,6 +50,15 @@ def test_a_flat_image_is_the_same_as_itself_only():
     assert same(grey, grey.copy()) and not same(grey, grey + 60)
 
 
+def test_another_light_or_something_new_is_another_image():
+    """As of two frames of one video."""
+    room = np.clip(noise(1), 60, 190)
+    assert not same(room, room + 15)
+    thing = room.copy()
+    thing[30:36, 30:36] -= 55  # one cell of the small version
+    assert not same(room, thing)
+
+
 PASTELS = ((200, 200, 235), (200, 235, 200))
 
 

@@ -9,11 +9,20 @@ from pycocoevalcap.bleu.bleu import Bleu
 from training.scoring.bleu import bleu_4
 
 REFERENCES = [
-    text.split() for text in ("a dog runs on the grass .", "the brown dog runs over green grass .")
+    text.split()
+    for text in ("a dog runs on the grass .", "the brown dog runs over the green grass in a park .")
 ]
 
 
-@pytest.mark.parametrize("text", ["a dog runs on the grass .", "a dog runs over green", "a cat"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a dog runs on the grass .",
+        "a dog runs over green",
+        "a cat",
+        "the brown dog runs over the green grass in",  # nearer to the longest reference
+    ],
+)
 def test_each_caption_scores_as_a_corpus_of_its_own(text):
     with contextlib.redirect_stdout(io.StringIO()):
         expected, _ = Bleu(4).compute_score(
