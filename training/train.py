@@ -117,7 +117,7 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     vocabulary, model = _start(config, data, earlier)
     check_stages(config, model.encoder)
     refuse_other_words(output, vocabulary)
-    teachers = load_teachers(config, model.encoder)
+    teachers = load_teachers(config, model.encoder, earlier)
     splits = Splits(data, read_validation(config.data), vocabulary, teachers)
     model.to(device)
     with only_run_in(output):

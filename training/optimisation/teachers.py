@@ -20,19 +20,22 @@ from training.optimisation.run import Run, load_run
 _RELATED = 0.2  # of two encoders' weights that one training made of the other's, the distance
 
 
-def load_teachers(config: TrainConfig, encoder: GridEncoder) -> dict[str, Run]:
-    """The teacher of each source that names one, by the source's name.
+def load_teachers(
+    config: TrainConfig, encoder: GridEncoder, earlier: Run | None = None
+) -> dict[str, Run]:
+    """The teacher of each source that names one, by the source's name; each run is loaded once.
 
     Args:
         config: of the run that is taught.
         encoder: that it begins with.
+        earlier: that it starts from, if it starts from one.
 
     Raises:
         ConfigError: no run is there, or its decoder could not read this encoder's grid; names the
             source.
     """
     taught = {source.name: source.teacher for source in config.data.train if source.teacher}
-    runs: dict[str, Run] = {}  # a run that teaches several sources is loaded once
+    runs = {config.start_from: earlier} if earlier else {}
     for name, folder in taught.items():
         try:
             runs[folder] = runs.get(folder) or load_run(Path(folder))

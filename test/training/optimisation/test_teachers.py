@@ -14,7 +14,7 @@ from training.data.captions import CaptionedImage
 from training.model.captioning import build_model
 from training.optimisation.checkpoint import Progress
 from training.optimisation.run import Run, load_run
-from training.optimisation.teachers import Teachers
+from training.optimisation.teachers import Teachers, load_teachers
 from training.scoring.decode import decode_batches, prepared_images
 from training.train import train
 
@@ -106,6 +106,12 @@ def test_a_teacher_that_cannot_teach_is_told_with_its_source(tiny_config, tmp_pa
         with pytest.raises(ConfigError, match="'tiny': found an unrelated encoder in .*/earlier"):
             train(dataclasses.replace(taught, **other), tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_the_run_that_is_gone_on_from_teaches_without_being_loaded_again(tiny_config):
+    config, run = taught_by("gone", tiny_config()), run_of(ITS)
+    config = dataclasses.replace(config, start_from="gone")
+    assert load_teachers(config, run.model.encoder, run) == {"tiny": run}
 
 
 def taught_by(folder, config, **source):
