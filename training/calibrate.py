@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 def _calibrate(parsed: argparse.Namespace) -> None:
     sources = read_validation(load_config(parsed.config, parsed.set).data)
     captioned = {name: found for name, found in sources.items() if found[0].captions}
-    captioner = Captioner.load(parsed.bundle, precision=parsed.precision, device="cpu")
+    captioner = Captioner.load(parsed.bundle, "onnxruntime", parsed.precision, "cpu")
     check_output("--bundle", parsed.bundle / MANIFEST)
     rows: dict[str, NDArray[np.float64]] = {}
     truths: dict[str, list[bool]] = {}
