@@ -20,7 +20,7 @@ REFERENCES = [
         "a dog runs on the grass .",
         "a dog runs over green",
         "a cat",
-        "the brown dog runs over the green grass in",  # nearer to the longest reference
+        "the brown dog runs over the green grass in a",  # nearer to the longest reference
     ],
 )
 def test_each_caption_scores_as_a_corpus_of_its_own(text):

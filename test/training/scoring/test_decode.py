@@ -10,7 +10,7 @@ from tiny import images_of
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.model.captioning import build_model
-from training.scoring.decode import TorchStepper, decode_batches, prepared_images
+from training.scoring.decode import TorchStepper, candidates, decode_batches, prepared_images
 
 
 def test_prepared_images_hold_no_graph_however_many_are_kept(tiny_config):
@@ -18,6 +18,15 @@ def test_prepared_images_hold_no_graph_however_many_are_kept(tiny_config):
     model = build_model(config.model, 10)
     for prepared in list(prepared_images(model, images_of(config), config)):
         assert prepared.features.is_inference() and prepared.features.grad_fn is None
+
+
+def test_candidates_of_rounded_logits_are_scored_in_float32():
+    logits = 4 * torch.randn(2, 3, 50, generator=torch.Generator().manual_seed(0)).half()
+    log_probs, ids = candidates(logits, 50)
+    assert log_probs.dtype == torch.float32 and ids.dtype == torch.int32
+    torch.testing.assert_close(log_probs.exp().sum(dim=-1), torch.ones(2, 3), rtol=0, atol=1e-6)
+    best, few = candidates(logits, 5)
+    assert torch.equal(few, ids[..., :5]) and best[0, 0].tolist() == sorted(best[0, 0])[::-1]
 
 
 def test_a_beam_goes_on_from_all_of_its_parent(tiny_config):
