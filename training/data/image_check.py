@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.files import read_image
+from ros2_captioner.processors import own_processors
 
 _SIDE = 16  # of the small versions that are compared
 # Grey levels that another JPEG quality or size changes, no more: root of the mean square over a
@@ -49,7 +49,7 @@ def inspect(files: Sequence[Path], min_side: int) -> list[Inspected]:
         files: of images.
         min_side: an image with a shorter side, in pixels, is at fault.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(own_processors()) as threads:
         found = threads.map(lambda file: _inspected(file, min_side), files)
         return list(tqdm(found, "looking at images", len(files), mininterval=1))
 
