@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from ros2_captioner.captions import in_percent
 from ros2_captioner.ros.watch.view import COUNTS, LONGEST, MEMORY, printable, render
 
 _OLD_S, _GONE_S = 3.0, 60.0  # a captioner reports once a second
@@ -35,7 +36,7 @@ class Board:
         try:
             detail = json.loads(text)
             camera, caption = detail["camera"], detail["caption"]
-            node = detail.get("node")
+            node, confidence = detail.get("node"), detail.get("confidence")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return ""
         if not isinstance(camera, str) or not isinstance(caption, str):
@@ -44,7 +45,10 @@ class Board:
         if isinstance(node, str):
             subject = f"{node.lstrip('/')}: {camera}"
             self._captioners.add(node)
-        self._captions[subject] = (caption[:LONGEST], now_s)
+        caption = caption[:LONGEST]
+        if isinstance(confidence, int | float) and 0 <= confidence <= 1:
+            caption += f" ({in_percent(confidence)})"  # min_confidence may have kept it back
+        self._captions[subject] = (caption, now_s)
         # By all that it says: cameras that do not stamp their frames see the same again.
         if hash(text) in self._seen:
             return ""

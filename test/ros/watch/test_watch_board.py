@@ -43,6 +43,21 @@ def test_lines_name_the_captioner_where_there_are_several():
     assert line("/a", "a cow") == f"a: {RAW}: a cow"
 
 
+def test_a_caption_has_its_confidence_as_on_the_overlay(statuses):
+    """By it a caption is known that min_confidence keeps off scene_caption."""
+    board = Board()
+    board.keep_statuses(statuses, 0.0)
+    detail = {"camera": RAW, "caption": "a dog runs", "confidence": 0.412}
+    assert board.keep_detail(json.dumps(detail), 0.0) == f"{RAW}: a dog runs (41%)"
+    assert "> a dog runs (41%)\n" in board.view(80, 24, 0.0, colour=False)
+
+
+@pytest.mark.parametrize("foreign", [None, "sure", [], 1.5, -1, 10**400, float("nan")])
+def test_a_foreign_confidence_is_left_out(foreign):
+    detail = {"camera": RAW, "caption": "a dog runs", "confidence": foreign}
+    assert Board().keep_detail(json.dumps(detail), 0.0) == f"{RAW}: a dog runs"
+
+
 def test_what_is_not_heard_of_any_more_is_stale_and_then_gone(statuses):
     board = Board()
     board.keep_statuses(statuses, 100.0)
