@@ -46,7 +46,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
         return
     files = sorted(path.glob("*.parquet"))
     if not files:
-        raise OptionsError(f"found no Parquet file in {path}; expected the folder of caption_fleet")
+        raise OptionsError(
+            f"found no Parquet file in {path}; expected the folder of caption_fleet, or a file that "
+            "caption_bag --format jsonl or caption --json wrote"
+        )
     for file in files:
         yield from _parquet(file)
 
