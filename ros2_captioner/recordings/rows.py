@@ -47,8 +47,8 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     files = sorted(path.glob("*.parquet"))
     if not files:
         raise OptionsError(
-            f"found no Parquet file in {path}; expected the folder of caption_fleet, or a file that "
-            "caption_bag --format jsonl or caption --json wrote"
+            f"found no Parquet file in {path}; expected the folder of caption_fleet, or a file "
+            "that caption_bag --format jsonl or caption --json wrote"
         )
     for file in files:
         yield from _parquet(file)

@@ -77,7 +77,7 @@ def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
 def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(OptionsError, match=r"cannot read .*none.jsonl: No such file.*expected"):
         list(caption_rows(tmp_path / "none.jsonl"))
-    with pytest.raises(OptionsError, match=r"found no Parquet file in .*caption_bag --format jsonl"):
+    with pytest.raises(OptionsError, match="no Parquet file in .*caption_bag --format jsonl"):
         list(caption_rows(tmp_path))
 
 
