@@ -17,6 +17,8 @@ from ros2_captioner.recordings.bag_frames import bag_frames
 from ros2_captioner.recordings.fleet.jobs import FrameId, Job
 from ros2_captioner.recordings.sampling import Sampling
 
+_END_NS = 2**63  # of the times that ROS and Parquet have; those of mcap go twice as far
+
 
 class FleetFrame(NamedTuple):
     """A frame, or why there is none.
@@ -68,6 +70,9 @@ def _bag(path: str, sampling: Sampling, topics: Sequence[str], size: int) -> Ite
     try:
         for frame in bag_frames(ImageBag(path, topics), sampling, refuse):
             recorded, header = frame.recorded, frame.message.header
+            if recorded.time_ns >= _END_NS:
+                refuse(recorded.topic, f"at {recorded.time_ns} ns; expected one below 2**63")
+                continue
             yield FleetFrame(
                 FrameId(path, recorded.topic, recorded.time_ns),
                 preprocess(frame.picture, size),

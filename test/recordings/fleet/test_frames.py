@@ -42,6 +42,15 @@ def test_a_bag_gives_what_is_left_and_counts_what_is_broken(tmp_path, photograph
     assert broken.error.endswith("(and 1 more)")
 
 
+def test_a_time_that_parquet_does_not_hold_is_an_error(tmp_path, photograph):
+    """Of an mcap file, whose times have no sign: one before 1970 is written so."""
+    sent = [(TOPIC, second, jpeg(photograph, 1)) for second in (1, 2**64 * 1e-9 - 1)]
+    bag = str(write_bag(tmp_path / "drive", sent))
+    whole, broken = frames(Job(bag), Sampling(0.0), (), 32)
+    assert whole.id == FrameId(bag, TOPIC, 10**9) and whole.error is None
+    assert broken.id == FrameId(bag) and "expected one below 2**63" in broken.error
+
+
 def test_a_bag_that_cannot_be_read_is_an_error(tmp_path):
     (frame,) = frames(Job(str(tmp_path)), Sampling(1.0), (), 32)
     assert "expected a rosbag2 folder" in frame.error and frame.pixels is None
