@@ -1,10 +1,11 @@
-"""A model that is killed, in a module that workers of other processes import."""
+"""Models that are killed or fail, in a module that workers of other processes import."""
 
 import os
 import signal
 import time
 
 from ros2_captioner.captioner import Captioner
+from ros2_captioner.errors import BackendError
 
 _DEADLINE_S = 120
 
@@ -37,3 +38,14 @@ class DyingOnce:
         while self._output and not any(self._output.glob("*.parquet")):
             assert time.monotonic() < deadline, "nothing was written"
             time.sleep(0.05)
+
+
+class Failing:
+    """A model that loads, and cannot caption."""
+
+    def __init__(self):
+        self._captioner = Captioner.load(device="cpu")
+        self.bundle = self._captioner.bundle
+
+    def caption(self, frames, options):
+        raise BackendError("no memory is left; expected some")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,8 @@ except ImportError as error:
 
 _FRAMES = pyarrow.schema({**output.FOUND, "pixels": pyarrow.binary()})
 _CALL_S = 10.0
+# The end of a traceback, but that of what Ray raises from any error of a worker's code.
+_RAISED = re.compile(r"(?!ray\.exceptions\.UserCodeException)[\w.]+(: .+)?")
 _READER_CORES = 0.5  # not those of a worker: Ray would make one step of both, four jobs at a time
 
 
@@ -116,15 +119,20 @@ def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
         _connect(fleet)
         try:
             _run(fleet, left, bundle, load)
-        except ray.exceptions.RayError as error:  # its text is a traceback, of the worker
-            last = str(error).strip().splitlines()[-1]
+        except ray.exceptions.RayError as error:
             raise BackendError(
-                f"a worker failed: {last}. What has its caption stays; mend that, then repeat the "
-                "command"
+                f"a worker failed: {_said(error)}. What has its caption stays; mend that, then "
+                "repeat the command"
             ) from error
         finally:
             ray.shutdown()
     return output.outcome(fleet.output)
+
+
+def _said(error: ray.exceptions.RayError) -> str:
+    """What a worker raised, in a line: Ray's text has it amid tracebacks and advice."""
+    lines = str(error).strip().splitlines()
+    return next(filter(_RAISED.fullmatch, reversed(lines)), lines[-1])
 
 
 def _run_of(fleet: Fleet, bundle: Bundle) -> dict[str, Any]:

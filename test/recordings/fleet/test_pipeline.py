@@ -17,12 +17,12 @@ pytest.importorskip("rosbags")
 import pyarrow.parquet
 import ray
 from bags import jpeg, write_bag
-from dying_model import DyingOnce
+from dying_model import DyingOnce, Failing
 from ray.cluster_utils import Cluster
 
 from ros2_captioner.bundle import load_bundle
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.errors import OptionsError
+from ros2_captioner.errors import BackendError, OptionsError
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import LOCK, only_writer
 from ros2_captioner.recordings.fleet import pipeline
@@ -97,6 +97,13 @@ def test_a_killed_worker_loses_and_repeats_nothing(cluster, archive, tmp_path, c
     assert pictures == expected(archive, captioner)
 
 
+def test_what_a_worker_fails_of_is_told(cluster, archive, tmp_path):
+    fleet = Fleet([archive], tmp_path / "out", Sampling(1.0), workers=1, address=cluster.address)
+    told = r"^a worker failed: .*no memory is left; expected some\. What has its caption stays"
+    with pytest.raises(BackendError, match=told):
+        caption_fleet(fleet, load_bundle(), Failing)
+
+
 def test_a_killed_run_goes_on(cluster, archive, tmp_path):
     """It has two tasks of 73 frames by four: the 18th batch is one of the second."""
     code = (
@@ -104,7 +111,7 @@ def test_a_killed_run_goes_on(cluster, archive, tmp_path):
         "from ros2_captioner.bundle import load_bundle\n"
         "from ros2_captioner.recordings.fleet.pipeline import Fleet, caption_fleet\n"
         "from ros2_captioner.recordings.sampling import Sampling\n"
-        "from dying_model import DyingOnce\n"
+        "from dying_model import DyingOnce, Failing\n"
         "archive, output, mark, address = sys.argv[1:]\n"
         "fleet = Fleet([Path(archive)], Path(output), Sampling(1.0), workers=1, address=address)\n"
         "load = partial(DyingOnce, Path(mark), 18, os.getpid(), Path(output))\n"
