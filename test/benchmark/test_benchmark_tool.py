@@ -26,6 +26,8 @@ def test_every_combination_has_a_row(tmp_path, capsys):
     for row in rows:
         parts = row["preprocess_ms"] + row["encode_ms"] + 16 * row["step_ms"]
         assert row["encode_ms"] > 0 and parts == pytest.approx(row["whole_ms"], rel=0.5)
+        per_s = 1e3 * row["cameras"] / row["whole_ms"]
+        assert row["captions_per_s"] == pytest.approx(per_s, abs=0.06)  # it is rounded
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5 and lines[0].split()[:2] == ["backend", "precision"]
     assert len({len(line) for line in lines}) == 1
