@@ -48,3 +48,34 @@ def test_it_computes_what_the_unsigned_graph_does_up_to_rounding(signed, photogr
     # Half as many steps: twice the error where all cells round, more in flat scenes like this one;
     # wrong biases make it larger than the features themselves.
     assert 0 < error < 3 * unsigned_error
+
+
+@simulated_gpu.needs_exact_int8
+def test_what_is_mostly_negative_keeps_its_range(tmp_path):
+    def const(name, value, dtype):
+        return onnx.numpy_helper.from_array(np.array(value, dtype), name)
+
+    steps = [("Cast", ["x"], "floats"), ("Mul", ["floats", "minus"], "negative"),
+             ("QuantizeLinear", ["negative", "scale", "zero"], "quantised"),
+             ("DequantizeLinear", ["quantised", "scale", "zero"], "rounded"),
+             ("MatMul", ["rounded", "one"], "y")]  # fmt: skip
+    nodes = [
+        onnx.helper.make_node(kind, inputs, [output], **({"to": 1} if kind == "Cast" else {}))
+        for kind, inputs, output in steps
+    ]
+    constants = [const("minus", -0.1, np.float32), const("scale", 0.1, np.float32),
+                 const("zero", 200, np.uint8), const("one", [[1]], np.float32)]  # fmt: skip
+    shape, types = [3, 1], onnx.TensorProto
+    graph = onnx.helper.make_graph(
+        nodes, "g",
+        [onnx.helper.make_tensor_value_info("x", types.UINT8, shape)],
+        [onnx.helper.make_tensor_value_info("y", types.FLOAT, shape)],
+        constants,
+    )  # fmt: skip
+    opsets = [onnx.helper.make_opsetid("", 20)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), tmp_path / "g")
+    session = onnxruntime.InferenceSession(
+        signed_encoder(tmp_path / "g"), providers=["CPUExecutionProvider"]
+    )
+    (found,) = session.run(["y"], {"x": np.array([[0], [60], [190]], np.uint8)})
+    assert found[:, 0].tolist() == pytest.approx([0, -6, -19], abs=0.2)
