@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -449,6 +450,18 @@ def test_a_process_that_ends_while_an_engine_is_built_ends_well(program, said):
     line = [sys.executable, "-c", _BUILD + program]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+def test_progress_is_that_of_the_outermost_phase_to_its_end():
+    seen, stopped = [], threading.Event()
+    trt = SimpleNamespace(IProgressMonitor=object)
+    monitor = engines._monitor(trt, lambda *given: seen.append(given), stopped)
+    monitor.phase_start("outer", None, 2)
+    monitor.phase_start("inner", "outer", 5)
+    assert [monitor.step_complete(*step) for step in (("inner", 0), ("outer", 0), ("outer", 1))]
+    assert seen == [("outer", 1, 2), ("outer", 2, 2)]
+    stopped.set()
+    assert not monitor.step_complete("inner", 1)
 
 
 @needs_rtx
