@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[1]
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -100,6 +101,7 @@ def test_a_wrong_argument_is_named_before_anything_has_started(file, arguments, 
         (CAPTIONER, "model", "null", "null"),
         (CAPTIONER, "banned_words", "no", ["no"]),
         (CAPTIONER, "banned_words", "[no, dog, 3]", ["no", "dog", "3"]),
+        (CAPTIONER, "banned_words", "'hot dog'", ["hot dog"]),
         (CAPTIONER, "image_topics", "/front", ["/front"]),
         (CAPTIONER, "beam_width", "5", 5),
         (CAPTIONER, "length_penalty", "1", 1.0),
@@ -143,6 +145,28 @@ def test_the_demo_starts_nothing_before_the_captioners_arguments_are_checked(pre
 
 
 @needs_launch
+def test_a_tilde_is_the_home_folder(prefix, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").touch()
+    assert started(CAPTIONER, {"params_file": "~/mine.yaml", "respawn_delay": "0"})
+    assert parameters_of(DEMO, {"source": "~/photos"})["source"] == f"{tmp_path}/photos"
+
+
+@needs_launch
+@pytest.mark.parametrize(("form", "suffix"), [("raw", ""), ("jpeg", "/compressed")])
+def test_the_demo_plays_and_captions_as_it_is_told(form, suffix, prefix):
+    given = {"source": ".", "format": form, "rate_hz": "2", "model": "/data/model"}
+    topic, captioner = "/camera/image_raw", dict(started(DEMO, given)[0].launch_arguments)
+    assert parameters_of(DEMO, given) == {
+        "source": ".", "topic": topic, "format": form, "rate_hz": 2.0
+    }  # fmt: skip
+    assert captioner["image_topics"] == f"['{topic}{suffix}']"
+    context = LaunchContext()
+    context.launch_configurations.update(given)
+    assert captioner["model"].perform(context) == "/data/model"
+
+
+@needs_launch
 @pytest.mark.parametrize("of", ["folder", "file"])
 def test_of_a_recording_the_cameras_are_played_and_captioned(of, tmp_path, prefix, photograph):
     """The captioner refuses its own overlay as a camera."""
@@ -155,7 +179,8 @@ def test_of_a_recording_the_cameras_are_played_and_captioned(of, tmp_path, prefi
     source = str(folder if of == "folder" else folder / "drive.mcap")
     captioner, _ = started(DEMO, {"source": source})
     assert dict(captioner.launch_arguments)["image_topics"] == "['/front']"
-    assert list(parameters_of(DEMO, {"source": source})["topics"]) == ["/front"]
+    parameters = parameters_of(DEMO, {"source": source, "rate": "2"})
+    assert list(parameters["topics"]) == ["/front"] and parameters["rate"] == 2.0
 
 
 @needs_launch
@@ -219,7 +244,56 @@ def prefix(tmp_path, monkeypatch):
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
 
 
-CRASHES_ONCE = """#!/bin/sh
+@pytest.fixture
+def executable(prefix, tmp_path):
+    """Makes a shell script one of the package's executables."""
+    folder = tmp_path / "lib/ros2_captioner"
+    folder.mkdir(parents=True)
+
+    def make(name, script):
+        (folder / name).write_text(f"#!/bin/sh\n{script}")
+        (folder / name).chmod(0o755)
+
+    return make
+
+
+def run(*actions):
+    """Launch the actions until they end."""
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(LaunchDescription(actions))
+    assert service.run() == 0
+
+
+def including(file, **arguments):
+    source = PythonLaunchDescriptionSource(str(file))
+    return IncludeLaunchDescription(source, launch_arguments=arguments.items())
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("end", "arguments"),
+    [("exit 1", {}), ("exit 2", {}), ("kill -9 $$", {"respawn": "false"})],
+)
+def test_a_node_that_ends_otherwise_is_not_restarted(end, arguments, executable, tmp_path):
+    """Status 1 and 2: it has said what is wrong with how it was started, and would again."""
+    log = tmp_path / "starts"
+    executable("captioner_node", f"echo >> {log}; [ $(wc -l < {log}) -lt 3 ] || exit 0; {end}")
+    run(including(CAPTIONER, respawn_delay="0", **arguments))
+    assert log.read_text().count("\n") == 1
+
+
+@needs_launch
+def test_the_demo_ends_with_its_player_which_has_room_for_large_frames(executable, tmp_path):
+    waiting = "trap 'exit 0' INT; sleep 20 > /dev/null 2>&1 & wait"
+    executable("captioner_node", f"{waiting}; touch {tmp_path}/left")
+    executable("captioner_image_player", f"env > {tmp_path}/environment")
+    run(including(DEMO, source="."))
+    profile = f"{profiles_variable()}={tmp_path}/share/ros2_captioner/config/fastdds_large"
+    assert profile in (tmp_path / "environment").read_text()
+    assert not (tmp_path / "left").exists()
+
+
+CRASHES_ONCE = """
 echo "$* GREETING=$GREETING" >> {log}
 [ $(wc -l < {log}) -gt {starts} ] || kill -9 $$
 """
@@ -229,22 +303,15 @@ echo "$* GREETING=$GREETING" >> {log}
 @pytest.mark.parametrize(
     "names", [["front"], ["front", "rear"]], ids=["in a group that has ended", "one of two"]
 )
-def test_a_node_that_crashes_is_restarted_as_it_was(names, prefix, tmp_path):
+def test_a_node_that_crashes_is_restarted_as_it_was(names, executable, tmp_path):
     """By then another include has set its own arguments, and those of a group are gone."""
-    log, node = tmp_path / "starts", tmp_path / "lib/ros2_captioner/captioner_node"
-    node.parent.mkdir(parents=True)
-    node.write_text(CRASHES_ONCE.format(log=log, starts=len(names)))
-    node.chmod(0o755)
-    source = PythonLaunchDescriptionSource(str(CAPTIONER))
-    captioners = [
-        IncludeLaunchDescription(source, launch_arguments={"name": name}.items()) for name in names
-    ]
+    log = tmp_path / "starts"
+    executable("captioner_node", CRASHES_ONCE.format(log=log, starts=len(names)))
+    captioners = [including(CAPTIONER, name=name) for name in names]
     if len(names) == 1:
         around = [SetEnvironmentVariable("GREETING", "hello"), PushRosNamespace("robot")]
         captioners = [GroupAction([*around, *captioners])]
-    service = LaunchService(noninteractive=True)
-    service.include_launch_description(LaunchDescription(captioners))
-    assert service.run() == 0
+    run(*captioners)
     lines = [re.sub(r"--params-file \S+", "", line) for line in log.read_text().splitlines()]
     first, again = lines[: len(names)], lines[len(names) :]
     assert sorted(again) == sorted(first) and len(set(again)) == len(names)
