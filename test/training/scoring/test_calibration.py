@@ -10,8 +10,8 @@ from training.scoring.errors import MetricsError
 
 def test_fitted_confidence_is_the_share_of_true_captions():
     generator = np.random.default_rng(0)
-    features = generator.normal(scale=3, size=(4000, len(FEATURES)))
-    chance = 1 / (1 + np.exp(-(0.5 * features[:, 3] - 0.5)))
+    features = generator.normal(scale=150, size=(4000, len(FEATURES)))
+    chance = 1 / (1 + np.exp(-(0.01 * features[:, 3] - 0.5)))
     true = generator.random(4000) < chance
     model = ConfidenceModel.of_manifest({"confidence": fit_confidence([features], [list(true)])})
     found = [model.probability(row) for row in features]

@@ -70,3 +70,17 @@ def test_the_words_of_the_options_are_obeyed_as_at_run_time(tiny_config, rule):
     (phrase,) = captions(**{rule: (plain[-3:],)})
     (word,) = captions(**{rule: (plain[-1],)})
     assert not phrase.endswith(plain[-3:]) and not word.endswith(plain[-1])
+
+
+@pytest.mark.parametrize(("word", "allowed"), [("dog", False), ("street", False), ("dog", True)])
+def test_objects_and_places_with_evidence_are_named_once_as_at_run_time(tiny_config, word, allowed):
+    config, vocabulary = tiny_config(), Vocabulary([*SPECIAL_TOKENS, "dog", "street", *"abc"])
+    model = build_model(dataclasses.replace(config.model, evidence_words=2), len(vocabulary))
+    ids = torch.tensor(vocabulary.encode(["dog", "street"]))
+    model.decoder.evidence.choose_words(ids, torch.tensor([0.3, 0.2]))
+    with torch.no_grad():
+        model.decoder.logit_bias[vocabulary.encode([word])] = 20
+    prepared = prepared_images(model, images_of(config)[:1], config)
+    options = DecodingOptions(min_length=5, no_repeat_ngram=0, no_repeat_objects=not allowed)
+    (text,) = decode_batches(model.decoder, prepared, vocabulary, options)
+    assert (text.split().count(word) > 1) == allowed and word in text
