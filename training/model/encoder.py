@@ -104,14 +104,18 @@ def _build_trunk(config: ModelConfig, *, with_classes: bool = False) -> torchvis
     return trunk
 
 
-def _load_weights(trunk: nn.Module, path: Path, with_classes: bool) -> None:
+def _load_weights(trunk: torchvision.models.ResNet, path: Path, with_classes: bool) -> None:
     if not path.is_file():
         raise ConfigError(
             f"model.encoder_weights: no file {path}; expected 'torchvision', 'random' or a "
             "safetensors file with torchvision's key names"
         )
     try:
-        report = trunk.load_state_dict(load_file(path), strict=False)
+        state = load_file(path)
+        classes = len(state.get("fc.bias", trunk.fc.bias))
+        if classes != trunk.fc.out_features:  # such as Places365's
+            trunk.fc = nn.Linear(trunk.fc.in_features, classes)
+        report = trunk.load_state_dict(state, strict=False)
     except (RuntimeError, SafetensorError) as error:
         raise ConfigError(f"{path} does not fit the encoder: {error}") from error
     spare = ("num_batches",) if with_classes else ("num_batches", "fc.")

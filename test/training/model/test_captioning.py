@@ -110,6 +110,16 @@ def test_a_classifier_needs_its_weights(tmp_path):
         build_classifier(config)
 
 
+def test_weights_may_tell_other_classes_than_imagenet(tmp_path):
+    """As those of Places365 do."""
+    trunk, file = torchvision.models.resnet18(num_classes=7), tmp_path / "weights.safetensors"
+    save_file(trunk.state_dict(), file)
+    config = ModelConfig(encoder="resnet18", encoder_weights=str(file))
+    encoder, classes = build_classifier(config)
+    assert torch.equal(classes.weight, trunk.fc.weight) and torch.equal(classes.bias, trunk.fc.bias)
+    assert encoder.channels == build_encoder(config).channels == 512
+
+
 def test_missing_weights_are_named():
     with pytest.raises(ConfigError, match="no file /nowhere"):
         build_encoder(ModelConfig(encoder_weights="/nowhere"))
