@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_captioner.errors import CaptionerError, FrameError
+from ros2_captioner.errors import CaptionerError, FrameError, described
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.images.files import read_image
 from ros2_captioner.images.stamp import stamp_ns
@@ -79,8 +79,8 @@ def _bag(path: str, sampling: Sampling, topics: Sequence[str], size: int) -> Ite
                 stamp_ns=stamp_ns(header),
                 frame_id=header.frame_id,
             )
-    except CaptionerError as error:
-        refused.append(str(error))
+    except (CaptionerError, OSError) as error:
+        refused.append(described(error))
     if refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         yield FleetFrame(FrameId(path), error=f"{refused[-1]}{more}")

@@ -1,5 +1,9 @@
 """Jobs to frames, and what cannot be read."""
 
+import errno
+import os
+from unittest.mock import Mock
+
 import cv2
 import numpy as np
 import pytest
@@ -55,3 +59,13 @@ def test_a_bag_that_cannot_be_read_is_an_error(tmp_path):
     (frame,) = frames(Job(str(tmp_path)), Sampling(1.0), (), 32)
     assert "expected a rosbag2 folder" in frame.error and frame.pixels is None
     assert frame.error.count(str(tmp_path)) == 2  # with the command for it
+
+
+def test_a_bag_that_may_not_be_looked_into_is_an_error(tmp_path, monkeypatch):
+    """Root may look into any."""
+    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
+    for name in ("listdir", "scandir"):  # one or the other, by the version of Python
+        monkeypatch.setattr(os, name, Mock(side_effect=refused))
+    (tmp_path / "metadata.yaml").touch()
+    (frame,) = frames(Job(str(tmp_path)), Sampling(1.0), (), 32)
+    assert f"Permission denied: '{tmp_path}'" in frame.error
