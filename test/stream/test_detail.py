@@ -20,13 +20,13 @@ def refuse(constant):
     raise AssertionError(f"{constant} is no JSON")
 
 
-def detail_of(captioner, picture, age_s=0.1, **values):
+def detail_of(captioner, picture, age_s=0.1, node="/robot/captioner", **values):
     settings = NodeSettings(**values)
     batch = captioner.caption([picture], settings)
     header = Header(stamp=Time(sec=5, nanosec=7), frame_id="front")
     received = ReceivedImage("/front/image_raw", Image(header=header), 0.0)
     frame = CaptionedFrame(received, picture, batch.captions[0], batch.timing, settings, age_s)
-    return json.loads(detail_json(frame, captioner, "/robot/captioner"), parse_constant=refuse)
+    return json.loads(detail_json(frame, captioner, node), parse_constant=refuse)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,8 @@ def test_every_detail_keeps_to_the_schema(captioner, photograph, values):
     assert set(detail) == {*SCHEMA["required"], "node", "latency_ms"} == set(SCHEMA["properties"])
     assert detail["stamp"] == {"sec": 5, "nanosec": 7} and detail["frame_id"] == "front"
     assert detail["node"] == "/robot/captioner"
+    assert {"attention" in word for word in detail["words"]} == {"publish_attention" in values}
+    assert "node" not in detail_of(captioner, photograph, node="", **values)
 
 
 def test_an_empty_caption_is_valid_json_without_a_score(captioner, photograph):

@@ -13,6 +13,7 @@ from ros2_captioner.stream.namespaces import own_namespaces
         ("", {"/cam/image_raw": "/cam/image_raw",
               "/cam/image_raw/compressed": "/cam/image_raw/compressed"}),
         ("", {"/image": "/image", "/front/image": "/front"}),
+        ("/", {"/image": "/image", "/front/image": "/front"}),
         ("/front", {"/front/image": "/front/image", "/rear/image": "/rear"}),
         ("", {"/a/b/image": "/a/b/image", "/a/b": "/a/b", "/a/c": "/a/c"}),
     ],

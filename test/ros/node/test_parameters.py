@@ -50,6 +50,7 @@ def test_several_parameters_change_together_or_not_at_all():
         {"beam_width": 2.0},
         {"beam_width": "3"},
         {"length_penalty": "1.0"},
+        {"length_penalty": True},
         {"max_rate_hz": -1.0},
         {"min_length": 30},
         {"publish_attention": 1},

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_captioner.images.conversion import compressed_to_rgb, image_to_rgb
 
-GREEN = (0, 255, 0)
+ORANGE = (240, 120, 20)
 PLAYER = "captioner_image_player"
 
 
@@ -20,7 +20,7 @@ def folder(tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name in ("a.png", "b.png"):
-        cv2.imwrite(str(pictures / name), np.full((50, 100, 3), GREEN, np.uint8))
+        cv2.imwrite(str(pictures / name), np.full((50, 100, 3), ORANGE[::-1], np.uint8))
     return pictures
 
 
@@ -48,7 +48,7 @@ def test_plays_a_folder_once_and_ends(tmp_path, client, folder, image_format, ki
     assert process.exit_status() == 0
     assert messages[0].header.frame_id == "eye" and messages[0].header.stamp.sec > 0
     frame = convert(messages[0])
-    assert frame.shape == (25, 50, 3) and np.abs(frame[0, 0].astype(int) - GREEN).max() < 5
+    assert frame.shape == (25, 50, 3) and np.abs(frame[0, 0].astype(int) - ORANGE).max() < 5
 
 
 @pytest.mark.parametrize(
