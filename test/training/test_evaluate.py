@@ -320,6 +320,17 @@ def test_without_java_what_is_left_out_is_said_first(command, monkeypatch, capsy
     assert capsys.readouterr().out.startswith("found no Java: METEOR is left out")
 
 
+def test_images_are_corrupted_as_asked_for_and_the_signature_says_so(command, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        "training.scoring.bundle_captions.corrupt", lambda frame, name: asked.append(name) or frame
+    )
+    monkeypatch.setenv("PATH", "")
+    assert command("--limit", 2, "--corruption", "noise") == 0
+    assert asked == ["noise"] * 2
+    assert ", tiny val under noise, 2 images, " in capsys.readouterr().out
+
+
 def test_a_java_that_cannot_start_is_noticed_first(command, monkeypatch, capsys, tmp_path):
     (tmp_path / "java").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "java").chmod(0o755)

@@ -52,6 +52,8 @@ def test_a_map_is_what_the_encoder_gives(encoder, tmp_path):
     path = write(tmp_path / "a.png", 90)
     (file,) = cached_maps(encoder, 2, [path], SIZE, tmp_path / "cache")
     np.testing.assert_allclose(read_map(file), expected(encoder, path), atol=2e-3)
+    assert np.load(file).dtype == np.float16  # half the disk; torch gets float32
+    assert read_map(file).dtype == np.float32
 
 
 @pytest.mark.parametrize("size", [0, 40, 1000])
