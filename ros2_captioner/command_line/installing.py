@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 
 
 def in_environment() -> bool:
@@ -15,16 +16,20 @@ def in_environment() -> bool:
 def pip_line(package: str, *, dependencies: bool = True) -> str:
     """The command that installs a package, as docs/install.md has it.
 
-    Beside apt's packages it goes to the user's own folder, and numpy stays: apt's OpenCV and
-    cv_bridge do not work with another one.
+    Beside apt's packages it goes to the user's own folder, and numpy stays, also where an
+    environment takes that from apt: apt's OpenCV and cv_bridge do not work with another one.
 
     Args:
         package: as pip takes it.
         dependencies: install what it needs, too.
     """
     words = [package] if dependencies else ["--no-deps", package]
-    if in_environment():
-        return f"pip install {shlex.join(words)}"
-    if dependencies:
+    if dependencies and not _has_numpy_of_its_own():
         words.insert(0, f"numpy=={version('numpy')}")
-    return f"PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user {shlex.join(words)}"
+    pip = "pip install" if in_environment() else "PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --user"
+    return f"{pip} {shlex.join(words)}"
+
+
+def _has_numpy_of_its_own() -> bool:
+    numpy = find_spec("numpy")
+    return in_environment() and numpy is not None and str(numpy.origin).startswith(sys.prefix)

@@ -23,15 +23,17 @@ def robot(monkeypatch):
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
 
 
-@pytest.fixture
-def environment(monkeypatch):
-    monkeypatch.setattr(sys, "prefix", "/home/robot/venv")
-
-
-def test_an_environment_needs_no_care(environment):
+def test_an_environment_needs_no_care(monkeypatch):
+    monkeypatch.setattr(sys, "base_prefix", "/another")
     assert pip_line("onnx") == "pip install onnx"
     assert pip_line("ray[data]") == "pip install 'ray[data]'"
     assert pip_line("onnxruntime", dependencies=False) == "pip install --no-deps onnxruntime"
+
+
+def test_an_environment_keeps_a_numpy_that_is_not_its_own(monkeypatch):
+    """As one made with --system-site-packages, which has apt's OpenCV as well."""
+    monkeypatch.setattr(sys, "prefix", "/home/robot/venv")
+    assert pip_line("onnx") == f"pip install {KEPT} onnx"
 
 
 def test_a_robot_keeps_its_numpy(robot):
