@@ -56,7 +56,7 @@ def frames_from(
         return _webcam(source)
     raise FrameError(
         "no_source",
-        f"found nothing at {source!r}; expected a folder of images, an image, a video file, or "
+        f"source is {source!r}, where nothing is; expected a folder of images, an image, a video, or "
         "a webcam such as 0 or /dev/video0",
     )
 

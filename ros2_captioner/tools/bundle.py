@@ -92,9 +92,12 @@ def _search(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    """The plain values; what is nested is for those who open the manifest."""
-    plain = {name: value for name, value in values.items() if not isinstance(value, (dict, list))}
-    return ", ".join(f"{name} {value}" for name, value in plain.items())
+    """The plain values there are; what is nested is for those who open the manifest."""
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in values.items()
+        if value != "" and not isinstance(value, (dict, list))
+    )
 
 
 def _signature(folder: Path) -> str:

@@ -46,6 +46,13 @@ def test_inspect_tells_what_an_older_bundle_is_searched_with(bundle_copy, capsys
     assert "no_repeat_objects false, never_last []" in capsys.readouterr().out
 
 
+def test_inspect_leaves_out_what_was_not_set(bundle_copy, capsys):
+    edit(bundle_copy, lambda manifest: manifest["training"].update(note="", start_from=""))
+    assert main(["inspect", str(bundle_copy)]) == 0
+    shown = capsys.readouterr().out
+    assert "data scenes" in shown and "note" not in shown and "start_from" not in shown
+
+
 def test_list_gives_a_line_a_bundle_and_names_broken_ones(bundle_copy, capsys):
     assert main(["list", str(DEFAULT_BUNDLE.parent)]) == 0
     assert capsys.readouterr().out.count("\n") == 1
