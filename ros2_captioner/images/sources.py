@@ -56,8 +56,8 @@ def frames_from(
         return _webcam(source)
     raise FrameError(
         "no_source",
-        f"source is {source!r}, where nothing is; expected a folder of images, an image, a video, or "
-        "a webcam such as 0 or /dev/video0",
+        f"found no images at source {source!r}; expected a folder of images, an image, a video "
+        "file, or a webcam such as 0 or /dev/video0",
     )
 
 

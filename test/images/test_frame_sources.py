@@ -205,7 +205,7 @@ def test_frames_without_a_time_of_their_own_do_not_move_the_others():
 
 
 def test_what_is_not_there_or_unreadable_is_named(tmp_path):
-    with pytest.raises(FrameError, match="where nothing is; expected"):
+    with pytest.raises(FrameError, match="found no images at source"):
         frames_from(str(tmp_path / "nowhere"), loop=False)
     with pytest.raises(FrameError, match="found no image"):
         frames_from(str(tmp_path), loop=False)

@@ -70,7 +70,7 @@ def test_bad_arguments_end_with_one_clear_line(tmp_path, folder, parameters):
             {"source": 0},
             "from 0 (/dev/video0: No such file or directory); expected a webcam",
         ),
-        ({"source": ""}, "source is '', where nothing is; expected a folder"),
+        ({"source": ""}, "found no images at source ''; expected a folder"),
         ({"max_side": -5}, "max_side"),
         ({"rate_hz": "fast"}, "rate_hz is 'fast'; expected double"),
         ({"topic": "camera image"}, "topic is 'camera image'"),
@@ -151,7 +151,7 @@ def test_an_image_that_jpeg_cannot_hold_is_passed_over(tmp_path, client, folder)
 def test_a_pipe_named_as_an_image_is_no_source(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
     process = Process(PLAYER, tmp_path / "log", source=str(tmp_path / "a.jpg"))
-    assert process.exit_status() == 1 and "error: source is" in process.log
+    assert process.exit_status() == 1 and "error: found no images at source" in process.log
 
 
 def test_it_plays_while_simulated_time_stands(tmp_path, client, folder):
