@@ -28,13 +28,13 @@ from ros2_captioner.ros.node.diagnostics import (
 from ros2_captioner.ros.node.duplicate_name import DuplicateName
 from ros2_captioner.ros.node.faults import Faults
 from ros2_captioner.ros.node.names import DIAGNOSTICS, check_apart, resolved_topics
-from ros2_captioner.ros.node.outputs import Outputs
 from ros2_captioner.ros.node.parameters import (
     changed_settings,
     hear_changes,
     initial_settings,
     search_parameters,
 )
+from ros2_captioner.ros.node.publishing.outputs import Outputs
 from ros2_captioner.ros.node.services import CaptionServices
 from ros2_captioner.ros.node.worker import CaptionWorker
 from ros2_captioner.ros.process.overrides import given_at_start

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from ros2_captioner.captions import Timing
 from ros2_captioner.errors import FrameError
-from ros2_captioner.ros.node import outputs
+from ros2_captioner.ros.node.publishing import outputs
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
 

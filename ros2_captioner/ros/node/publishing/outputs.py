@@ -14,8 +14,8 @@ from std_msgs.msg import String
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import FrameError, described
 from ros2_captioner.ros.node.names import check_apart
-from ros2_captioner.ros.node.output import Output
-from ros2_captioner.ros.node.rendering import Rendering
+from ros2_captioner.ros.node.publishing.output import Output
+from ros2_captioner.ros.node.publishing.rendering import Rendering
 from ros2_captioner.stream.frames import CaptionedFrame
 from ros2_captioner.stream.namespaces import own_namespaces
 

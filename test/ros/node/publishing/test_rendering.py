@@ -7,7 +7,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from ros2_captioner.captions import Caption, Timing
-from ros2_captioner.ros.node.rendering import Rendering, overlay_text
+from ros2_captioner.ros.node.publishing.rendering import Rendering, overlay_text
 from ros2_captioner.settings import NodeSettings
 from ros2_captioner.stream.frames import CaptionedFrame, ReceivedImage
 

@@ -5,7 +5,7 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import String
 
-from ros2_captioner.ros.node import output
+from ros2_captioner.ros.node.publishing import output
 
 
 @pytest.mark.parametrize("events", [True, False])

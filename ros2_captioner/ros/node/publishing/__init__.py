@@ -1,0 +1,1 @@
+"""Captions and overlays on their topics, drawn and sent for those who listen."""
