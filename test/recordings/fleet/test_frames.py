@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 from unittest.mock import Mock
 
 import cv2
@@ -64,8 +65,7 @@ def test_a_bag_that_cannot_be_read_is_an_error(tmp_path):
 def test_a_bag_that_may_not_be_looked_into_is_an_error(tmp_path, monkeypatch):
     """Root may look into any."""
     refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
-    for name in ("listdir", "scandir"):  # one or the other, by the version of Python
-        monkeypatch.setattr(os, name, Mock(side_effect=refused))
+    monkeypatch.setattr(Path, "iterdir", Mock(side_effect=refused))
     (tmp_path / "metadata.yaml").touch()
     (frame,) = frames(Job(str(tmp_path)), Sampling(1.0), (), 32)
     assert f"Permission denied: '{tmp_path}'" in frame.error
