@@ -145,6 +145,7 @@ def rgb_of_decoded(
         pixels: ``[height, width]`` grey, or ``[height, width, channels]`` with BGR or BGRA.
         name: encoding that a single channel is of, such as ``bayer_rggb8``; without one 8 and 16
             bits are grey, all else counts as depth.
+        swapped: the channels are RGB or RGBA.
 
     Returns:
         uint8 ``[height, width, 3]``; what is transparent lies on white.
