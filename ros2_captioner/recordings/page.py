@@ -28,15 +28,16 @@ _BEGIN = "<!doctype html>"
 _SIDE = 480  # pixels; twice what is shown, for dense screens
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+body { margin: 2rem auto; max-width: 72rem; overflow-wrap: anywhere; padding: 0 1rem; }
 ol { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr));
      list-style: none; padding: 0; }
+li { break-inside: avoid; }
 figure { margin: 0; }
 img, .missing { aspect-ratio: 4 / 3; background: #8882; border-radius: .4rem; display: block;
                 object-fit: contain; width: 100%; }
 .missing { align-content: center; box-sizing: border-box; overflow: auto; padding: 1rem; }
 figcaption strong { display: block; margin-top: .4rem; }
-small { display: block; opacity: .75; overflow-wrap: anywhere; }
+small { display: block; opacity: .75; }
 """
 
 

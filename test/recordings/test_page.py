@@ -128,6 +128,13 @@ def test_a_name_that_no_file_can_have_loses_no_other_picture(tmp_path, photograp
     assert "File name too long" in (tmp_path / "out.html").read_text()
 
 
+def test_a_long_word_keeps_to_the_page_and_paper_cuts_no_moment_in_two(tmp_path):
+    write_page(tmp_path / "out.html", "dogs", [])
+    style = (tmp_path / "out.html").read_text()
+    assert re.search(r"^body \{.*overflow-wrap: anywhere", style, re.MULTILINE)
+    assert re.search(r"^li \{.*break-inside: avoid", style, re.MULTILINE)
+
+
 def test_only_a_page_is_replaced(tmp_path, photograph):
     page, photo, link = (tmp_path / name for name in ("out.html", "a.png", "link.html"))
     check_page(page)
