@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -151,13 +150,8 @@ def beam_search(
     stepper: Stepper,
     batch: int,
     options: DecodingOptions,
-    *,
+    rules: WordRules,
     start: int,
-    end: int,
-    vetoed: Sequence[int] = (),
-    phrases: Sequence[Sequence[int]] = (),
-    objects: Sequence[int] = (),
-    never_last: Sequence[Sequence[int]] = (),
 ) -> list[list[Hypothesis]]:
     """Search captions for a batch of images together.
 
@@ -169,13 +163,9 @@ def beam_search(
     Args:
         stepper: the decoder, started for ``batch`` images and ``options.beam_width`` beams.
         batch: number of images B.
-        options: see `DecodingOptions`.
+        options: of which the beam width, the longest length and its penalty count here.
+        rules: what the other options forbid.
         start: id of the start token.
-        end: id of the end token.
-        vetoed: ids that are never chosen (banned words, ``<unk>``).
-        phrases: ids that never follow each other so, at least two each.
-        objects: ids of words for objects and places, see `DecodingOptions.no_repeat_objects`.
-        never_last: ids that, one after the other, the end token never follows.
 
     Returns:
         For each image at most ``beam_width`` hypotheses, best first, at least one.
@@ -188,15 +178,6 @@ def beam_search(
     tokens = np.full((batch, width), start, np.int32)
     parents = np.tile(np.arange(width), (batch, 1))
     images = np.arange(batch)[:, None]
-    rules = WordRules(
-        end=end,
-        never=vetoed,
-        phrases=phrases,
-        once=objects if options.no_repeat_objects else (),
-        never_last=never_last,
-        min_length=options.min_length,
-        no_repeat_ngram=options.no_repeat_ngram,
-    )
 
     for length in range(options.max_length):
         output = stepper.step(tokens, parents)
@@ -204,7 +185,7 @@ def beam_search(
         log_probs = np.where(veto, np.float32(-np.inf), output.log_probs)
         totals = scores[:, :, None] + log_probs
         norm = (length + 1) ** options.length_penalty
-        parents, chosen = _best_continuations(totals, output.ids, pools, end, length, norm)
+        parents, chosen = _best_continuations(totals, output.ids == rules.end, pools, length, norm)
         scores = totals[images, parents, chosen]
         tokens = output.ids[images, parents, chosen]
         trellis.add(Step(parents, tokens, log_probs[images, parents, chosen], output.attention))
@@ -229,9 +210,8 @@ _NOTHING = Ended(-np.inf, 0, 0)
 
 def _best_continuations(
     totals: NDArray[np.float64],
-    ids: NDArray[np.int32],
+    is_end: NDArray[np.bool_],
     pools: list[Pool],
-    end: int,
     length: int,
     norm: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -240,11 +220,11 @@ def _best_continuations(
     Both results are ``[B, K]``. At most one candidate a row is the end token, so the best
     2 K candidates always hold K that go on.
     """
-    batch, width, count = ids.shape
+    batch, width, count = totals.shape
     flat = totals.reshape(batch, -1)
     order = (-flat).argsort(axis=1, kind="stable")[:, : 2 * width]
     images = np.arange(batch)[:, None]
-    ends = ids.reshape(batch, -1)[images, order] == end
+    ends = is_end.reshape(batch, -1)[images, order]
     rows, candidates = np.divmod(order, count)
     for image, rank in zip(*ends[:, :width].nonzero(), strict=True):
         score = float(flat[image, order[image, rank]]) / norm

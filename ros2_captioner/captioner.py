@@ -27,6 +27,7 @@ from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.memory import return_freed_memory
 from ros2_captioner.preprocess import preprocess_batch
 from ros2_captioner.vocabulary import Vocabulary, detokenize, tokenize
+from ros2_captioner.word_rules import WordRules
 
 
 class Captioner:
@@ -201,27 +202,29 @@ def search_words(
     objects: ObjectWords,
 ) -> list[list[Hypothesis]]:
     """Beam search by options that name words; see `ros2_captioner.beam_search.beam_search`."""
+    checked = CheckedStepper(stepper, len(vocabulary))
+    rules = _word_rules(options, vocabulary, objects)
+    return beam_search(checked, batch, options, rules, vocabulary.start)
+
+
+@functools.lru_cache(maxsize=8)  # every caption asks for the same
+def _word_rules(
+    options: DecodingOptions, vocabulary: Vocabulary, objects: ObjectWords
+) -> WordRules:
+    """What the options forbid, with their words as ids."""
     banned = _phrase_ids(vocabulary, options.banned_words)
-    words = [ids[0] for ids in banned if len(ids) == 1]
-    return beam_search(
-        CheckedStepper(stepper, len(vocabulary)),
-        batch,
-        options,
-        start=vocabulary.start,
+    return WordRules(
         end=vocabulary.end,
-        vetoed=[vocabulary.start, vocabulary.unknown, *words],
-        phrases=[ids for ids in banned if len(ids) > 1],
-        objects=objects.ids.tolist(),
+        never=[[vocabulary.start], [vocabulary.unknown], *banned],
         never_last=_phrase_ids(vocabulary, options.never_last),
+        once=objects.ids.tolist() if options.no_repeat_objects else (),
+        min_length=options.min_length,
+        no_repeat_ngram=options.no_repeat_ngram,
     )
 
 
-@functools.lru_cache(maxsize=8)
-def _phrase_ids(vocabulary: Vocabulary, phrases: tuple[str, ...]) -> list[list[int]]:
-    """Token ids of each phrase; those with unknown words are left out, as no caption holds them.
-
-    Cached, as every caption asks for the same phrases.
-    """
+def _phrase_ids(vocabulary: Vocabulary, phrases: Sequence[str]) -> list[list[int]]:
+    """Token ids of each phrase; those with unknown words are left out, as no caption holds them."""
     words = map(tokenize, phrases)
     return [ids for each in words if len(ids := vocabulary.known_ids(each)) == len(each)]
 

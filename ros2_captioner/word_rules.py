@@ -13,31 +13,31 @@ class WordRules:
 
     Args:
         end: the end token.
-        never: words that are never chosen.
-        phrases: words that never follow each other so, at least two each.
-        once: words that no caption holds twice.
+        never: words and phrases that no caption holds.
         never_last: words and phrases that the end token never follows.
+        once: words that no caption holds twice.
         min_length: words before the end token may come.
         no_repeat_ngram: no sequence of this many words occurs twice, nor a word twice running;
             0 allows both.
+
+    Attributes:
+        end: as given.
     """
 
     def __init__(
         self,
         *,
         end: int,
-        never: Sequence[int] = (),
-        phrases: Sequence[Sequence[int]] = (),
-        once: Sequence[int] = (),
+        never: Sequence[Sequence[int]] = (),
         never_last: Sequence[Sequence[int]] = (),
+        once: Sequence[int] = (),
         min_length: int = 0,
         no_repeat_ngram: int = 0,
     ) -> None:
-        last_words = [ids[0] for ids in never_last if len(ids) == 1]
-        self._end = end
-        self._never, self._once, self._never_last = map(_Ids, (never, once, last_words))
-        self._phrases = phrases
-        self._last_phrases = [ids for ids in never_last if len(ids) > 1]
+        self.end = end
+        self._never, self._never_phrases = _words_and_phrases(never)
+        self._never_last, self._never_last_phrases = _words_and_phrases(never_last)
+        self._once = _Ids(once)
         self._min_length = min_length
         self._no_repeat_ngram = no_repeat_ngram
 
@@ -55,11 +55,11 @@ class WordRules:
         """
         veto = self._never.among(candidates)
         if not history.shape[2]:
-            veto |= (candidates == self._end) & (self._min_length > 0)
+            veto |= (candidates == self.end) & (self._min_length > 0)
             return veto
-        veto |= (candidates == self._end) & self._unfinished(history)[:, :, None]
+        veto |= (candidates == self.end) & self._unfinished(history)[:, :, None]
         veto |= self._repeated(history, candidates)
-        for phrase in self._phrases:
+        for phrase in self._never_phrases:
             veto |= _completes(history, candidates, phrase)
         return veto
 
@@ -67,7 +67,7 @@ class WordRules:
         """Which captions ``[B, K]`` may not end here."""
         too_short = history.shape[2] < self._min_length
         unfinished = np.asarray(self._never_last.among(history[:, :, -1]) | too_short)
-        for phrase in self._last_phrases:
+        for phrase in self._never_last_phrases:
             unfinished |= _ends_with(history, phrase)
         return unfinished
 
@@ -93,6 +93,11 @@ class _Ids:
     def among(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of an array's ids are in the set; those beyond the table read its last, False."""
         return self._table.take(ids, mode="clip")
+
+
+def _words_and_phrases(ids: Sequence[Sequence[int]]) -> tuple[_Ids, list[Sequence[int]]]:
+    words = _Ids([each[0] for each in ids if len(each) == 1])
+    return words, [each for each in ids if len(each) > 1]
 
 
 def _completes(

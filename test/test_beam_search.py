@@ -15,8 +15,10 @@ from ros2_captioner.beam_search import (
     beam_search,
 )
 from ros2_captioner.errors import OptionsError
+from ros2_captioner.word_rules import WordRules
 
 START, END, WORDS = 0, 1, 5
+WIDE = {"beam_width": 16, "max_length": 4, "length_penalty": 0.0}
 
 
 class TableStepper:
@@ -52,9 +54,17 @@ def exhaustive(table, max_length, alpha, allowed=lambda ids: True):
     return best
 
 
-def search(stepper, batch, **options):
-    options = {"no_repeat_ngram": 0} | options
-    return beam_search(stepper, batch, DecodingOptions(**options), start=START, end=END)
+def search(stepper, batch, *, never=(), never_last=(), once=(), **values):
+    options = DecodingOptions(**{"no_repeat_ngram": 0} | values)
+    rules = WordRules(
+        end=END,
+        never=never,
+        never_last=never_last,
+        once=once,
+        min_length=options.min_length,
+        no_repeat_ngram=options.no_repeat_ngram,
+    )
+    return beam_search(stepper, batch, options, rules, START)
 
 
 def repeats(ids, n):
@@ -143,8 +153,8 @@ def test_of_captions_without_repeats_the_best_is_found(n):
 
 
 def test_vetoed_words_never_appear():
-    options = DecodingOptions(beam_width=3, min_length=4, no_repeat_ngram=0)
-    found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=[2, 3])
+    never = [[2], [3]]
+    found = search(TableStepper(1, 3), 1, never=never, beam_width=3, min_length=4)
     assert all(set(hypothesis.ids) == {4} for hypothesis in found[0])
 
 
@@ -155,35 +165,31 @@ def test_a_phrase_never_appears_and_the_best_without_it_is_found(phrase):
 
     for seed in range(20):
         stepper = TableStepper(1, 16, seed)
-        options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0)
-        found = beam_search(stepper, 1, options, start=START, end=END, phrases=[phrase])
+        found = search(stepper, 1, never=[phrase], **WIDE)
         assert all(allowed(hypothesis.ids) for hypothesis in found[0])
         assert found[0][0].ids == exhaustive(stepper.table[0], 4, 0.0, allowed)[1]
 
 
-@pytest.mark.parametrize("on", [True, False])
-@pytest.mark.parametrize("objects", [(2,), (2, 4)])
-def test_no_object_occurs_twice_and_the_best_of_such_captions_is_found(on, objects):
+@pytest.mark.parametrize("once", [(2,), (2, 4)])
+def test_no_such_word_occurs_twice_and_the_best_of_such_captions_is_found(once):
     def allowed(ids):
-        return not on or all(ids.count(word) <= 1 for word in objects)
+        return all(ids.count(word) <= 1 for word in once)
 
     changed = 0
     for seed in range(20):
         stepper = TableStepper(1, 16, seed)
-        options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0, no_repeat_objects=on)
-        found = beam_search(stepper, 1, options, start=START, end=END, objects=objects)
+        found = search(stepper, 1, once=once, **WIDE)
         best = exhaustive(stepper.table[0], 4, 0.0, allowed)[1]
         assert found[0][0].ids == best
         changed += best != exhaustive(stepper.table[0], 4, 0.0)[1]
-    assert bool(changed) == on
+    assert changed
 
 
 def test_no_caption_ends_with_a_word_that_is_never_last():
     changed = 0
     for seed in range(20):
         stepper = TableStepper(1, 16, seed)
-        options = DecodingOptions(16, 0.0, max_length=4, no_repeat_ngram=0)
-        found = beam_search(stepper, 1, options, start=START, end=END, never_last=[[2], [3]])
+        found = search(stepper, 1, never_last=[[2], [3]], **WIDE)
         best = exhaustive(
             stepper.table[0], 4, 0.0, lambda ids: len(ids) == 4 or ids[-1:] == (4,) or not ids
         )
@@ -193,8 +199,8 @@ def test_no_caption_ends_with_a_word_that_is_never_last():
 
 
 def test_all_words_vetoed_gives_an_empty_caption_and_no_crash():
-    options = DecodingOptions(beam_width=3, min_length=4)
-    found = beam_search(TableStepper(1, 3), 1, options, start=START, end=END, vetoed=range(5))
+    never = [[word] for word in range(5)]
+    found = search(TableStepper(1, 3), 1, never=never, beam_width=3, min_length=4)
     assert found[0][0].ids == ()
 
 
