@@ -30,8 +30,9 @@ from training.scoring.metrics import cider_each
 from training.scoring.truth import worst_first
 
 _STYLE = """
-body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; color: #222 }
+body { font: 15px/1.4 sans-serif; max-width: 1340px; margin: 2em auto; padding: 0 1em; color: #222 }
 section { margin: 0 0 2em; border-top: 1px solid #ccc; padding-top: 1em }
+svg { border: 1px solid #ccc; margin: 0 8px; overflow: visible } /* for half a bar at 0 and 1 */
 img { max-width: 100% } ul { margin: .3em 0; color: #555 } b { font-size: 17px }
 """
 
@@ -90,7 +91,11 @@ def report(captioner: Captioner, images: Sequence[CaptionedImage], count: int, t
         parts.append(f"<h2>{heading}</h2>")
         parts += [_section(images[i], captions[i], scores[i]) for i in places]
     body = "\n".join(parts)
-    return f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style>\n{body}\n"
+    return (
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n{body}\n</html>\n"
+    )
 
 
 def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]]) -> str:
@@ -106,8 +111,8 @@ def _reliability(captions: Sequence[Caption], references: Sequence[Sequence[str]
     return (
         f"<h2>Reliability: calibration error {calibration_error(bins):.3f}</h2><p>Across: "
         "confidence from 0 to 1. Up: share of the captions that name nothing absent. On the line "
-        "the two agree.</p><svg width=320 height=300 style='border:1px solid #ccc'>"
-        f"{bars}<line x1=0 y1=300 x2=300 y2=0 stroke='#c33'/></svg>"
+        "the two agree.</p><svg width='300' height='300'>"
+        f"{bars}<line y1='300' x2='300' stroke='#c33'/></svg>"
     )
 
 
@@ -117,7 +122,8 @@ def _section(image: CaptionedImage, caption: Caption, score: float) -> str:
     return (
         f"<section><b>{html.escape(caption.text)}</b> &middot; CIDEr {score:.2f} &middot; "
         f"{html.escape(image.path.name)}<ul>{references}</ul>"
-        f"<img src='{jpeg_uri(attention_figure(frame, caption))}'></section>"
+        f"<img src='{jpeg_uri(attention_figure(frame, caption))}' "
+        "alt='where the model looked for each word'></section>"
     )
 
 

@@ -21,7 +21,9 @@ def test_best_come_first_and_worst_last_with_references_and_images(images):
     best, worst = page.split("<h2>Worst: inventions first</h2>")
     scores = [[float(s) for s in re.findall(r"CIDEr ([\d.]+) &", half)] for half in (best, worst)]
     assert scores[0] == sorted(scores[0], reverse=True) and len(scores[1]) == 2
-    assert page.count("<img src='data:image/jpeg;base64,") == 4
+    pictures = re.findall(r"<img src='data:image/jpeg;base64,\S+' alt='where the model", page)
+    assert len(pictures) == 4
+    assert page.startswith("<!doctype html>\n<html") and "<title>tiny &lt;val&gt;</title>" in page
     # The best by CIDEr may be among the worst by inventions.
     shown = re.findall(r"(\w+)\.png", page)
     assert len(shown) >= 4 and set(shown) <= set(COLOURS)
