@@ -33,22 +33,14 @@ from ros2_captioner.output_files import check_output, replace_file
 from ros2_captioner.recordings.sampling import Sampling
 from ros2_captioner.recordings.subtitles import as_srt, as_vtt
 from ros2_captioner.recordings.video_captions import video_cues
-from ros2_captioner.tools.model_arguments import (
-    add_model_arguments,
-    load_captioner,
-    model_files,
-)
+from ros2_captioner.tools.model_arguments import add_model_arguments, load_captioner, model_files
 
 Frame = NDArray[np.uint8]
 _BATCH = 8
 _EVERY_S = 1.0
 _MOST_EXPLAINED = 200  # images, in one figure: each takes some 7 MiB until it is written
 _VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
-# The search options by their name on the command line.
-_SEARCH = {
-    declaration.name.removeprefix("num_"): declaration
-    for declaration in declarations(DecodingOptions)
-}
+_SEARCH = declarations(DecodingOptions)
 
 
 @command(failed=2)
@@ -82,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="image files; with --vtt or --srt one video",
     )
-    for name, declaration in _SEARCH.items():
-        _add_search_option(parser, name, declaration)
+    for declaration in _SEARCH:
+        _add_search_option(parser, declaration)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
         "--explain",
@@ -105,12 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_search_option(
-    parser: argparse.ArgumentParser, name: str, declaration: Declaration
-) -> None:
+def _add_search_option(parser: argparse.ArgumentParser, declaration: Declaration) -> None:
+    name = declaration.name.removeprefix("num_").replace("_", "-")
     allowed = "" if declaration.low is None else f", {declaration.low:g}-{declaration.high:g}"
     parser.add_argument(
-        f"--{name.replace('_', '-')}",
+        f"--{name}",
         dest=declaration.name,
         help=f"{declaration.description}{allowed} (default: the model's)",
         **declaration.argument(),
@@ -119,9 +110,7 @@ def _add_search_option(
 
 def _changes(parsed: argparse.Namespace, beam_width: int) -> dict[str, Any]:
     """Options that the user gave; asking for alternatives widens a default beam to hold them."""
-    given = {
-        declaration.name: getattr(parsed, declaration.name) for declaration in _SEARCH.values()
-    }
+    given = {each.name: getattr(parsed, each.name) for each in _SEARCH}
     changes = {name: value for name, value in given.items() if value is not None}
     if parsed.beam_width is None and parsed.num_alternatives:
         wider = min(parsed.num_alternatives + 1, MAX_BEAM_WIDTH)

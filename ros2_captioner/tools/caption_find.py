@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, 1 if nothing was found, 2 if the captions cannot be read.
     """
+    parsed = _parser().parse_args(arguments)
+    if parsed.pictures is not None:
+        tables = [table for path in parsed.captions for table in path.glob("*.parquet")]
+        check_output("--pictures", parsed.pictures, [*parsed.captions, *tables])
+        check_page(parsed.pictures)
+    index = CaptionIndex(parsed.captions)
+    hits = index.find(parsed.query, parsed.limit)
+    index.close()
+    try:
+        for hit in hits:
+            print(in_line(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})"))
+    finally:  # where nobody reads all lines, as behind `head`, the page is written all the same
+        if parsed.pictures is not None:
+            write_page(parsed.pictures, parsed.query, hits)
+    if hits:
+        return 0
+    print("no caption has any of these words", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "caption_find",
         "Rank moments by words, by their synonyms and by the objects that the model saw: best "
@@ -43,24 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "where the command runs",
     )
     parser.add_argument("--limit", type=at_least_one, default=10, metavar="N", help="(default: 10)")
-    parsed = parser.parse_args(arguments)
-    if parsed.pictures is not None:
-        tables = [table for path in parsed.captions for table in path.glob("*.parquet")]
-        check_output("--pictures", parsed.pictures, [*parsed.captions, *tables])
-        check_page(parsed.pictures)
-    index = CaptionIndex(parsed.captions)
-    hits = index.find(parsed.query, parsed.limit)
-    index.close()
-    try:
-        for hit in hits:
-            print(in_line(f"{place(hit.row)}  {hit.row['caption']}  ({sureness(hit.row)})"))
-    finally:  # where nobody reads all lines, as behind `head`, the page is written all the same
-        if parsed.pictures is not None:
-            write_page(parsed.pictures, parsed.query, hits)
-    if hits:
-        return 0
-    print("no caption has any of these words", file=sys.stderr)
-    return 1
+    return parser
 
 
 if __name__ == "__main__":

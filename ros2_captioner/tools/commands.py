@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ros2_captioner.command_line.ending import clean_up_on_signals, run_command
 
 
-def caption() -> int:
-    """``caption``."""
-    return run_command("ros2_captioner.tools.caption")
+def _command(module: str, *, cleans_up: bool = False) -> Callable[[], int]:
+    def run() -> int:
+        if cleans_up:
+            clean_up_on_signals()
+        return run_command(f"ros2_captioner.{module}")
+
+    return run
 
 
-def caption_bag() -> int:
-    """``caption_bag``."""
-    clean_up_on_signals()
-    return run_command("ros2_captioner.tools.caption_bag")
-
-
-def caption_find() -> int:
-    """``caption_find``."""
-    clean_up_on_signals()
-    return run_command("ros2_captioner.tools.caption_find")
-
-
-def caption_fleet() -> int:
-    """``caption_fleet``."""
-    return run_command("ros2_captioner.tools.caption_fleet")
-
-
-def captioner_bundle() -> int:
-    """``captioner_bundle``."""
-    return run_command("ros2_captioner.tools.bundle")
-
-
-def captioner_doctor() -> int:
-    """``captioner_doctor``."""
-    return run_command("ros2_captioner.tools.doctor")
-
-
-def captioner_build_engine() -> int:
-    """``captioner_build_engine``."""
-    return run_command("ros2_captioner.tools.build_engine")
-
-
-def captioner_benchmark() -> int:
-    """``captioner_benchmark``."""
-    clean_up_on_signals()
-    return run_command("ros2_captioner.benchmark.command")
+caption = _command("tools.caption")
+caption_bag = _command("tools.caption_bag", cleans_up=True)
+caption_find = _command("tools.caption_find", cleans_up=True)
+caption_fleet = _command("tools.caption_fleet")
+captioner_benchmark = _command("benchmark.command", cleans_up=True)
+captioner_build_engine = _command("tools.build_engine")
+captioner_bundle = _command("tools.bundle")
+captioner_doctor = _command("tools.doctor")
