@@ -33,7 +33,7 @@ from training.optimisation.checkpoint import (
 )
 from training.optimisation.epoch import run_epoch
 from training.optimisation.logbook import SHOWN, Logbook
-from training.optimisation.notices import show_data, show_lost_words, show_unused_sources
+from training.optimisation.notices import notices
 from training.optimisation.output_folder import (
     claim,
     only_run_in,
@@ -175,9 +175,9 @@ def _train_epochs(
         splits: the data.
         progress: so far.
     """
-    show_data(splits)
-    show_unused_sources(config)
-    show_lost_words(config, splits)
+    if distributed.rank() == 0:
+        for line in notices(config, splits):
+            print(line)
     logbook = Logbook(output / "tensorboard", splits.validation_images[:SHOWN])
     stage: Stage | None = None
     for epoch, (name, stage_epoch) in enumerate(_plan(config)):

@@ -48,7 +48,7 @@ def cached_maps(
         For each image a NumPy file with its map, float16 ``[h, w, c]``.
     """
     cache = folder / f"maps_{_encoder_digest(encoder, stages, size, dtype)}"
-    files = [cache / f"{_image_digest(path)}.npy" for path in paths]
+    files = [cache / f"{image_digest(path)}.npy" for path in paths]
     mine = zip(files[share], paths[share], strict=True)
     missing = {file: path for file, path in mine if not file.is_file()}
     if missing:
@@ -104,5 +104,6 @@ def _encoder_digest(encoder: GridEncoder, stages: int, size: int, dtype: torch.d
     return digest.hexdigest()[:16]
 
 
-def _image_digest(path: Path) -> str:
+def image_digest(path: Path) -> str:
+    """Of a file's content, by which its map is found."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]

@@ -16,7 +16,7 @@ from training.machine.stopwatch import Stopwatch
 from training.model.captioning import device_of
 from training.optimisation.checkpoint import Progress
 from training.optimisation.logbook import SHOWN, Logbook
-from training.optimisation.notices import show_few_steps
+from training.optimisation.notices import few_steps
 from training.optimisation.stages import Stage
 from training.scoring.decode import search_batches
 from training.scoring.validation import validation_scores
@@ -79,8 +79,9 @@ def _train_epoch(
     device = device_of(stage.model)
     summed, count, images = 0.0, 0, 0
     silent = distributed.rank() > 0
-    if not stage_epoch:
-        show_few_steps(stage, steps)
+    if not stage_epoch and not silent:
+        for line in few_steps(stage, steps):
+            print(line)
     bar = tqdm(batches, desc=title, unit="step", disable=silent)
     for index, (batch, sentences) in enumerate(bar):
         watch.lap("reading")

@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from ros2_captioner.vocabulary import tokenize
 from training.config.settings import TrainConfig
-from training.data.captions import CaptionedImage
 from training.data.words import frequent_words
-from training.machine import distributed
+from training.model.features import image_digest
 from training.optimisation.stages import Splits, Stage
 
+_MANY_CUT = 0.02  # of all captions; in COCO and Flickr8k one of 500 has more than 25 words
 
-def show_data(splits: Splits) -> None:
-    """How many images there are, and validation images whose scores tell nothing."""
-    if distributed.rank() > 0:
-        return
-    validated = splits.validation_images
-    print(
-        f"{len(splits.train.images)} training and {len(validated)} validation images, "
-        f"{len(splits.vocabulary)} words"
+
+def notices(config: TrainConfig, splits: Splits) -> Iterator[str]:
+    """A line on how much data there is, then one on each thing that is hardly as it is meant."""
+    yield (
+        f"{len(splits.train.images)} training and {len(splits.validation_images)} validation "
+        f"images, {len(splits.vocabulary)} words"
     )
+    yield from _validation_images_trained_on(splits)
+    yield from _single_validation_images(splits)
+    yield from _unused_sources(config)
+    yield from _lost_words(config, splits)
+    yield from _cut_captions(config, splits)
+
+
+def _validation_images_trained_on(splits: Splits) -> Iterator[str]:
+    validated = [image.path for image in splits.validation_images]
     labelled = (one for one in splits.train.images if one.captions or one.objects or one.absent)
-    learnt = set(map(_file, labelled))
-    both = sum(_file(image) in learnt for image in validated)
+    both = _found_in(validated, [image.path for image in labelled])
     if both:
-        print(
+        yield (
             f"{both} of the validation images are trained on too, so that scores of them tell "
             "nothing of new ones; expected others: 'part' divides a source"
         )
+
+
+def _found_in(paths: Sequence[Path], others: Sequence[Path]) -> int:
+    """How many files have the content of one of the others, whatever they are called."""
+    sizes = {path.stat().st_size for path in paths} & {other.stat().st_size for other in others}
+    # Few have the size of another: only those are read.
+    known = {image_digest(other) for other in others if other.stat().st_size in sizes}
+    return sum(path.stat().st_size in sizes and image_digest(path) in known for path in paths)
+
+
+def _single_validation_images(splits: Splits) -> Iterator[str]:
     for name, images in splits.val.items():
         if images[0].captions and len(images) == 1:  # no word tells it from other images
-            print(
+            yield (
                 f"data.val: {name} has one image, of which CIDEr is 0 whatever is said; expected "
                 "several, to choose the best epoch by"
             )
 
 
-def _file(image: CaptionedImage) -> tuple[int, int]:
-    """Which file an image is, by whatever path."""
-    status = image.path.stat()
-    return status.st_dev, status.st_ino
-
-
-def show_unused_sources(config: TrainConfig) -> None:
+def _unused_sources(config: TrainConfig) -> Iterator[str]:
     """Sources without captions of which no loss learns: their images would be read in vain."""
-    if distributed.rank() > 0:
-        return
     for source in config.data.train:
         if source.captions:
             continue
@@ -51,40 +65,50 @@ def show_unused_sources(config: TrainConfig) -> None:
         if source.objects:
             weights.append("evidence_weight")
         if not any(getattr(config.optim, name) for name in weights):
-            print(
+            yield (
                 f"data.train: nothing is learnt from {source.name}, which has no captions: found "
                 f"optim.{' and optim.'.join(weights)} 0; expected a weight, or no such source"
             )
 
 
-def show_lost_words(config: TrainConfig, splits: Splits) -> None:
+def _lost_words(config: TrainConfig, splits: Splits) -> Iterator[str]:
     """Words of the captions that a new run would learn, but the vocabulary of an earlier lacks."""
-    if not config.start_from or distributed.rank() > 0:
+    if not config.start_from:
         return
     count = config.data.min_word_count
     frequent = frequent_words(splits.train.captions, count)
     lost = [word for word in frequent if not splits.vocabulary.known_ids([word])]
     if lost:
-        print(
+        yield (
             f"{len(lost)} words that occur {count} times or more in the captions are not in the "
             f"vocabulary of {config.start_from} and are not learnt, e.g. {', '.join(lost[:5])}; "
             "to learn them, train without start_from"
         )
 
 
-def show_few_steps(stage: Stage, steps: int) -> None:
+def _cut_captions(config: TrainConfig, splits: Splits) -> Iterator[str]:
+    """Captions that are longer than a model learns, if they are not just a few."""
+    longest, captions = config.data.max_words, list(chain(*splits.train.captions))
+    cut = sum(len(tokenize(text)) > longest for text in captions)
+    if cut > _MANY_CUT * len(captions):
+        yield (
+            f"data.max_words: found {longest}, after which {cut} of {len(captions)} captions are "
+            "cut, so that the model learns to break off there; expected shorter captions, or a "
+            "higher number"
+        )
+
+
+def few_steps(stage: Stage, steps: int) -> Iterator[str]:
     """What a config asks of a stage that was written for more images, or for smaller batches."""
-    if distributed.rank() > 0:
-        return
     warmup, decay = stage.settings.warmup_steps, stage.config.optim.ema_decay
     if warmup > steps:
-        print(
+        yield (
             f"{stage.name}.warmup_steps: found {warmup} for {steps} steps in all, in which the "
             "learning rates never reach their peak; expected fewer"
         )
     averaged = round(1 / (1 - decay))
     if averaged > steps:
-        print(
+        yield (
             f"optim.ema_decay: found {decay}, an average over some {averaged} steps, for {steps} "
             f"steps of {stage.name} in all, of which the weights that are kept learn little; "
             "expected less"

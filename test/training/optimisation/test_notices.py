@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,31 +10,44 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import SourceConfig
 from training.data.captions import CaptionedImage
 from training.data.sources import Sources
-from training.optimisation.notices import show_data, show_unused_sources
+from training.optimisation.notices import notices
 from training.optimisation.stages import Splits
 from training.train import train
 
 
-def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
-    of = {name: CaptionedImage(tmp_path / name, ("a dog",)) for name in ("a", "b", "c", "d")}
-    for image in of.values():
-        image.path.touch()
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    b = CaptionedImage(tmp_path / "link", ("a dog",))
-    bare = CaptionedImage(tmp_path / "c")  # as for distillation, which tells no caption
-    listed = CaptionedImage(tmp_path / "e", absent=frozenset({"dog"}))
-    listed.path.touch()
-    vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
+def splits_of(train, val, vocabulary=("dog",)):
+    return Splits(Sources(train, []), {"v": val}, Vocabulary([*SPECIAL_TOKENS, *vocabulary]))
+
+
+def test_validation_images_whose_scores_tell_nothing_are_told(tiny_config, tmp_path):
+    def image(name, captions=("a dog",), **known):
+        (tmp_path / name).write_text(name[0])  # of one size all
+        return CaptionedImage(tmp_path / name, captions, **known)
+
+    a, b, c, d, copy = (image(name) for name in ("a", "b", "c", "d", "b under another name"))
+    bare = image("c", ())  # as for distillation, which tells no caption
+    listed = image("e", (), absent=frozenset({"dog"}))
     for val, said in (
-        ([of["b"], of["c"]], "1 of the validation images are"),
-        ([of["c"], of["d"]], ""),
-        ([listed, of["d"]], "1 of the validation images are"),
-        ([of["c"]], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
+        ([b, c], "1 of the validation images are"),
+        ([copy, copy, c], "2 of the validation images are"),
+        ([c, d], ""),
+        ([listed, d], "1 of the validation images are"),
+        ([c], "data.val: v has one image, of which CIDEr is 0 whatever is said"),
     ):
-        show_data(Splits(Sources([of["a"], b, bare, listed], []), {"v": val}, vocabulary))
-        counts, *told = capsys.readouterr().out.splitlines()
+        counts, *told = notices(tiny_config(), splits_of([a, b, bare, listed], val))
         assert counts == f"4 training and {len(val)} validation images, 4 words"
         assert "".join(told).startswith(said) and bool(told) == bool(said)
+
+
+@pytest.mark.parametrize(("long", "told"), [(1, False), (2, True)])
+def test_captions_that_are_cut_are_told_unless_they_are_few(tiny_config, tmp_path, long, told):
+    image = CaptionedImage(tmp_path / "a", (*long * ["dog " * 26], *(98 - long) * ["dog " * 25]))
+    other = CaptionedImage(tmp_path / "b", 2 * ("a dog",))
+    for place, one in enumerate((image, other)):
+        one.path.write_bytes(bytes(place))
+    _, *said = notices(tiny_config(), splits_of([image], [other, other]))
+    cut = f"data.max_words: found 25, after which {long} of 98 captions are cut"
+    assert [line.startswith(cut) for line in said] == [True] * told
 
 
 @pytest.mark.parametrize(
@@ -45,7 +59,7 @@ def test_validation_images_whose_scores_tell_nothing_are_told(capsys, tmp_path):
         ({"evidence_weight": 0.1, "sentence_weight": 0.5}, {"bare": "distillation"}),
     ],
 )  # fmt: skip
-def test_sources_that_no_loss_learns_from_are_told(tiny_config, capsys, optim, unused):
+def test_sources_that_no_loss_learns_from_are_told(tiny_config, optim, unused):
     config = tiny_config()
     sources = (
         *config.data.train,
@@ -57,10 +71,12 @@ def test_sources_that_no_loss_learns_from_are_told(tiny_config, capsys, optim, u
     model = dataclasses.replace(config.model, encoder_weights="torchvision", evidence_words=5)
     optim = dataclasses.replace(config.optim, **optim)
     changed = {"data": data, "model": model, "optim": optim, "start_from": "runs/first"}
-    show_unused_sources(dataclasses.replace(config, **changed))
+    image = CaptionedImage(Path(__file__), ("a dog",))
+    said = notices(dataclasses.replace(config, **changed), splits_of([image], [image]))
     told = dict(
         line.removeprefix("data.train: nothing is learnt from ").split(", which has no captions")
-        for line in capsys.readouterr().out.splitlines()
+        for line in said
+        if line.startswith("data.train: ")
     )
     assert told.keys() == unused.keys()
     assert all(f": found optim.{unused[name]} 0; " in said for name, said in told.items())
