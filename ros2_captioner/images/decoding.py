@@ -16,6 +16,7 @@ from ros2_captioner.images.headers import (
     bmp_is_whole,
     format_named,
     is_jpeg,
+    netpbm_white,
     orientation,
     other_format,
     png_is_whole,
@@ -98,8 +99,7 @@ def decode(
             f"{what} of {len(data)} bytes is a cut or damaged {kind}; expected a whole one",
         )
     try:
-        found = _decoded_jpeg(data) if is_jpeg(data) else _decoded(data, cv2.IMREAD_UNCHANGED)
-        picture = as_rgb(found)
+        picture = as_rgb(_DECODERS.get(kind, _decoded)(data))
     except (cv2.error, MemoryError, ValueError) as error:
         said = error.err if isinstance(error, cv2.error) else error
         raise FrameError(
@@ -110,7 +110,7 @@ def decode(
     return _turned(picture, orientation(data)) if rotate else picture
 
 
-def _decoded(data: bytes, flags: int) -> NDArray[Any]:
+def _decoded(data: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any]:
     found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if found is None:
         _check_codec(format_named(data))
@@ -155,7 +155,7 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
         ValueError: it is no JPEG.
     """
     if simplejpeg is None:
-        return _decoded(data, cv2.IMREAD_UNCHANGED)
+        return _decoded(data)
     space = _JPEG_SPACES.get(simplejpeg.decode_jpeg_header(data)[2], "CMYK")
     try:
         found = simplejpeg.decode_jpeg(data, space, strict=True)
@@ -176,6 +176,19 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
     if space == "CMYK":  # what colours inks make, OpenCV knows
         return _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return np.asarray(found[:, :, 0] if space == "GRAY" else found)
+
+
+def _decoded_netpbm(data: bytes) -> NDArray[Any]:
+    found = _decoded(data)
+    if found.dtype != np.uint8:  # of 16 bits the range is found among the pixels
+        return found
+    return np.asarray(cv2.convertScaleAbs(found, alpha=255.0 / netpbm_white(data)))
+
+
+# What OpenCV does not decode rightly by itself.
+_DECODERS = {
+    "JPEG": _decoded_jpeg, "Netpbm": _decoded_netpbm,
+}  # fmt: skip
 
 
 def _turned(picture: Pixels, code: int) -> Pixels:

@@ -24,7 +24,9 @@ _SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 _EXIF = b"Exif\0\0"
 _BMP_PLAIN = (0, 3)  # rows of pixels as they are, their bits by convention or by masks
 # Blanks one by one: of runs of runs, a header without a number would be tried in 2**n ways.
-_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)")
+_NUMBER = rb"(?:\s|#[^\n]*\n)+(\d+)"
+_NETPBM = re.compile(rb"P[1-6]" + 2 * _NUMBER)
+_NETPBM_BINARY = re.compile(rb"P[56]" + 3 * _NUMBER)
 # Formats that are not read, by what begins at byte 4 or by the first two bytes. Of PAM OpenCV takes
 # red for blue.
 _OTHERS = {
@@ -98,6 +100,12 @@ def bmp_is_whole(data: bytes) -> bool:
         return False
     row_bytes = (width * bits + 31) // 32 * 4
     return compression not in _BMP_PLAIN or len(data) >= offset + row_bytes * height
+
+
+def netpbm_white(data: bytes) -> int:
+    """The value of white in a binary Netpbm; 255 in others, of which OpenCV makes it that."""
+    found = _NETPBM_BINARY.match(data[:_LONGEST_TEXT])
+    return int(found[3]) if found else 255
 
 
 def orientation(data: bytes) -> int:

@@ -158,6 +158,18 @@ def test_a_gif_is_read():
     assert decode(GIF, "the data", MAX_PIXELS).shape == (1, 2, 3)
 
 
+@pytest.mark.parametrize("white", [1, 100, 254, 255])
+@pytest.mark.parametrize("kind", [b"P2", b"P3", b"P5", b"P6"])
+def test_white_of_a_netpbm_is_white(kind, white):
+    channels = 3 if kind in (b"P3", b"P6") else 1
+    values = [value for value in (0, white // 2, white) for _ in range(channels)]
+    body = bytes(values) if kind in (b"P5", b"P6") else b"%d " * len(values) % tuple(values)
+    data = b"%s\n# of\n1 3 # rows\n%d\n%s" % (kind, white, body)
+    found = decode(data, "the data", MAX_PIXELS).reshape(3, 3)
+    expected = np.array([0, white // 2 * 255 / white, 255])
+    np.testing.assert_allclose(found, expected.reshape(3, 1).repeat(3, 1), atol=1)
+
+
 BMPS = [
     (header, bits, height)
     for header in (12, 40, 124)
