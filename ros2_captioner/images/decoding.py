@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,7 @@ _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters"
 # What it says of a kind that it lacks. It says "Unsupported" of markers among the pixels too, which
 # only damage puts there.
 _LACKING = ("data precision", "color conversion", "not implemented")
+_BMP_OLDEST, _BMP_RUNS = 12, 1  # bytes of its header; 8 bits as runs
 # EXIF orientation: whether rows and columns are exchanged, then which of them are reversed.
 _TURNS = {
     2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)), 5: (True, ()), 6: (True, (1,)),
@@ -178,6 +180,20 @@ def _decoded_jpeg(data: bytes) -> NDArray[Any]:
     return np.asarray(found[:, :, 0] if space == "GRAY" else found)
 
 
+def _decoded_bmp(data: bytes) -> NDArray[Any]:
+    """Of the oldest kind OpenCV would make grey, and it garbles rows that have more than the width.
+
+    ImageMagick fills up rows of runs to four bytes, as rows without compression are.
+    """
+    header_bytes, width = struct.unpack_from("<Ii", data, 14)
+    if header_bytes == _BMP_OLDEST:
+        return _decoded(data, cv2.IMREAD_COLOR)
+    if struct.unpack_from("<I", data, 30)[0] != _BMP_RUNS:
+        return _decoded(data)
+    filled = struct.pack("<i", -(-width // 4) * 4)
+    return _decoded(data[:18] + filled + data[22:])[:, :width]
+
+
 def _decoded_netpbm(data: bytes) -> NDArray[Any]:
     found = _decoded(data)
     if found.dtype != np.uint8:  # of 16 bits the range is found among the pixels
@@ -187,7 +203,7 @@ def _decoded_netpbm(data: bytes) -> NDArray[Any]:
 
 # What OpenCV does not decode rightly by itself.
 _DECODERS = {
-    "JPEG": _decoded_jpeg, "Netpbm": _decoded_netpbm,
+    "JPEG": _decoded_jpeg, "BMP": _decoded_bmp, "Netpbm": _decoded_netpbm,
 }  # fmt: skip
 
 

@@ -196,6 +196,24 @@ def test_a_bmp_that_is_cut_is_refused_in_silence(header_bytes, bits, height, cap
         assert bmp_is_whole(compressed[:-1])
 
 
+def test_a_bmp_of_the_oldest_kind_is_in_colour():
+    head = struct.pack("<2sIIIIHHHH", b"BM", 34, 0, 26, 12, 2, 1, 1, 24)
+    found = decode(head + bytes([30, 90, 200, 200, 90, 30, 0, 0]), "the data", MAX_PIXELS)
+    np.testing.assert_array_equal(found, [[(200, 90, 30), (30, 90, 200)]])
+
+
+@pytest.mark.parametrize("filled", [True, False])
+@pytest.mark.parametrize("width", [2, 3, 4])
+def test_a_bmp_of_runs_is_read_whether_or_not_its_rows_are_filled_up(width, filled):
+    """ImageMagick fills them up to four bytes."""
+    row_bytes = 4 if filled else width
+    runs = b"".join(bytes([row_bytes, value, 0, 0]) for value in (2, 1)) + b"\0\1"
+    palette = bytes(4) + bytes([30, 90, 200, 0]) + bytes([60, 50, 40, 0])
+    head = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 0, 0, 66, 40, width, 2, 1, 8, 1, 0, 0, 0, 3, 0)
+    found = decode(head + palette + runs, "the data", MAX_PIXELS)
+    np.testing.assert_array_equal(found, [[(200, 90, 30)] * width, [(40, 50, 60)] * width])
+
+
 def test_a_png_whose_pixels_changed_on_the_way_is_refused_in_silence(photograph, capfd):
     data = bytearray(cv2.imencode(".png", photograph)[1].tobytes())
     assert refusal(bytes(data[: len(data) // 2])) == "truncated"
