@@ -25,6 +25,7 @@ from ros2_captioner.images.headers import (
     stated_size,
 )
 from ros2_captioner.images.tiff import tiff_is_whole
+from ros2_captioner.images.tiff_directory import Tag, single_values
 
 try:
     import simplejpeg
@@ -45,6 +46,9 @@ _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters"
 # only damage puts there.
 _LACKING = ("data precision", "color conversion", "not implemented")
 _BMP_OLDEST, _BMP_RUNS = 12, 1  # bytes of its header; 8 bits as runs
+_TIFF_APART = 2
+# The kinds of alpha, by dtype, with which the colours are multiplied: libtiff does it of 8 bits.
+_TIFF_MULTIPLIED = {"u1": (1, 2), "u2": (1,)}
 # EXIF orientation: whether rows and columns are exchanged, then which of them are reversed.
 _TURNS = {
     2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)), 5: (True, ()), 6: (True, (1,)),
@@ -201,9 +205,31 @@ def _decoded_netpbm(data: bytes) -> NDArray[Any]:
     return np.asarray(cv2.convertScaleAbs(found, alpha=255.0 / netpbm_white(data)))
 
 
+def _decoded_tiff(data: bytes) -> NDArray[Any]:
+    """Colours that were multiplied with their alpha, by libtiff or before, are put on white here.
+
+    Raises:
+        FrameError: of more than 8 bits OpenCV garbles channels that lie apart.
+    """
+    found, tags = _decoded(data), single_values(data)
+    if found.ndim == 2:
+        return found
+    if found.dtype != np.uint8 and tags.get(Tag.PLANES) == _TIFF_APART:
+        raise FrameError(
+            "undecodable",
+            "found a TIFF of more than 8 bits whose channels lie apart, which OpenCV garbles; "
+            "expected them side by side. Of a file, type: magick FILE FILE.png",
+        )
+    multiplied = _TIFF_MULTIPLIED.get(found.dtype.str[1:], ())
+    colours, alpha = found[:, :, :3], found[:, :, 3:]
+    if tags.get(Tag.EXTRA_SAMPLES) not in multiplied or not alpha.any():
+        return found
+    return np.asarray(np.minimum(colours, alpha) + (np.iinfo(found.dtype).max - alpha))
+
+
 # What OpenCV does not decode rightly by itself.
 _DECODERS = {
-    "JPEG": _decoded_jpeg, "BMP": _decoded_bmp, "Netpbm": _decoded_netpbm,
+    "JPEG": _decoded_jpeg, "BMP": _decoded_bmp, "Netpbm": _decoded_netpbm, "TIFF": _decoded_tiff,
 }  # fmt: skip
 
 

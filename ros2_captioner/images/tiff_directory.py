@@ -29,6 +29,7 @@ class Tag(IntEnum):
     TILE_HEIGHT = 323
     TILE_OFFSETS = 324
     TILE_COUNTS = 325
+    EXTRA_SAMPLES = 338
 
 
 def is_tiff(data: bytes) -> bool:

@@ -89,5 +89,33 @@ def test_tiles_that_the_picture_does_not_have_are_left_alone():
     assert not tiff_is_whole(tiff("<", [*[tile] * 5, *broken], {322: 32, 323: 16}))
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("extra", "pixel"), [(1, (100, 50, 0, 128)), (2, (200, 100, 0, 128))], ids=["multiplied", "not"]
+)
+def test_what_is_transparent_lies_on_white(extra, pixel, bits, order):
+    table = np.full((48, 64, 4), pixel, np.uint8 if bits == 8 else f"{order}u2")
+    table[0] = 255
+    rows = (table * (257 if bits == 16 else 1)).astype(table.dtype).tobytes()
+    tags = {258: bits, 262: 2, 277: 4, 338: extra}
+    found = decode(tiff(order, [zlib.compress(rows)], tags), "the data", 10**6)
+    np.testing.assert_allclose(found[1:].reshape(-1, 3), [(227, 177, 127)] * 47 * 64, atol=1)
+    assert (found[0] == 255).all()
+
+
+def test_an_alpha_that_was_left_empty_hides_nothing():
+    table = np.full((48, 64, 4), (200 * 257, 90 * 257, 30 * 257, 0), "<u2")
+    data = tiff("<", [zlib.compress(table.tobytes())], {258: 16, 262: 2, 277: 4, 338: 1})
+    assert tuple(decode(data, "the data", 10**6)[0, 0]) == (200, 90, 30)
+
+
+def test_wide_channels_that_lie_apart_are_refused():
+    planes = [zlib.compress(bytes(2 * 64 * 48))] * 3
+    tags = {258: 16, 262: 2, 277: 3, 278: 48, 284: 2}
+    with pytest.raises(FrameError, match="channels lie apart.*expected them side by side"):
+        decode(tiff("<", planes, tags), "the data", 10**6)
+
+
 def test_a_directory_that_leads_nowhere_is_refused():
     assert not tiff_is_whole(tiff("<", [b"", b""], {278: 24})[:100])
