@@ -20,8 +20,8 @@ _CAMERA_BITS = 14  # the most of a camera that does not use all 16
 class Encoding:
     """The memory layout of an encoding, and its conversion to RGB.
 
-    `dtype` and `channels` describe one pixel of ``[height, width, channels]``; planar YUV has
-    `rows_per_height` 3/2 rows of bytes. With `paired` two neighbours in a row share their colour.
+    `dtype` and `channels` describe one pixel of ``[height, width, channels]``; planar YUV has more
+    rows of bytes, `rows_per_height`. With `paired` two neighbours in a row share their colour.
     """
 
     dtype: str
@@ -82,6 +82,13 @@ def _stretched_depth(pixels: AnyPixels) -> AnyPixels:
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
+def _rgb_of_nv24(pixels: AnyPixels) -> AnyPixels:
+    """Each pixel with colours of its own, taken for two neighbours of UYVY that share theirs."""
+    height = len(pixels) // 3
+    luma, chroma = pixels[:height], pixels[height:].reshape(height, -1, 1)
+    return _UYVY(np.dstack([chroma, luma.repeat(2, axis=1)]))[:, ::2]
+
+
 _BGR, _GREY = _colour(cv2.COLOR_BGR2RGB), _colour(cv2.COLOR_GRAY2RGB)
 _YUYV, _UYVY = _colour(cv2.COLOR_YUV2RGB_YUYV), _colour(cv2.COLOR_YUV2RGB_UYVY)
 _BY_NAME: dict[str, Encoding] = {
@@ -117,6 +124,7 @@ _BY_NAME: dict[str, Encoding] = {
     "uyvy": Encoding("u1", 2, _UYVY, paired=True),
     "nv12": Encoding("u1", 1, _colour(cv2.COLOR_YUV2RGB_NV12), 1.5, paired=True),
     "nv21": Encoding("u1", 1, _colour(cv2.COLOR_YUV2RGB_NV21), 1.5, paired=True),
+    "nv24": Encoding("u1", 1, _rgb_of_nv24, 3.0),
 }
 ENCODINGS = tuple(sorted(_BY_NAME))
 

@@ -80,6 +80,16 @@ def test_planar_yuv(encoding, code):
     )
 
 
+@pytest.mark.parametrize("width", [WIDTH, WIDTH - 1])
+def test_yuv_of_full_colour(width):
+    """As NV12 whose pixels are four times as many, each of four with the colour of one."""
+    luma, u, v = RANDOM.integers(0, 256, (3, HEIGHT, width), np.uint8)
+    chroma = np.dstack([u, v]).reshape(2 * HEIGHT, width)
+    found = image_to_rgb(message("nv24", np.vstack([luma, chroma]), width=width))
+    larger = np.vstack([luma.repeat(2, 0).repeat(2, 1), chroma.reshape(HEIGHT, 2 * width)])
+    np.testing.assert_array_equal(found, cv2.cvtColor(larger, cv2.COLOR_YUV2RGB_NV12)[::2, ::2])
+
+
 def mosaic(pattern):
     cell = np.array([COLOUR[letter] for letter in pattern], np.uint8).reshape(2, 2)
     return np.tile(cell, (HEIGHT // 2, WIDTH // 2))[:, :, None]
@@ -169,7 +179,7 @@ def test_depth_is_stretched_over_its_valid_range(encoding, dtype, big_endian):
 
 
 def test_every_encoding_is_covered_here():
-    tested = {*REFERENCES, "nv12", "nv21", "mono16", "16UC1", "32FC1"}
+    tested = {*REFERENCES, "nv12", "nv21", "nv24", "mono16", "16UC1", "32FC1"}
     bayer = {f"bayer_{pattern}{bits}" for pattern in BAYER for bits in (8, 16)}
     assert tested | bayer | set(WIDE) == set(ENCODINGS)
 
