@@ -35,7 +35,7 @@ for module in (backend, nvidia_driver, cuda, engines):
 @pytest.fixture
 def simulation(monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SIMULATION)
-    path = (tmp_path, ROOT / "test/support", ROOT)
+    path = (tmp_path, ROOT / "test/support/simulated", ROOT)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, path)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 

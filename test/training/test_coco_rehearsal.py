@@ -66,11 +66,10 @@ def run(work, command):
     """Run a line of the recipe with this environment's Python; returns what it printed."""
     program, *arguments = shlex.split(command)
     module = ["-m", "torch.distributed.run"] if program == "torchrun" else []
-    path = os.pathsep.join([str(ROOT), str(ROOT / "test/support")])
     done = subprocess.run(
         [sys.executable, *module, *arguments],
         cwd=work,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
@@ -106,7 +105,7 @@ def node_captions(work):
     if not os.path.exists(RUNTIME):
         pytest.skip(f"all but the node: no {RUNTIME}; type: make test-runtime")
     image = next((work / "data/coco/val2014").glob("*.jpg"))
-    path = os.pathsep.join([str(ROOT), str(ROOT / "test/support")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "test/support/processes")])
     done = subprocess.run(
         [RUNTIME, "-c", CAPTION, "bundles/coco", str(image)],
         cwd=work,

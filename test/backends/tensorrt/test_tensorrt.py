@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 BACKENDS = ROOT / "ros2_captioner/backends/tensorrt"
 SOURCES = [BACKENDS / name for name in ("engines.py", "backend.py", "executor.py")]
 CUDA_SOURCES = [BACKENDS / name for name in ("cuda.py", "cuda_graphs.py", "backend.py")]
-API = json.loads((ROOT / "test/support/tensorrt_api.json").read_text())
+API = json.loads((ROOT / "test/support/recorded/tensorrt_api.json").read_text())
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx") is not None
 HAS_ONNX = importlib.util.find_spec("onnx") is not None
 needs_onnx = pytest.mark.skipif(not HAS_ONNX, reason="onnx is not installed")

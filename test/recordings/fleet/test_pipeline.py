@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts/caption_fleet"
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test/support")]),
+    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test/support/simulated")]),
     "RAY_worker_niceness": "0",  # Ray's own 15 starves on a busy machine
 }
 LOAD = partial(Captioner.load, device="cpu")

@@ -18,14 +18,14 @@ from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_harness import SUPPORT, Client, Process, running_node
+from ros_harness import PROCESSES, Client, Process, running_node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
 from ros2_captioner.ros.messages.images import raw_message
 
 RAW = "/camera/image_raw"
-FAULTY = SUPPORT / "faulty_node.py"
+FAULTY = PROCESSES / "faulty_node.py"
 SIGNAL_TRIES = int(os.environ.get("SIGNAL_TRIES", "8"))
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
-from ros_harness import SUPPORT, Process, accounted_for, running_node
+from ros_harness import PROCESSES, Process, accounted_for, running_node
 from std_srvs.srv import SetBool
 
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
@@ -158,7 +158,7 @@ def test_a_soak_of_stamps_that_are_wrong(tmp_path, client, photograph, marks):
 
 
 def test_control_answers_under_full_load(node, client, tmp_path, marks):
-    cameras = Process(SUPPORT / "four_cameras.py", tmp_path / "cameras.log")
+    cameras = Process(PROCESSES / "four_cameras.py", tmp_path / "cameras.log")
     set_s, service_s, state_s = [], [], []
     try:
         assert client.spin_until(lambda: len(client.details) > 8), cameras.log

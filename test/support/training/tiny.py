@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.data.sources import read_validation
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FLICKR8K = Path(os.environ.get("FLICKR8K", ROOT.parent / "shared/data/flickr8k"))
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white": (255,) * 3}
 

@@ -4,7 +4,7 @@ Humble's rclpy has no wheel, so the tests compare the names that this package us
 table. To write it again, check out the branch ``humble`` of rclpy, launch, launch_ros,
 rcl_interfaces and common_interfaces into one folder, and type:
 
-    python test/support/humble_api.py FOLDER
+    python test/support/recorded/humble_api.py FOLDER
 """
 
 import ast

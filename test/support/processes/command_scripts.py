@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = sorted((Path(__file__).parents[2] / "scripts").iterdir())
+SCRIPTS = sorted((Path(__file__).parents[3] / "scripts").iterdir())
 
 
 def run(script, *arguments):

@@ -3,7 +3,7 @@
 rosdep and its database tell what apt would install; pip's resolver tells what pip would add beside
 apt's numpy. Type
 
-    pip install rosdep && python test/support/install_plan.py [ROSDISTRO]
+    pip install rosdep && python test/support/recorded/install_plan.py [ROSDISTRO]
 
 where ROSDISTRO is a checkout of ros/rosdistro; without it rosdep fetches its database itself.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLE = Path(__file__).with_suffix(".json")
 DISTRIBUTIONS = ROOT / "test/distributions"  # apt's versions, a file for each Ubuntu
 ROBOTS = {  # distribution: Ubuntu, Python

@@ -24,8 +24,8 @@ START_TIMEOUT_S = 30.0
 TIMEOUT_S = 15.0
 
 
-SUPPORT = Path(__file__).parent
-SCRIPTS = SUPPORT.parents[1] / "scripts"
+PROCESSES = Path(__file__).parent
+SCRIPTS = PROCESSES.parents[2] / "scripts"
 
 
 class Process:
