@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bundle", type=user_path, required=True, help="model bundle; is changed")
     add_config(parser, "the data")
-    parser.add_argument("--precision", default="auto", help="variant of the bundle")
+    parser.add_argument("--precision", default="auto", help="variant of the bundle (default: auto)")
     return parser
 
 

@@ -67,8 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         help="run folder, through torch; of several, as of several seeds, mean and deviation too",
     )
     add_config(parser, "the data")
-    parser.add_argument("--split", choices=SCORED, default="val")
-    parser.add_argument("--precision", default="auto", help="variant of the bundle")
+    parser.add_argument("--split", choices=SCORED, default="val", help="default: %(default)s")
+    parser.add_argument("--precision", default="auto", help="variant of the bundle (default: auto)")
     for name, declaration in _SEARCH_OPTIONS.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",

@@ -65,10 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bundle", type=user_path, required=True, help="model bundle")
     add_config(parser, "the data")
-    parser.add_argument("--split", choices=SCORED, default="val")
-    parser.add_argument("--precision", default="auto", help="variant of the bundle")
+    parser.add_argument("--split", choices=SCORED, default="val", help="default: %(default)s")
+    parser.add_argument("--precision", default="auto", help="variant of the bundle (default: auto)")
     parser.add_argument("--limit", type=at_least_one, help="only the first N of each source")
-    parser.add_argument("--count", type=at_least_one, default=15, help="of best and of worst each")
+    parser.add_argument(
+        "--count", type=at_least_one, default=15, help="of best and of worst each (default: 15)"
+    )
     parser.add_argument("--output", type=user_path, required=True, help="file to write")
     return parser
 

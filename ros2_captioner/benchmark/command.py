@@ -77,18 +77,40 @@ def _parser() -> argparse.ArgumentParser:
         "CIDEr is what the bundle was measured with.",
     )
     parser.add_argument("--model", default="", help="bundle (default: the shipped one)")
-    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=["auto"])
-    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument(
+        "--backends",
+        nargs="+",
+        choices=BACKENDS,
+        default=["auto"],
+        metavar="BACKEND",
+        help=f"of {', '.join(BACKENDS)} (default: auto)",
+    )
+    parser.add_argument(
+        "--device", choices=DEVICES, default="auto", help="where the model runs (default: auto)"
+    )
     parser.add_argument(
         "--precisions",
         nargs="+",
+        metavar="PRECISION",
         help="default: all that the bundle carries, "
         "and of the node the one that its runtime prefers",
     )
     parser.add_argument(
-        "--beam-widths", nargs="+", type=at_least_one, default=[1, 3, 5], metavar="K"
+        "--beam-widths",
+        nargs="+",
+        type=at_least_one,
+        default=[1, 3, 5],
+        metavar="K",
+        help="default: 1 3 5",
     )
-    parser.add_argument("--cameras", nargs="+", type=at_least_one, default=[1, 4], metavar="N")
+    parser.add_argument(
+        "--cameras",
+        nargs="+",
+        type=at_least_one,
+        default=[1, 4],
+        metavar="N",
+        help="frames that are captioned in one call (default: 1 4)",
+    )
     parser.add_argument(
         "--rounds", type=at_least_one, default=15, metavar="N", help="default: %(default)s"
     )

@@ -27,7 +27,7 @@ def check_node_arguments(
         f"  {each.name} ({each.type_name}, {each.typed_default}): {each.description}\n"
         for each in (declarations(settings) if settings else ())
     )
-    epilog = "ROS's own arguments follow --ros-args: -p NAME:=VALUE, --params-file, -r FROM:=TO\n"
+    epilog = "after --ros-args: -p NAME:=VALUE, --params-file FILE, -r FROM:=TO\n"
     if parameters:
         epilog += f"\nparameters:\n{parameters}"
     parser = command_parser(name, description, epilog)

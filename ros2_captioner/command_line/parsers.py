@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,14 +52,22 @@ class _Parser(argparse.ArgumentParser):
         super().error(message)
 
 
+class _Lines(argparse.HelpFormatter):
+    """Wraps each line of a description or an epilog by itself; an indented one goes on deeper."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(self._filled(line, width) for line in text.splitlines())
+
+    def _filled(self, line: str, width: int) -> str:
+        deeper = 2 * line[: -len(line.lstrip())]
+        return textwrap.fill(
+            line, width, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
+        )
+
+
 def command_parser(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """A parser that also answers ``--version``; the epilog keeps its line breaks."""
-    parser = _Parser(
-        prog=name,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = _Parser(prog=name, description=description, epilog=epilog, formatter_class=_Lines)
     version = f"{name} (ros2_captioner {VERSION})"
     parser.add_argument("--version", action="version", version=version)
     return parser

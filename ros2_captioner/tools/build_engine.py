@@ -29,7 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "missing; this does it beforehand.",
     )
     parser.add_argument("--model", default="", help="bundle; the shipped model if not given")
-    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="variant of the model (default: auto, which is float16)",
+    )
     parser.add_argument("--engine-cache", default="", help="folder; your own cache if not given")
     parsed = parser.parse_args(arguments)
     bundle, progress = load_bundle(parsed.model), Progress()

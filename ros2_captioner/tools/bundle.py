@@ -44,13 +44,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     inspect.add_argument("bundle", nargs="?", default="", help="the shipped model if not given")
     listing = subcommand("list", _list, "Print a line for each bundle in some folders.")
-    listing.add_argument("folders", nargs="*", type=user_path, default=[DEFAULT_BUNDLE.parent])
+    listing.add_argument(
+        "folders",
+        nargs="*",
+        type=user_path,
+        default=[DEFAULT_BUNDLE.parent],
+        help="searched at any depth (default: the shipped model's)",
+    )
     signing = subcommand("sign", _sign, f"Check a bundle, then sign its manifest: {MANIFEST}.sig.")
     # Not a text: of "" the shipped model would be signed.
-    signing.add_argument("bundle", type=user_path)
+    signing.add_argument("bundle", type=user_path, help="folder")
     signing.add_argument("--key", type=user_path, required=True, help="Ed25519 private key, PEM")
     verify = subcommand("verify", _verify, "Check a bundle and its signature.")
-    verify.add_argument("bundle", type=user_path)
+    verify.add_argument("bundle", type=user_path, help="folder")
     verify.add_argument(
         "--key", type=user_path, required=True, help="public key, PEM, or a folder of them (*.pub)"
     )

@@ -1,6 +1,7 @@
 """Every executable: help, version, and the arguments that it refuses."""
 
 import argparse
+import re
 
 import pytest
 from command_scripts import SCRIPTS, run
@@ -17,6 +18,18 @@ def test_help_and_version(script):
     version = run(script, "--version")
     assert version.returncode == 0
     assert version.stdout == f"{script.name} (ros2_captioner {ros2_captioner.__version__})\n"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_help_keeps_to_the_terminal_and_leaves_no_argument_unexplained(script, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = [[name] for name in ("inspect", "list", "sign", "verify")]
+    for command in commands if script.name == "captioner_bundle" else [[]]:
+        shown = run(script, *command, "--help").stdout
+        assert max(map(len, shown.splitlines())) <= 80, shown
+        own = shown.partition("\nparameters:")[0]
+        arguments = re.findall(r"^  \S.*\n(?:    .*\n)*", own, re.MULTILINE)
+        assert arguments and all(re.search(r"\S(  |\n) *\S", each) for each in arguments), shown
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
