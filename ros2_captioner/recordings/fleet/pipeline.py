@@ -11,45 +11,37 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.bundle.manifest import search_of
 from ros2_captioner.captioner import Captioner
-from ros2_captioner.captions import Caption, caption_json
 from ros2_captioner.command_line.installing import pip_line
 from ros2_captioner.errors import BackendError, OptionsError
 from ros2_captioner.output_files import only_writer
 from ros2_captioner.processors import own_processors
 from ros2_captioner.recordings.batches import BATCH
 from ros2_captioner.recordings.fleet.claim import claim
-from ros2_captioner.recordings.fleet.frames import FleetFrame, frames
 from ros2_captioner.recordings.fleet.jobs import Job, jobs
 from ros2_captioner.recordings.sampling import Sampling
 
 try:
-    import pyarrow
     import ray
     import ray.data
     import ray.exceptions
 
     from ros2_captioner.recordings.fleet import output
+    from ros2_captioner.recordings.fleet.steps import Captions, read_frames
 except ImportError as error:
     raise OptionsError(
         f"fleets are captioned with Ray Data, which does not import ({error}); type: "
         f"{pip_line('ray[data]')}"
     ) from error
 
-_FRAMES = pyarrow.schema({**output.FOUND, "pixels": pyarrow.binary()})
 _CALL_S = 10.0
 # The end of a traceback, but that of what Ray raises from any error of a worker's code.
 _RAISED = re.compile(r"(?!ray\.exceptions\.UserCodeException)[\w.]+(: .+)?")
@@ -189,7 +181,7 @@ def _workers(fleet: Fleet) -> int:
 def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], Captioner]) -> None:
     here = os.getcwd()
     read = partial(
-        _read,
+        read_frames,
         folder=here,
         sampling=fleet.sampling,
         topics=fleet.topics,
@@ -199,7 +191,7 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
         ray.data.from_items([job.to_json() for job in left], override_num_blocks=len(left))
         .map_batches(read, batch_size=1, num_cpus=_READER_CORES)
         .map_batches(
-            _Captions,
+            Captions,
             fn_constructor_kwargs={
                 "load": load,
                 "model": bundle.digest,
@@ -214,62 +206,3 @@ def _run(fleet: Fleet, left: Sequence[Job], bundle: Bundle, load: Callable[[], C
         )
         .write_parquet(os.path.realpath(fleet.output))
     )
-
-
-def _go_to(folder: str) -> None:
-    """Where the run was started, as sources and model may be named from there.
-
-    The processes of a cluster begin where that was started. A machine that lacks the folder finds
-    what has an absolute path.
-    """
-    with suppress(OSError):
-        os.chdir(folder)
-
-
-def _read(batch: dict[str, Any], *, folder: str, **how: Any) -> Iterator[pyarrow.Table]:
-    _go_to(folder)
-    for job in batch["item"]:
-        for frame in frames(Job.of_json(job), **how):
-            yield pyarrow.Table.from_pylist([_frame_row(frame)], schema=_FRAMES)
-
-
-def _frame_row(frame: FleetFrame) -> dict[str, Any]:
-    pixels = None if frame.pixels is None else frame.pixels.tobytes()
-    return {**frame._asdict(), **frame.id._asdict(), "pixels": pixels}
-
-
-class _Captions:
-    """The captioner as a step of a pipeline.
-
-    Args:
-        load: loads the model.
-        model: the digest that it must have, which says nothing of the search.
-        search: the run's.
-        folder: that the run was started in.
-    """
-
-    def __init__(
-        self, load: Callable[[], Captioner], model: str, search: DecodingOptions, folder: str
-    ) -> None:
-        _go_to(folder)
-        self._captioner, self._search = load(), search
-        if self._captioner.bundle.digest != model:
-            raise OptionsError(
-                f"this worker has model {self._captioner.bundle.digest}; expected {model}, as "
-                "where the run was started"
-            )
-
-    def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
-        rows = batch.to_pylist()
-        side = self._captioner.bundle.image_size
-        pictures = [
-            np.frombuffer(row["pixels"], np.uint8).reshape(side, side, 3)
-            for row in rows
-            if row["pixels"]
-        ]
-        captions = iter(self._captions(pictures))
-        told = [{**row, **(caption_json(next(captions)) if row["pixels"] else {})} for row in rows]
-        return pyarrow.Table.from_pylist(told, schema=output.ROWS)
-
-    def _captions(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Caption]:
-        return self._captioner.caption(pictures, self._search).captions if pictures else ()
