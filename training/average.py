@@ -81,11 +81,11 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     if len(files) < 2:
         raise ConfigError("found 1 file in --weights; expected two or more")
     refuse_existing(output)
-    averaged, evidence = AveragedModel(run.model), run.model.concepts.ids.clone()
+    averaged, evidence = AveragedModel(run.model), run.model.evidence_ids.clone()
     for file in files:
         _refuse_another_model(file, run)
         load_checkpoint(file, run.model)
-        if not torch.equal(run.model.concepts.ids, evidence):
+        if not torch.equal(run.model.evidence_ids, evidence):
             raise ConfigError(f"{file} gives evidence for other words than {folder}; {_EXPECTED}")
         averaged.update_parameters(run.model)
     every = [read_progress(file) for file in files]

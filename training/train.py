@@ -19,7 +19,7 @@ from ros2_captioner.vocabulary import Vocabulary
 from training.config.arguments import add_config
 from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
-from training.data.concepts import choose_concepts
+from training.data.evidence_words import choose_evidence_words
 from training.data.sources import Sources, read_training, read_validation
 from training.data.words import build_vocabulary
 from training.machine import distributed
@@ -144,8 +144,8 @@ def _untrained(
     """A model that has learnt nothing yet but its encoder's start weights."""
     model = build_model(config, len(vocabulary))
     if model.decoder.evidence is not None:
-        concepts = choose_concepts(captions, vocabulary, config.evidence_words)
-        model.decoder.evidence.choose_words(concepts.ids, concepts.prior)
+        words = choose_evidence_words(captions, vocabulary, config.evidence_words)
+        model.decoder.evidence.choose_words(*words)
     return model
 
 

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
         valid: bool ``[B, N, T]``.
         targets: int64 ``[M]``, the words that follow the M valid tokens; or, where earlier runs
             teach, float ``[M, V]``, the probabilities of the vocabulary's words there.
-        known: int8 ``[B, E]``, what is known of each word with evidence, see `Concepts.known`; or
+        known: int8 ``[B, E]``, what is known of each word with evidence, see `known_words`; or
             float, the probabilities of those that are known.
     """
 

@@ -14,7 +14,7 @@ from ros2_captioner.preprocess import preprocess
 from ros2_captioner.vocabulary import Vocabulary, tokenize
 from training.data.augment import Augmentation
 from training.data.captions import CaptionedImage
-from training.data.concepts import Concepts
+from training.data.evidence_words import known_words
 from training.data.frames import read_map
 
 CAPTIONS_PER_IMAGE = 5
@@ -27,7 +27,7 @@ class ImageDataset(Dataset[Item]):
     Args:
         images: with what is known of them.
         vocabulary: encodes the captions.
-        concepts: the words with evidence.
+        evidence_ids: int64 ``[E]``, places in the vocabulary of the words with evidence.
         max_words: longer captions are cut.
         image_size: side of the frames in pixels.
         maps: a file with the cached map of each image; without them the images are read.
@@ -38,7 +38,7 @@ class ImageDataset(Dataset[Item]):
         self,
         images: Sequence[CaptionedImage],
         vocabulary: Vocabulary,
-        concepts: Concepts,
+        evidence_ids: Tensor,
         max_words: int,
         image_size: int,
         maps: Sequence[Path] | None = None,
@@ -46,7 +46,7 @@ class ImageDataset(Dataset[Item]):
     ) -> None:
         self._images = images
         self._captions = [encoded(image.captions, vocabulary, max_words) for image in images]
-        self._known = [concepts.known(image, vocabulary) for image in images]
+        self._known = [known_words(image, evidence_ids, vocabulary) for image in images]
         self._image_size = image_size
         self._maps = maps
         self._augmentation = augmentation
@@ -74,7 +74,7 @@ class SentenceDataset(Dataset[Item]):
     Args:
         groups: the sentences of each image.
         vocabulary: encodes them.
-        concepts: the words with evidence.
+        evidence_ids: int64 ``[E]``, places in the vocabulary of the words with evidence.
         max_words: longer sentences are cut.
     """
 
@@ -82,11 +82,11 @@ class SentenceDataset(Dataset[Item]):
         self,
         groups: Sequence[Sequence[str]],
         vocabulary: Vocabulary,
-        concepts: Concepts,
+        evidence_ids: Tensor,
         max_words: int,
     ) -> None:
         self._captions = [encoded(group, vocabulary, max_words) for group in groups]
-        self._ids = concepts.ids
+        self._evidence_ids = evidence_ids
 
     def __len__(self) -> int:
         return len(self._captions)
@@ -94,7 +94,7 @@ class SentenceDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         captions = self._captions[index]
         said = torch.tensor(sorted({word for ids in captions for word in ids}), dtype=torch.int64)
-        known = torch.isin(self._ids, said).to(torch.int8)
+        known = torch.isin(self._evidence_ids, said).to(torch.int8)
         return index, torch.zeros(0), some_of(captions), known
 
 

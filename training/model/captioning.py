@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from training.config.settings import ModelConfig
-from training.data.concepts import Concepts
 from training.model.adaptive_attention import AdaptiveAttentionDecoder
 from training.model.decoder import Decoder, Prepared
 from training.model.encoder import GridEncoder, build_encoder
@@ -36,12 +35,10 @@ class CaptionModel(nn.Module):
         return self.decoder.prepare(self.encoder(images, stages_done))
 
     @property
-    def concepts(self) -> Concepts:
-        """The words that it gives evidence for; none if it gives no evidence."""
+    def evidence_ids(self) -> Tensor:
+        """int64 ``[E]``, places in the vocabulary of the words with evidence; E may be 0."""
         evidence = self.decoder.evidence
-        if evidence is None:
-            return Concepts(torch.empty(0, dtype=torch.int64), torch.empty(0))
-        return Concepts(evidence.ids.cpu(), evidence.log_prior.exp().cpu())
+        return torch.empty(0, dtype=torch.int64) if evidence is None else evidence.ids.cpu()
 
 
 def build_model(config: ModelConfig, vocabulary_size: int) -> CaptionModel:

@@ -155,7 +155,7 @@ class Stage:
         self._dataset = ImageDataset(
             self._images,
             splits.vocabulary,
-            model.concepts,  # an earlier run's are not what these data would choose
+            model.evidence_ids,  # an earlier run's are not what these data would choose
             config.data.max_words,
             config.model.image_size,
             self._maps(self._images) if self._stages_done else None,
@@ -181,7 +181,7 @@ class Stage:
         if not config.optim.sentence_weight or self.name == "self_critical" or not sentences:
             return None
         return SentenceDataset(
-            sentences, self.splits.vocabulary, self.model.concepts, config.data.max_words
+            sentences, self.splits.vocabulary, self.model.evidence_ids, config.data.max_words
         )
 
     def _objective(self) -> Objective:

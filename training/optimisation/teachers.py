@@ -172,4 +172,4 @@ class _Teacher(nn.Module):
 
 def _evidence_words(model: CaptionModel, vocabulary: Vocabulary) -> list[str]:
     """The words that a model gives evidence for, in its order."""
-    return [vocabulary.words[place] for place in model.concepts.ids.tolist()]
+    return [vocabulary.words[place] for place in model.evidence_ids.tolist()]

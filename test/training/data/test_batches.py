@@ -15,12 +15,11 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ConfigError
 from training.data.batches import collate, loader, told_readers
 from training.data.captions import CaptionedImage
-from training.data.concepts import Concepts
 from training.data.datasets import CAPTIONS_PER_IMAGE, ImageDataset, SentenceDataset
 from training.data.sampler import EpochSampler
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man", "fast"])
-CONCEPTS = Concepts(torch.tensor(VOCABULARY.encode(["man", "dog"])), torch.tensor([0.3, 0.4]))
+EVIDENCE_IDS = torch.tensor(VOCABULARY.encode(["man", "dog"]))
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def image(tmp_path):
 
 def test_images_come_with_their_captions_and_known_words(image):
     images = [image("A dog runs fast."), image(), image(absent=frozenset({"person"}))]
-    dataset = ImageDataset(images, VOCABULARY, CONCEPTS, max_words=2, image_size=32)
+    dataset = ImageDataset(images, VOCABULARY, EVIDENCE_IDS, max_words=2, image_size=32)
     (batch,) = loader(dataset, EpochSampler([1.0] * 3, 0), VOCABULARY, 3, workers=0)
     order = batch.indices.tolist()
     assert sorted(order) == [0, 1, 2] and batch.images.shape == (3, 32, 32, 3)
@@ -48,7 +47,7 @@ def test_an_image_is_augmented_as_its_captions_allow(image):
         return pixels // 3
 
     images = [image("A man on the left.")]
-    dataset = ImageDataset(images, VOCABULARY, CONCEPTS, 9, 32, augmentation=darkened)
+    dataset = ImageDataset(images, VOCABULARY, EVIDENCE_IDS, 9, 32, augmentation=darkened)
     assert (dataset[0][1] == 30).all()
 
 
@@ -60,7 +59,7 @@ def test_an_image_is_augmented_as_its_captions_allow(image):
 )  # fmt: skip
 def test_what_has_vanished_is_told_alike_by_every_process(workers, maps, error, match):
     gone = [CaptionedImage(Path("gone.png"))]
-    dataset = ImageDataset(gone, VOCABULARY, CONCEPTS, max_words=2, image_size=32, maps=maps)
+    dataset = ImageDataset(gone, VOCABULARY, EVIDENCE_IDS, max_words=2, image_size=32, maps=maps)
     with pytest.raises(error, match=match):
         list(loader(dataset, EpochSampler([1.0], 0), VOCABULARY, 1, workers))
 
@@ -99,7 +98,7 @@ def test_a_reader_that_was_killed_is_told():
 
 def test_of_many_captions_a_few_are_drawn():
     groups = [[word] * CAPTIONS_PER_IMAGE + ["fast"] for word in ("dog", "man")]
-    dataset = SentenceDataset(groups, VOCABULARY, CONCEPTS, 9)
+    dataset = SentenceDataset(groups, VOCABULARY, EVIDENCE_IDS, 9)
     drawn = [dataset[0][2] for _ in range(40)]
     assert {len(captions) for captions in drawn} == {CAPTIONS_PER_IMAGE}
     fast = VOCABULARY.encode(["fast"])
@@ -108,7 +107,7 @@ def test_of_many_captions_a_few_are_drawn():
 
 def test_sentences_know_every_word_with_evidence():
     groups = [("A man.", "A man runs."), ("dog", "a man"), ("fast",)]
-    dataset = SentenceDataset(groups, VOCABULARY, CONCEPTS, max_words=2)
+    dataset = SentenceDataset(groups, VOCABULARY, EVIDENCE_IDS, max_words=2)
     batch = collate([dataset[place] for place in range(3)], VOCABULARY)
     assert batch.known.tolist() == [[1, 0], [1, 1], [0, 0]]
     # Those that were cut end as the others do.

@@ -182,4 +182,4 @@ def test_without_evidence_there_is_none(decoder):
     model = build_model(config, WORDS)
     prepared = model.decoder.prepare(torch.rand(1, 4, 512))
     assert prepared.evidence is None and prepared.word_logits is None
-    assert model.concepts.ids.shape == (0,)
+    assert model.evidence_ids.shape == (0,)

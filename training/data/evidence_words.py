@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,43 +26,14 @@ _FUNCTION_WORDS = """
 """
 
 
-@dataclass(frozen=True)
-class Concepts:
-    """The E words for which an image is evidence.
-
-    Attributes:
-        ids: int64 ``[E]``, their places in the vocabulary.
-        prior: float32 ``[E]``, share of images whose captions hold the word.
-    """
-
-    ids: Tensor
-    prior: Tensor
-
-    def of_words(self, words: Iterable[str], vocabulary: Vocabulary) -> Tensor:
-        """bool ``[E]``, which of the words are among these."""
-        return torch.isin(self.ids, torch.tensor(vocabulary.known_ids(words), dtype=torch.int64))
-
-    def known(self, image: CaptionedImage, vocabulary: Vocabulary) -> Tensor:
-        """int8 ``[E]``: `PRESENT`, `ABSENT` or `UNKNOWN` of each word.
-
-        What captions do not say counts as absent. Of objects from hand-made masks, those that are
-        not there are absent in all their words, those that are there present in their own word.
-        """
-        found = torch.full((len(self.ids),), UNKNOWN, dtype=torch.int8)
-        if image.captions:
-            found[:] = ABSENT
-        found[self.of_words(_absent_words(image.absent), vocabulary)] = ABSENT
-        found[self.of_words(_absent_words(image.objects), vocabulary)] = UNKNOWN
-        found[self.of_words(_present_words(image.objects), vocabulary)] = PRESENT
-        said = {word for text in image.captions for word in tokenize(text)}
-        found[self.of_words(said, vocabulary)] = PRESENT
-        return found
-
-
-def choose_concepts(
+def choose_evidence_words(
     captions: Sequence[Sequence[str]], vocabulary: Vocabulary, count: int
-) -> Concepts:
+) -> tuple[Tensor, Tensor]:
     """The ``count`` content words of the vocabulary that most images' captions hold.
+
+    Returns:
+        int64 ``[E]``, their places in the vocabulary, and float32 ``[E]``, their priors: of each
+        the share of images whose captions hold it.
 
     Raises:
         ConfigError: there are fewer.
@@ -82,16 +52,42 @@ def choose_concepts(
     ids = sorted(content, key=lambda place: (-images[words[place]], place))[:count]
     # Half an image more or less: neither certain nor impossible.
     prior = [(images[words[place]] + 0.5) / (len(captions) + 1) for place in ids]
-    return Concepts(torch.tensor(ids, dtype=torch.int64), torch.tensor(prior))
+    return torch.tensor(ids, dtype=torch.int64), torch.tensor(prior)
 
 
-def _present_words(objects: Iterable[str]) -> set[str]:
+def known_words(image: CaptionedImage, ids: Tensor, vocabulary: Vocabulary) -> Tensor:
+    """What is known of each word with evidence: `PRESENT`, `ABSENT` or `UNKNOWN`.
+
+    What captions do not say counts as absent. Of objects from hand-made masks, those that are
+    not there are absent in all their words, those that are there present in their own word.
+
+    Args:
+        image: with its captions and objects.
+        ids: int64 ``[E]``, places of the words in the vocabulary.
+        vocabulary: of the model.
+
+    Returns:
+        int8 ``[E]``.
+    """
+    said = {word for text in image.captions for word in tokenize(text)}
+    found = torch.full(ids.shape, ABSENT if said else UNKNOWN, dtype=torch.int8)
+    for words, known in (
+        (_every_word(image.absent), ABSENT),
+        (_every_word(image.objects), UNKNOWN),
+        (_own_words(image.objects) | said, PRESENT),
+    ):
+        places = torch.tensor(vocabulary.known_ids(words), dtype=torch.int64)
+        found[torch.isin(ids, places)] = known
+    return found
+
+
+def _own_words(objects: Iterable[str]) -> set[str]:
     """An object's own word; which of its synonyms people would choose is not known."""
     words = {tokenize(name)[-1] for name in objects if tokenize(name)}
     return words | ({"people"} if PERSON in objects else set())
 
 
-def _absent_words(objects: Iterable[str]) -> set[str]:
+def _every_word(objects: Iterable[str]) -> set[str]:
     """All words for each object."""
     words: set[str] = set()
     for name in objects:

@@ -6,7 +6,13 @@ import torch
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary, tokenize
 from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
-from training.data.concepts import ABSENT, PRESENT, UNKNOWN, Concepts, choose_concepts
+from training.data.evidence_words import (
+    ABSENT,
+    PRESENT,
+    UNKNOWN,
+    choose_evidence_words,
+    known_words,
+)
 
 WORDS = tokenize(
     "a dog runs cat person man people couch sofa sofas red armchair chair table wall walls"
@@ -15,8 +21,8 @@ VOCABULARY = Vocabulary([*SPECIAL_TOKENS, *WORDS])
 
 
 def chosen(captions, count):
-    concepts = choose_concepts(captions, VOCABULARY, count)
-    return [VOCABULARY.words[place] for place in concepts.ids], concepts.prior
+    ids, prior = choose_evidence_words(captions, VOCABULARY, count)
+    return [VOCABULARY.words[place] for place in ids], prior
 
 
 def test_content_words_that_most_images_hold_come_first():
@@ -41,18 +47,16 @@ def test_more_words_than_there_are_is_an_error():
         chosen([("a dog runs over the",)], 3)
 
 
-def test_no_words_are_no_concepts():
-    concepts = choose_concepts([("a dog",)], VOCABULARY, 0)
-    assert concepts.ids.shape == (0,) and concepts.ids.dtype == torch.int64
-    assert concepts.known(CaptionedImage("x", ("a dog",)), VOCABULARY).shape == (0,)
+def test_there_may_be_no_words_with_evidence():
+    ids, _ = choose_evidence_words([("a dog",)], VOCABULARY, 0)
+    assert ids.shape == (0,) and ids.dtype == torch.int64
+    assert known_words(CaptionedImage("x", ("a dog",)), ids, VOCABULARY).shape == (0,)
 
 
 def known(**what):
     """What is known of each word of `WORDS`."""
     ids = torch.arange(len(SPECIAL_TOKENS), len(VOCABULARY))
-    found = Concepts(ids, torch.full((len(ids),), 0.1)).known(
-        CaptionedImage("x.jpg", **what), VOCABULARY
-    )
+    found = known_words(CaptionedImage("x.jpg", **what), ids, VOCABULARY)
     assert found.dtype == torch.int8
     return dict(zip(WORDS, found.tolist(), strict=True))
 
