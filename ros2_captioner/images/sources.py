@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from ros2_captioner.images.interlaced import refuse_interlaced
 _AT_ONCE_S = 0.003  # a webcam's next frame takes longer, one that waits in its driver does not
 _MOST_WAITING = 10  # of OpenCV's buffers
 _ANEW_NS, _ANEW_FRAMES = 10**9, 10  # so far behind, for so long: the times begin anew
+_TURNS_WRONG = cv2.__version__.startswith("4.6.")  # that of Ubuntu 24.04; OpenCV's issue 22088
 _MOST_DAMAGED = 100  # frames in a row of a file; at its end so many tries take no time
 
 Grab = Callable[[cv2.VideoCapture], bool]
@@ -83,7 +85,7 @@ def video_moments(
             time_ns = clock.time_ns(round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
             read, frame = capture.retrieve() if due(time_ns) else (False, None)
             if read and frame is not None:
-                yield time_ns, np.ascontiguousarray(frame[:, :, ::-1], dtype=np.uint8)
+                yield time_ns, _upright(capture, frame)
             else:
                 yield time_ns, None
     finally:
@@ -177,7 +179,7 @@ def _video(
                 if not read:
                     break
                 frames += 1
-                yield np.ascontiguousarray(frame[:, :, ::-1], dtype=np.uint8)
+                yield _upright(capture, frame)
         finally:
             capture.release()
         if frames == 0:
@@ -186,6 +188,14 @@ def _video(
             passed_over(cut)
         if not loop:
             return
+
+
+def _upright(capture: cv2.VideoCapture, frame: NDArray[Any]) -> NDArray[np.uint8]:
+    """A frame in RGB, the right way up: OpenCV 4.6 turns the upright video of a phone head down."""
+    rgb = frame[:, :, ::-1]
+    if _TURNS_WRONG and capture.get(cv2.CAP_PROP_ORIENTATION_META) in (90, 270):
+        rgb = rgb[::-1, ::-1]
+    return np.ascontiguousarray(rgb, dtype=np.uint8)
 
 
 def _webcam(source: str) -> Iterator[NDArray[np.uint8]]:
@@ -228,10 +238,12 @@ def _opened(source: str) -> cv2.VideoCapture:
     try:
         source.encode()  # OpenCV dies of a name that is not UTF-8
         # Of a relative path with a colon, FFmpeg would take what is before it for a protocol.
-        return cv2.VideoCapture(int(source) if source.isdecimal() else os.path.abspath(source))
+        capture = cv2.VideoCapture(int(source) if source.isdecimal() else os.path.abspath(source))
     except (UnicodeEncodeError, OverflowError, cv2.error) as error:
         raise FrameError(
             "no_source",
             f"cannot open {source!r} ({error}); expected a webcam such as 0, or a "
             "video whose name is UTF-8",
         ) from error
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # which OpenCV 4.11 does not by default
+    return capture

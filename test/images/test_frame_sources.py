@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import struct
 import tempfile
 from collections import deque
 from pathlib import Path
@@ -115,6 +116,31 @@ def test_video_file_in_rgb(tmp_path):
     for frame in (frames[0], decoded):
         assert frame[0, 0, 0] > 200 and frame[0, 0, 2] < 60
     assert len(list(itertools.islice(frames_from(str(file), loop=True), 7))) == 7
+
+
+@pytest.mark.parametrize(
+    ("matrix", "corner"),
+    [((1, 0, 0, 1), (0, 0)), ((0, 1, -1, 0), (0, -1)), ((-1, 0, 0, -1), (-1, -1)),
+     ((0, -1, 1, 0), (-1, 0))],
+    ids=["upright", "90", "180", "270"],
+)  # fmt: skip
+def test_a_video_is_turned_as_its_container_tells(tmp_path, matrix, corner):
+    """As phones write it. OpenCV 4.6 turns the other way round, and 4.11 not of itself."""
+    file = tmp_path / "video.mp4"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 5, (64, 32))
+    picture = np.zeros((32, 64, 3), np.uint8)
+    picture[:16, :32] = RED
+    writer.write(picture)
+    writer.release()
+    content = bytearray(file.read_bytes())
+    a, b, c, d = (2**16 * each for each in matrix)
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 2**30)
+    file.write_bytes(content)
+    _, moment = next(video_moments(str(file), lambda time_ns: True))
+    for found in (moment, next(frames_from(str(file), loop=False))):
+        assert found.shape[:2] == ((32, 64) if matrix[0] else (64, 32))
+        corners = {at: int(found[at][0]) for at in itertools.product((0, -1), repeat=2)}
+        assert corners.pop(corner) > 200 and max(corners.values()) < 60
 
 
 # Two red frames of 32x32 pixels, MPEG-2: ffmpeg -f lavfi -i color=red:s=32x32:r=10:d=0.2
@@ -250,6 +276,12 @@ class Webcam:
 
     def retrieve(self):
         return True, np.full((8, 8, 3), self.frame, np.uint8)
+
+    def get(self, what):
+        return 0
+
+    def set(self, what, value):
+        pass
 
     def release(self):
         pass
