@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from ros2_captioner.command_line.text import in_line
+from ros2_captioner.command_line.text import SECOND_CELL, cut, in_cells, in_line
 
 
 class Progress:
@@ -20,7 +20,8 @@ class Progress:
             self._shown = True
             width = shutil.get_terminal_size().columns - 1
             # Blanks, as a dumb terminal shows an escape sequence as text.
-            print(f"\r{in_line(text)[:width]:{width}}", end="", file=sys.stderr, flush=True)
+            line = f"{cut(in_cells(in_line(text)), width):{width}}".replace(SECOND_CELL, "")
+            print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Take the line away."""

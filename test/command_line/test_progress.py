@@ -43,3 +43,15 @@ def test_a_shorter_text_covers_a_longer_one_without_escape_sequences(monkeypatch
     for text in ("12345678901", "123", ""):
         progress.show(text)
     assert screen.getvalue() == "\r123456789\r123      \r         "
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("視頻.avi", "視頻.avi "), ("8 s of 視頻", "8 s of 視")]
+)
+def test_a_wide_character_takes_two_cells(text, line, monkeypatch):
+    """A line that is wider than the terminal would scroll it at every turn."""
+    screen = Screen(terminal=True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "10")
+    Progress().show(text)
+    assert screen.getvalue() == f"\r{line}"

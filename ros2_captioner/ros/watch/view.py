@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+
+from ros2_captioner.command_line.text import SECOND_CELL, cut, in_cells
 
 LONGEST = 1000  # characters of a text that are shown
 MEMORY, COUNTS = "peak memory (MiB)", ("received", "captioned")  # tell a captioner's statuses
@@ -19,7 +20,6 @@ _LEVELS = {  # the worst first
     DiagnosticStatus.WARN: ("WARN", "\x1b[33m"),
     DiagnosticStatus.OK: ("OK", "\x1b[32m"),
 }
-_SECOND_CELL = "\0"  # of a wide character, such as Chinese ones, while texts are cut and wrapped
 _SHOWN_AT_MODEL = ("name", "precision", "backend", "device", "latency p50 (ms)", "latency p95 (ms)")
 
 
@@ -42,7 +42,7 @@ def render(
         height: of the terminal, in lines; where the view is higher, the counts are left out, then
             each status is one line, and where these are too many, the best are left out.
     """
-    return "\n".join(_lines(statuses, captions, width, colour, height)).replace(_SECOND_CELL, "")
+    return "\n".join(_lines(statuses, captions, width, colour, height)).replace(SECOND_CELL, "")
 
 
 def _lines(
@@ -86,7 +86,7 @@ def _severity(status: Any) -> int:
 
 
 def _title(status: Any, several: bool) -> str:
-    return _in_cells(status.name if several else _subject(status.name))
+    return in_cells(printable(status.name if several else _subject(status.name)))
 
 
 def _label(status: Any, colour: bool) -> str:
@@ -102,7 +102,7 @@ def _block(
     several: bool,
     counts: bool,
 ) -> Iterator[str]:
-    label, title = _label(status, colour), _cut(_title(status, several), width - 6)
+    label, title = _label(status, colour), cut(_title(status, several), width - 6)
     yield f"{label} {_BOLD}{title}{_PLAIN}" if colour else f"{label} {title}"
     yield from _indented(status.message, width)
     if counts:
@@ -117,8 +117,8 @@ def _line(status: Any, captions: Mapping[str, str], width: int, colour: bool, se
     subject = _subject(status.name)  # the title says it
     message = status.message.removeprefix(f"{subject} ").removeprefix(f"{subject}: ")
     said = f"{message} > {caption}" if caption else message
-    text = f"{_title(status, several)} {_in_cells(said)}"
-    return f"{_label(status, colour)} {_cut(text, width - 6)}"
+    text = f"{_title(status, several)} {in_cells(printable(said))}"
+    return f"{_label(status, colour)} {cut(text, width - 6)}"
 
 
 def _caption(status: Any, captions: Mapping[str, str]) -> str | None:
@@ -142,21 +142,10 @@ def _facts(status: Any) -> str:
 def _indented(text: str, width: int) -> list[str]:
     # A cell less than there is, as a wide character may be split between two lines.
     return textwrap.wrap(
-        _in_cells(text), max(20, width - 1), initial_indent=" " * 6, subsequent_indent=" " * 8
-    )
-
-
-def _cut(text: str, width: int) -> str:
-    """What fits a width, without the first cell of a wide character."""
-    fits = max(0, width)
-    return text[: fits - text.startswith(_SECOND_CELL, fits)]
-
-
-def _in_cells(text: str) -> str:
-    """What others wrote as it is printed, with a letter for each cell that it takes."""
-    return "".join(
-        letter + _SECOND_CELL * (unicodedata.east_asian_width(letter) in "WF")
-        for letter in printable(text)
+        in_cells(printable(text)),
+        max(20, width - 1),
+        initial_indent=" " * 6,
+        subsequent_indent=" " * 8,
     )
 
 
