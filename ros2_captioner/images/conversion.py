@@ -22,7 +22,7 @@ from ros2_captioner.images.encodings import (
     rgb_of_decoded,
     rgb_of_inverse_depth,
 )
-from ros2_captioner.images.headers import PNG
+from ros2_captioner.images.formats import png
 
 MAX_PIXELS = 64_000_000  # 8K UHD is 33 million; a larger header is a broken one
 # What compressed_depth_image_transport writes before the PNG: a kind, and how 32FC1 became 16 bits.
@@ -141,7 +141,7 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
         as_rgb = partial(rgb_of_decoded, name=single, swapped=swapped)
         return decode(data, what, MAX_PIXELS, as_rgb)
     head, picture = data[: _DEPTH_HEAD.size], data[_DEPTH_HEAD.size :]
-    if not picture.startswith(PNG):
+    if not png.begins(picture):
         raise FrameError(
             "unknown_encoding",
             f"found {what}; expected a picture, or depth as PNG. Name the camera's colour topic, "

@@ -9,7 +9,7 @@ import pytest
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.decoding import decode
-from ros2_captioner.images.tiff import tiff_is_whole
+from ros2_captioner.images.formats.tiff_strips import are_whole
 
 LZW, DEFLATE, PACKBITS = 5, 8, 32773
 
@@ -75,7 +75,7 @@ def test_strips_and_tiles_that_end_early_are_refused(size, tags, order):
     whole = [zlib.compress(rows[:size])] * (64 * 48 // size)
     assert decode(tiff(order, whole, tags), "the data", 10**6).shape == (48, 64, 3)
     early = [*whole[:-1], zlib.compress(rows[: size // 2])]
-    assert not tiff_is_whole(tiff(order, early, tags))
+    assert not are_whole(tiff(order, early, tags))
     cut = tiff(order, whole, tags)[:-9]
     with pytest.raises(FrameError, match="cut or damaged TIFF; expected a whole one"):
         decode(cut, "the data", 10**6)
@@ -86,7 +86,7 @@ def test_tiles_that_the_picture_does_not_have_are_left_alone():
     tile, broken = zlib.compress(bytes(32 * 16)), [b"none"] * 50
     data = tiff("<", [*[tile] * 6, *broken], {322: 32, 323: 16})
     assert decode(data, "the data", 10**6).shape == (48, 64, 3)
-    assert not tiff_is_whole(tiff("<", [*[tile] * 5, *broken], {322: 32, 323: 16}))
+    assert not are_whole(tiff("<", [*[tile] * 5, *broken], {322: 32, 323: 16}))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -118,4 +118,4 @@ def test_wide_channels_that_lie_apart_are_refused():
 
 
 def test_a_directory_that_leads_nowhere_is_refused():
-    assert not tiff_is_whole(tiff("<", [b"", b""], {278: 24})[:100])
+    assert not are_whole(tiff("<", [b"", b""], {278: 24})[:100])

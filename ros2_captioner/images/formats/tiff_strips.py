@@ -11,7 +11,7 @@ import struct
 import cv2
 import numpy as np
 
-from ros2_captioner.images.tiff_directory import Tag, values_of
+from ros2_captioner.images.formats.tiff_directory import Tag, values_of
 
 _TOLD = (5, 8, 32773, 32946)  # LZW, deflate, PackBits and deflate by its older number
 _LARGEST_SIDE = 2**20  # that OpenCV decodes
@@ -19,7 +19,7 @@ _MOST_SAMPLES = 4  # that OpenCV decodes
 _LONG = 4  # type of a tag: 32 bits
 
 
-def tiff_is_whole(data: bytes) -> bool:
+def are_whole(data: bytes) -> bool:
     """Whether all strips or tiles of a TIFF decode; True too where it cannot be told.
 
     Told of 8 bits in LZW, deflate or PackBits, their samples side by side. OpenCV itself refuses
