@@ -38,10 +38,8 @@ def draw_caption(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     band[:] = (band * _DARKENING).astype(np.uint8)
     for row, words in enumerate(lines):
         baseline = height - margin - line * (len(lines) - row - 1) - line // 4
-        thickness = max(1, round(scale))
-        cv2.putText(
-            drawn, words, (margin, baseline), _FONT, scale, (255,) * 3, thickness, cv2.LINE_AA
-        )
+        place, white, thickness = (margin, baseline), (255,) * 3, _thickness(scale)
+        cv2.putText(drawn, words, place, _FONT, scale, white, thickness, cv2.LINE_AA)
     return drawn
 
 
@@ -88,4 +86,9 @@ def _cut(line: str, scale: float, width: int) -> str:
 
 
 def _fits(line: str, scale: float, width: int) -> bool:
-    return bool(cv2.getTextSize(line, _FONT, scale, 1)[0][0] <= width)
+    # OpenCV 5 draws thicker characters wider.
+    return bool(cv2.getTextSize(line, _FONT, scale, _thickness(scale))[0][0] <= width)
+
+
+def _thickness(scale: float) -> int:
+    return max(1, round(scale))

@@ -25,6 +25,19 @@ def test_text_lies_inside_a_band_at_the_bottom(size):
     assert white.any() and not white[:, [0, -1]].any() and not white[[0, -1]].any()
 
 
+@pytest.mark.parametrize("size", [(1080, 1920), (3000, 4000)])
+def test_the_thick_characters_of_a_large_image_keep_to_its_width(size, monkeypatch):
+    widths = []
+
+    def put(image, line, place, font, scale, colour, thickness, *_):
+        widths.append(place[0] + cv2.getTextSize(line, font, scale, thickness)[0][0])
+
+    monkeypatch.setattr(cv2, "putText", put)
+    for words in range(9, 20):
+        draw_caption(np.zeros((*size, 3), np.uint8), LONG[words:])
+    assert max(widths) < size[1]
+
+
 def test_long_captions_take_more_lines():
     image = np.full((480, 640, 3), 128, np.uint8)
     assert rows_written(image, LONG).sum() > 1.5 * rows_written(image, "a dog").sum()
