@@ -76,7 +76,9 @@ def _examination(model: str) -> Iterator[Finding]:
         _onnxruntime(),
     ]
     yield from ground
-    yield from _optional()
+    yield _optional("OpenVINO", "openvino")
+    yield _optional("TensorRT", "tensorrt", "tensorrt_rtx")
+    yield _optional("simplejpeg", "simplejpeg")
     yield _gpu()
     ros = _ros()
     yield ros
@@ -165,13 +167,7 @@ def _onnxruntime() -> Finding:
     return Finding("ONNX Runtime", FAULT, f"does not import: {found.text}", remedy)
 
 
-def _optional() -> Iterator[Finding]:
-    yield _one_of("OpenVINO", "openvino")
-    yield _one_of("TensorRT", "tensorrt", "tensorrt_rtx")
-    yield _one_of("simplejpeg", "simplejpeg")
-
-
-def _one_of(subject: str, *modules: str) -> Finding:
+def _optional(subject: str, *modules: str) -> Finding:
     text = "not installed; it is optional"
     for name in modules:
         # This package first: it turns the telemetry of the runtimes off.
