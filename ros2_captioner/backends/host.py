@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_captioner.beam_search import StepOutput
-from ros2_captioner.evidence.objects import TENSOR
+from ros2_captioner.evidence.objects import EVIDENCE
 
 Arrays = Mapping[str, Any]  # numpy arrays, or what a runtime keeps on its device in their place
 Run = Callable[[Arrays], dict[str, Any]]
@@ -52,7 +52,7 @@ class HostBackend:
 
     def evidence(self, encoding: Encoding) -> NDArray[np.float32] | None:
         """See `ros2_captioner.backends.base.Backend.evidence`."""
-        found = encoding.constants.get(TENSOR)
+        found = encoding.constants.get(EVIDENCE)
         if found is None:
             return None
         host = found if isinstance(found, np.ndarray) else found.numpy()

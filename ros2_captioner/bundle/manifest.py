@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import BundleError, OptionsError
-from ros2_captioner.evidence.objects import TENSOR
+from ros2_captioner.evidence.objects import EVIDENCE
 from ros2_captioner.options import make_options
 
 SCHEMA = 1
@@ -171,8 +171,8 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield from _unlike("encoder.outputs", encoded, read | initial)
     if "evidence" in manifest:
         words = manifest["architecture"]["vocabulary_size"]
-        given = {TENSOR: encoded[TENSOR]} if TENSOR in encoded else {}
-        yield from _unlike("encoder.outputs", given, {TENSOR: Tensor("float32", ("B", words))})
+        given = {EVIDENCE: encoded[EVIDENCE]} if EVIDENCE in encoded else {}
+        yield from _unlike("encoder.outputs", given, {EVIDENCE: Tensor("float32", ("B", words))})
     rows = {name: _with_beams(encoded[f"{name}0"]) for name in state}
     fixed = {"tokens": Tensor("int32", ("B", "K")), "reorder": Tensor("float32", ("B", "K", "K"))}
     yield from _unlike("decoder.inputs", inputs, fixed | rows | read)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ros2_captioner.vocabulary import Vocabulary
 
-TENSOR = "evidence"  # the encoder's output and the decoder's input
+EVIDENCE = "evidence"  # the tensor that the encoder gives and the decoder takes
 _LEAST_PROBABILITY = 0.2
 _MOST_OBJECTS = 10
 

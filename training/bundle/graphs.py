@@ -11,7 +11,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from ros2_captioner.evidence.objects import TENSOR
+from ros2_captioner.evidence.objects import EVIDENCE
 from training.model.captioning import CaptionModel
 from training.scoring.decode import candidates
 
@@ -75,7 +75,7 @@ def export_graphs(model: CaptionModel, size: int, encoder: Path, decoder: Path) 
     with torch.inference_mode():
         features, keys, h0, c0, *evidence = EncoderGraph(model)(frames)
     rows = [state[:, None].repeat(1, 3, 1) for state in (h0, c0)]
-    named = (TENSOR,) if evidence else ()
+    named = (EVIDENCE,) if evidence else ()
     tokens = torch.zeros(2, 3, dtype=torch.int32)
     reorder = torch.eye(3, dtype=h0.dtype).repeat(2, 1, 1)
     batch, beams = torch.export.Dim("B", min=1, max=512), torch.export.Dim("K", min=1, max=16)

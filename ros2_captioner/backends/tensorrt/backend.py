@@ -27,7 +27,7 @@ from ros2_captioner.backends.tensorrt.signed_int8 import REVISION
 from ros2_captioner.beam_search import StepOutput
 from ros2_captioner.bundle import Bundle
 from ros2_captioner.errors import BackendError
-from ros2_captioner.evidence.objects import TENSOR
+from ros2_captioner.evidence.objects import EVIDENCE
 
 
 class TensorRtBackend:
@@ -89,9 +89,9 @@ class TensorRtBackend:
                 f"found {len(frames)} frames; engines are built for at most {self.max_batch}"
             )
         sizes = {"B": len(frames)}
-        named = (TENSOR,) if TENSOR in self._graphs["encoder"]["outputs"] else ()
+        named = (EVIDENCE,) if EVIDENCE in self._graphs["encoder"]["outputs"] else ()
         found = self._encoder.run({"frames": frames}, named, sizes)
-        evidence = found[TENSOR].astype(np.float32) if named else None
+        evidence = found[EVIDENCE].astype(np.float32) if named else None
         return TensorRtEncoding(self._encoder, len(frames), evidence)
 
     def evidence(self, encoding: TensorRtEncoding) -> NDArray[np.float32] | None:

@@ -79,33 +79,32 @@ def jobs(sources: Sequence[Path], done: Iterable[FrameId]) -> list[Job]:
     known: defaultdict[str, set[FrameId]] = defaultdict(set)
     for frame in done:
         known[frame.source].add(frame)
-    bags: list[str] = []
-    pictures: list[str] = []
+    is_bag: dict[str, bool] = {}
     walked: set[str] = set()
     for source in sources:
         if os.path.realpath(source) in walked:  # another spelling, or a folder in another source
             continue
-        found = [*_bags_and_pictures(source, walked)]
+        found = {str(path): bag for path, bag in _bags_and_pictures(source, walked)}
         if not found:
             raise OptionsError(
                 f"found neither a bag nor a picture in {source}; expected a rosbag2 folder, an "
                 "image file, or a folder of them"
             )
-        for path, is_bag in found:
-            _check_name(path)
-            (bags if is_bag else pictures).append(str(path))
-    left = (path for path in dict.fromkeys(pictures) if path not in known)
+        is_bag |= found
+    for path in is_bag:
+        _check_name(path)
+    left = (path for path in is_bag if not is_bag[path] and path not in known)
     return [
-        *(Job(path, done=known[path]) for path in dict.fromkeys(bags)),
+        *(Job(path, done=known[path]) for path in is_bag if is_bag[path]),
         *(Job(pictures=paths) for paths in _chunks(left)),
     ]
 
 
-def _check_name(path: Path) -> None:
+def _check_name(path: str) -> None:
     try:
-        str(path).encode()
+        path.encode()
     except UnicodeEncodeError as error:  # Parquet holds text
-        raise OptionsError(f"found {str(path)!r}; expected names that are UTF-8") from error
+        raise OptionsError(f"found {path!r}; expected names that are UTF-8") from error
 
 
 def _bags_and_pictures(source: Path, walked: set[str]) -> Iterator[tuple[Path, bool]]:
