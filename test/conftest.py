@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ros2_captioner.bundle import DEFAULT_BUNDLE
 from ros2_captioner.captioner import Captioner
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[1]
 # Helpers that tests import by name. Humble's pytest knows no setting for this.
 sys.path[:0] = [str(ROOT), *map(str, (ROOT / "test/support").iterdir())]
+from bundles import copy_bundle  # noqa: E402
 from ros_domain import claim_domain, free_shared_memory  # noqa: E402
 
 _domain, _lock = claim_domain()
@@ -48,17 +47,8 @@ def captioner():
 
 @pytest.fixture
 def bundle_copy(tmp_path):
-    """A copy of the shipped bundle whose files may be replaced; links keep it quick."""
-    target = tmp_path / "bundle"
-    shutil.copytree(DEFAULT_BUNDLE, target, copy_function=_link)
-    return target
-
-
-def _link(source, target):
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
+    """A copy of the shipped bundle whose files may be replaced."""
+    return copy_bundle(tmp_path / "bundle")
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
 """What of the ONNX Runtime backend no other test reaches: kept outputs and granted threads."""
 
-import json
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from bundles import manifest_of
 from onnxruntime import OrtValue
 
 from ros2_captioner.backends import onnxruntime as module
@@ -37,11 +37,8 @@ def test_outputs_kept_on_the_device_give_the_same_captions(photograph, second_ph
 
 
 def test_a_bundle_without_the_precision_that_is_preferred_runs_in_what_it_has(bundle_copy):
-    file = bundle_copy / "manifest.json"
-    manifest = json.loads(file.read_text())
-    del manifest["variants"]["int8"]
-    file.unlink()  # a link to the shipped one
-    file.write_text(json.dumps(manifest))
+    with manifest_of(bundle_copy) as manifest:
+        del manifest["variants"]["int8"]
     assert OnnxRuntimeBackend(load_bundle(bundle_copy)).precision == "float16"
 
 

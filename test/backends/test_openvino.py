@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from bundles import replace
 
 from ros2_captioner.backends import openvino as openvino_backend
 from ros2_captioner.captioner import Captioner
@@ -89,8 +90,7 @@ def test_signals_are_heard_after_the_worker_has_reloaded_it():
 
 def test_a_broken_graph_is_named(bundle_copy):
     file = bundle_copy / "decoder.int8.onnx"
-    file.unlink()
-    file.write_bytes(b"not a graph")
+    replace(file, b"not a graph")
     with pytest.raises(BundleError, match="OpenVINO cannot load"):
         openvino_backend._compiled(file)
 

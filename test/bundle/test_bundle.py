@@ -1,10 +1,10 @@
 """The shipped bundle, and every way in which a bundle can be wrong."""
 
-import hashlib
 import json
 from hashlib import sha256
 
 import pytest
+from bundles import manifest_of, replace
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, check_tensors, load_bundle
 from ros2_captioner.bundle.manifest import Tensor
@@ -12,19 +12,11 @@ from ros2_captioner.captioner import Captioner
 from ros2_captioner.errors import BackendError, BundleError
 
 
-def edit(bundle, change):
-    """Apply ``change`` to the manifest of a copied bundle."""
-    file = bundle / "manifest.json"
-    manifest = json.loads(file.read_text())
-    change(manifest)
-    file.unlink()
-    file.write_text(json.dumps(manifest))
-
-
-def replace(file, data):
-    """Give a linked file new contents without touching the original."""
-    file.unlink()
-    file.write_bytes(data)
+def replace_and_record(bundle, name, data):
+    """Other contents of a file, and the manifest that says so."""
+    replace(bundle / name, data)
+    with manifest_of(bundle) as manifest:
+        manifest["files"][name] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
 
 
 def test_shipped_bundle_is_whole_and_small():
@@ -39,17 +31,16 @@ def test_shipped_bundle_is_whole_and_small():
 
 
 def test_scores_of_schema_1_have_no_data_set(bundle_copy):
-    edit(bundle_copy, lambda manifest: manifest.update(metrics={"int8": {"CIDEr": 0.6}}))
+    with manifest_of(bundle_copy) as manifest:
+        manifest["metrics"] = {"int8": {"CIDEr": 0.6}}
     bundle = load_bundle(bundle_copy)
     assert bundle.scores("int8") == {"": {"CIDEr": 0.6}} and bundle.cider("int8") == 0.6
     assert bundle.cider("float16") is None
 
 
 def test_an_older_bundle_is_searched_as_it_was_measured(bundle_copy):
-    def age(manifest):
+    with manifest_of(bundle_copy) as manifest:
         del manifest["decoding"]["no_repeat_objects"], manifest["decoding"]["never_last"]
-
-    edit(bundle_copy, age)
     search = Captioner.load(bundle_copy, device="cpu").default_options()
     assert not search.no_repeat_objects and search.never_last == ()
 
@@ -97,22 +88,16 @@ def test_missing_file(bundle_copy):
 
 
 def test_vocabulary_of_the_wrong_length(bundle_copy):
-    file = bundle_copy / "vocabulary.json"
-    words = json.loads(file.read_text())["words"]
+    words = json.loads((bundle_copy / "vocabulary.json").read_text())["words"]
     content = json.dumps({"words": words[:-1]}).encode()
-    file.unlink()  # the copy is a link to the shipped file
-    file.write_bytes(content)
-    entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    edit(bundle_copy, lambda manifest: manifest["files"].update({"vocabulary.json": entry}))
+    replace_and_record(bundle_copy, "vocabulary.json", content)
     with pytest.raises(BundleError, match="words, but the model predicts"):
         load_bundle(bundle_copy)
 
 
 def test_graphs_must_have_the_shapes_of_the_manifest(bundle_copy):
-    def change(manifest):
+    with manifest_of(bundle_copy) as manifest:
         manifest["graphs"]["decoder"]["outputs"]["attention"]["shape"][2] = 50
-
-    edit(bundle_copy, change)
     with pytest.raises(BundleError, match="tensor 'attention' is"):
         Captioner.load(bundle_copy, device="cpu")
 
@@ -135,24 +120,13 @@ def test_precision_that_the_bundle_lacks():
 
 
 def test_an_empty_graph_is_named(bundle_copy):
-    def empty(manifest):
-        manifest["files"]["encoder.int8.onnx"] = {"bytes": 0, "sha256": sha256(b"").hexdigest()}
-
-    replace(bundle_copy / "encoder.int8.onnx", b"")
-    edit(bundle_copy, empty)
+    replace_and_record(bundle_copy, "encoder.int8.onnx", b"")
     with pytest.raises(BundleError, match=r"files\.encoder\.int8\.onnx\.bytes.*minimum 1"):
         load_bundle(bundle_copy)
 
 
 def test_a_file_that_is_no_graph_is_named(bundle_copy):
-    content = b"not a graph"
-
-    def change(manifest):
-        digest = sha256(content).hexdigest()
-        manifest["files"]["encoder.int8.onnx"] = {"bytes": len(content), "sha256": digest}
-
-    replace(bundle_copy / "encoder.int8.onnx", content)
-    edit(bundle_copy, change)
+    replace_and_record(bundle_copy, "encoder.int8.onnx", b"not a graph")
     for backend in ("onnxruntime", "openvino"):
         with pytest.raises(BundleError, match=r"encoder\.int8\.onnx is no ONNX graph.*export it"):
             Captioner.load(bundle_copy, backend=backend, precision="int8", device="cpu")
@@ -176,42 +150,37 @@ def test_a_file_that_cannot_be_read_is_named(bundle_copy, monkeypatch):
 
 
 def test_cider_is_the_mean_over_the_data_sets(bundle_copy):
-    def score(manifest):
+    with manifest_of(bundle_copy) as manifest:
         manifest["metrics"] = {
             "int8": {"a": {"CIDEr": 0.4}, "b": {"CIDEr": 0.8}, "c": {"people invented": 0.1}}
         }
-
-    edit(bundle_copy, score)
     bundle = load_bundle(bundle_copy)
     assert bundle.cider("int8") == pytest.approx(0.6) and bundle.cider("float16") is None
 
 
 def test_the_digest_names_the_weights_and_not_what_was_noted_of_them(bundle_copy):
-    def note(manifest):
+    with manifest_of(bundle_copy) as manifest:
         manifest["metrics"]["int8"]["flickr8k"]["CIDEr"] = 9.9
         manifest["training"]["seed"] = 99
         manifest["decoding"]["beam_width"] = 5
-
-    edit(bundle_copy, note)
     assert load_bundle(bundle_copy).digest == load_bundle().digest
-
-    def drop(manifest):
+    with manifest_of(bundle_copy) as manifest:
         del manifest["variants"]["float16"]
-
-    edit(bundle_copy, drop)
     assert load_bundle(bundle_copy).digest != load_bundle().digest
 
 
 @pytest.mark.parametrize("group", ["objects", "scene"])
 def test_evidence_names_words_of_the_vocabulary(bundle_copy, group):
     evidence = {"objects": {}, "scene": {}, group: {"thing": {"flibbertigibbet": -1.0}}}
-    edit(bundle_copy, lambda manifest: manifest.update(evidence=evidence))
+    with manifest_of(bundle_copy) as manifest:
+        manifest["evidence"] = evidence
     with pytest.raises(BundleError, match=r"evidence names \['flibbertigibbet'\]; expected words"):
         load_bundle(bundle_copy)
 
 
 def test_what_a_later_version_notes_of_evidence_is_passed_over(bundle_copy):
-    edit(bundle_copy, lambda manifest: manifest["evidence"].update(share=0.5, notes=["x"]))
+    with manifest_of(bundle_copy) as manifest:
+        manifest["evidence"] |= {"share": 0.5, "notes": ["x"]}
     assert Captioner.load(bundle_copy, device="cpu").bundle.path == bundle_copy
 
 
@@ -228,12 +197,6 @@ def test_what_a_later_version_notes_of_evidence_is_passed_over(bundle_copy):
 )
 def test_a_wrong_vocabulary_is_named(bundle_copy, words, match):
     content = json.dumps({"words": words}).encode()
-
-    def change(manifest):
-        digest = sha256(content).hexdigest()
-        manifest["files"]["vocabulary.json"] = {"bytes": len(content), "sha256": digest}
-
-    replace(bundle_copy / "vocabulary.json", content)
-    edit(bundle_copy, change)
+    replace_and_record(bundle_copy, "vocabulary.json", content)
     with pytest.raises(BundleError, match=rf"vocabulary\.json.*{match}|{match}.*vocabulary\.json"):
         load_bundle(bundle_copy)

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 
 import pytest
+from bundles import replace
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.bundle.manifest import parse_manifest
@@ -222,10 +223,8 @@ def outcome(bundle, photograph):
 
 def test_mutated_manifests_are_refused_or_caption(bundle_copy, photograph, marks):
     dice, seen = random.Random(0), Counter()
-    file = bundle_copy / "manifest.json"
     for _ in range(MANIFESTS):
-        file.unlink()
-        file.write_text(json.dumps(mutated(dice)))
+        replace(bundle_copy / "manifest.json", json.dumps(mutated(dice)).encode())
         seen[outcome(bundle_copy, photograph)] += 1
     print(dict(seen))
     assert set(seen) <= {"refused", "captions"} and seen["refused"] > 0

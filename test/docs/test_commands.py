@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import pytest
 import yaml
+from bundles import copy_bundle
 
-from ros2_captioner.bundle import DEFAULT_BUNDLE
 from ros2_captioner.options import make_options
 from ros2_captioner.settings import BagPlayerSettings, ImagePlayerSettings, NodeSettings
 from ros2_captioner.tools.caption_fleet import argument_parser as fleet_arguments
@@ -140,7 +140,7 @@ def test_commands_that_can_run_here_run(page, tmp_path, photograph):
         for _ in range(2):
             video.write(photograph[:, :, ::-1])
         video.release()
-    shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundles/flickr8k", copy_function=os.link)
+    copy_bundle(tmp_path / "bundles/flickr8k")
     functions = [
         f'{name}() {{ "{sys.executable}" "{ROOT}/scripts/{name}" "$@"; }}' for name in SCRIPTS
     ]

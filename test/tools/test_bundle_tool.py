@@ -1,23 +1,15 @@
 """``captioner_bundle``: what it prints, and its exit status."""
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
+from bundles import manifest_of
 from keys import key_pair
 
 from ros2_captioner.bundle import DEFAULT_BUNDLE, load_bundle
 from ros2_captioner.tools.bundle import main
-
-
-def edit(bundle, change):
-    file = bundle / "manifest.json"
-    manifest = json.loads(file.read_text())
-    change(manifest)
-    file.unlink()  # a link: the original stays
-    file.write_text(json.dumps(manifest))
 
 
 def test_inspect_tells_what_the_shipped_bundle_is(capsys):
@@ -38,16 +30,15 @@ def test_inspect_tells_what_the_shipped_bundle_is(capsys):
 
 
 def test_inspect_tells_what_an_older_bundle_is_searched_with(bundle_copy, capsys):
-    def age(manifest):
+    with manifest_of(bundle_copy) as manifest:
         del manifest["decoding"]["no_repeat_objects"], manifest["decoding"]["never_last"]
-
-    edit(bundle_copy, age)
     assert main(["inspect", str(bundle_copy)]) == 0
     assert "no_repeat_objects false, never_last []" in capsys.readouterr().out
 
 
 def test_inspect_leaves_out_what_was_not_set(bundle_copy, capsys):
-    edit(bundle_copy, lambda manifest: manifest["training"].update(note="", start_from=""))
+    with manifest_of(bundle_copy) as manifest:
+        manifest["training"] |= {"note": "", "start_from": ""}
     assert main(["inspect", str(bundle_copy)]) == 0
     shown = capsys.readouterr().out
     assert "data scenes" in shown and "note" not in shown and "start_from" not in shown
@@ -135,7 +126,8 @@ def test_a_signature_never_destroys_the_key(bundle_copy, tmp_path, capsys):
 
 
 def test_no_name_steers_the_terminal(bundle_copy, capsys):
-    edit(bundle_copy, lambda manifest: manifest.update(name="a\x1b[2J\nb"))
+    with manifest_of(bundle_copy) as manifest:
+        manifest["name"] = "a\x1b[2J\nb"
     for command in ("inspect", "list"):
         assert main([command, str(bundle_copy)]) == 0
         shown = capsys.readouterr().out

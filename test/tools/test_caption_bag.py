@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bundles import manifest_of
 from jsonschema import Draft7Validator
 
 pytest.importorskip("rosbags")
@@ -439,10 +440,8 @@ def test_a_link_to_itself_is_one_line(tmp_path, capsys):
 
 def test_a_run_searches_as_the_bundle_says_and_goes_on_only_so(bag, tmp_path, bundle_copy, capsys):
     def search(length):
-        manifest = json.loads((bundle_copy / "manifest.json").read_text())
-        manifest["decoding"] = {**manifest["decoding"], "max_length": length, "beam_width": 2}
-        (bundle_copy / "manifest.json").unlink()  # a link: the original stays
-        (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+        with manifest_of(bundle_copy) as manifest:
+            manifest["decoding"] |= {"max_length": length, "beam_width": 2}
 
     def run(output):
         return main([str(bag), "--format", "jsonl", "--model", str(bundle_copy), "--device", "cpu",

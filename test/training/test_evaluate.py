@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bundles import manifest_of
 from tiny import images_of
 
 from ros2_captioner.bundle import load_bundle
@@ -62,9 +63,8 @@ def test_a_search_that_the_confidence_was_not_fitted_to_is_told(
 ):
     exported, config = bundle
     folder = shutil.copytree(exported, tmp_path / "the bundle")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["confidence"] = {"weights": dict.fromkeys(FEATURES, 0.0), "bias": 0.0}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with manifest_of(folder) as manifest:
+        manifest["confidence"] = {"weights": dict.fromkeys(FEATURES, 0.0), "bias": 0.0}
     arguments = recording(folder, config)
     monkeypatch.setattr("sys.argv", [*arguments, "--beam-width", "5"])
     assert evaluate() == 0

@@ -1,10 +1,10 @@
 """A run folder out of a bundle."""
 
 import dataclasses
-import json
 
 import pytest
 import torch
+from bundles import manifest_of
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny import no_room
@@ -54,19 +54,15 @@ def test_a_restored_run_searches_as_the_bundle_does_and_names_its_data(tiny_conf
     config = tiny_config(finetune={"epochs": 0})
     train(config, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "bundle", ["float32"], 4, 4)
-    manifest = tmp_path / "bundle/manifest.json"
-    content = json.loads(manifest.read_text())
     lengths = {"min_length": 2, "max_length": 7}
-    content["decoding"] |= lengths | {"never_last": ["a dog"], "banned_words": ["cat", "hot dog"]}
-    manifest.write_text(json.dumps(content))
+    with manifest_of(tmp_path / "bundle") as manifest:
+        decoding = manifest["decoding"]
+        decoding |= lengths | {"never_last": ["a dog"], "banned_words": ["cat", "hot dog"]}
     restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "restored")
     export(tmp_path / "restored", tmp_path / "again", ["float32"], 4, 4)
-    assert (
-        json.loads((tmp_path / "again/manifest.json").read_text())["decoding"]
-        == (content["decoding"])
-    )
-    del content["decoding"]["no_repeat_objects"], content["decoding"]["never_last"]
-    manifest.write_text(json.dumps(content))
+    assert load_bundle(tmp_path / "again").manifest["decoding"] == decoding
+    with manifest_of(tmp_path / "bundle") as manifest:
+        del manifest["decoding"]["no_repeat_objects"], manifest["decoding"]["never_last"]
     restore(load_bundle(tmp_path / "bundle"), config, tmp_path / "older")
     found = load_run(tmp_path / "older").config.validation
     assert not found.no_repeat_objects and not found.never_last

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import simulated_gpu
+from bundles import manifest_of
 
 from ros2_captioner.backends import nvidia_driver
 from ros2_captioner.backends.tensorrt import backend as tensorrt_backend
@@ -256,11 +257,8 @@ def test_batches_of_changing_size_keep_their_graphs(gpu, runtime, photograph, re
 
 
 def test_a_bundle_with_int8_alone_captions_on_the_cpu_of_a_gpu_machine(gpu, bundle_copy):
-    file = bundle_copy / "manifest.json"
-    manifest = json.loads(file.read_text())
-    del manifest["variants"]["float16"]
-    file.unlink()
-    file.write_text(json.dumps(manifest))
+    with manifest_of(bundle_copy) as manifest:
+        del manifest["variants"]["float16"]
     captioner = Captioner.load(bundle_copy)
     assert captioner.backend.name == "onnxruntime" and captioner.backend.precision == "int8"
     assert "carries no precision 'float16'" in captioner.reason and not captioner.trouble

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from bundles import manifest_of
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ros2_captioner[ray]'")
 pytest.importorskip("rosbags")
@@ -287,10 +288,8 @@ def test_a_file_of_the_users_own_is_left_alone(archive, tmp_path):
 
 
 def test_the_search_is_that_of_the_bundle(cluster, tmp_path, bundle_copy):
-    manifest = json.loads((bundle_copy / "manifest.json").read_text())
-    del manifest["decoding"]["no_repeat_objects"]  # as of a bundle that is older
-    (bundle_copy / "manifest.json").unlink()  # a link: the original stays
-    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    with manifest_of(bundle_copy) as manifest:
+        del manifest["decoding"]["no_repeat_objects"]  # as of a bundle that is older
     (tmp_path / "some").mkdir()
     shutil.copy(PHOTOGRAPHS / "kitchen.jpg", tmp_path / "some")
     fleet = Fleet(

@@ -1,9 +1,8 @@
 """Services, demand, the scene gate, overlay and diagnostics of the running node."""
 
-import json
-
 import numpy as np
 import pytest
+from bundles import manifest_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType
@@ -186,11 +185,8 @@ def test_raw_frames_that_do_not_come_are_explained(node, client):
 
 
 def test_the_search_is_that_of_the_bundle_where_nobody_set_it(start, client, bundle_copy):
-    manifest = bundle_copy / "manifest.json"
-    content = json.loads(manifest.read_text())
-    content["decoding"] |= {"beam_width": 4, "length_penalty": 0.25, "num_alternatives": 1}
-    manifest.unlink()  # a link to the shipped one
-    manifest.write_text(json.dumps(content))
+    with manifest_of(bundle_copy) as manifest:
+        manifest["decoding"] |= {"beam_width": 4, "length_penalty": 0.25, "num_alternatives": 1}
 
     def values():
         request = GetParameters.Request(names=["beam_width", "length_penalty"])
