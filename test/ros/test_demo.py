@@ -72,6 +72,17 @@ def test_a_caption_of_another_captioner_is_left_out(photograph):
     assert not audience.captioned
 
 
+def test_the_figure_gets_all_that_the_captioner_tells(photograph):
+    message = jpeg_message(photograph, Header())
+    audience = SimpleNamespace(_frames={(1, 2): message}, captioned={})
+    words = [{"word": "grass", "log_prob": -1.0, "attention": [[0.5]]}]
+    detail = {"caption": "grass", "score": -1.0, "confidence": 0.8, "words": words}
+    detail |= {"stamp": {"sec": 1, "nanosec": 2}, "objects": [{"word": "dog", "probability": 0.3}]}
+    Audience._on_detail(audience, String(data=json.dumps(detail)))
+    ((_, caption),) = audience.captioned.values()
+    assert caption.objects == (("dog", 0.3),) and caption.confidence == 0.8
+
+
 def test_what_another_camera_sends_on_the_topic_is_left_out(photograph):
     audience = SimpleNamespace(_frames={}, shown=set())
     Audience._on_frame(audience, jpeg_message(photograph, Header(frame_id="front")))

@@ -94,6 +94,8 @@ def _caption(detail: dict[str, Any]) -> Caption:
         tuple(entry["word"] for entry in words),
         tuple(entry["log_prob"] for entry in words),
         np.asarray([entry["attention"] for entry in words], np.float32),
+        objects=tuple((entry["word"], entry["probability"]) for entry in detail["objects"]),
+        confidence=detail["confidence"],
     )
 
 
