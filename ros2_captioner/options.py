@@ -116,6 +116,8 @@ class Declaration:
         """What to type for a value that looks like what somebody meant and is not."""
         if self.kind is tuple and isinstance(value, list):
             return ", which is a tuple in Python"
+        if self.kind is tuple and isinstance(value, str):
+            return '; a list is typed "[one, two]"'
         found = value if isinstance(value, tuple) else (value,)
         if self.kind in (str, tuple) and any(isinstance(each, bool) for each in found):
             return "; quote words that YAML takes for true or false, such as 'on' and 'no'"

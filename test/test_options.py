@@ -16,6 +16,7 @@ from ros2_captioner.options import (
 )
 
 QUOTE = "quote words that YAML takes for true or false, such as 'on' and 'no'"
+LIST = 'a list is typed "[one, two]"'
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def test_wrong_values_are_named(wrong):
         ({"pots": (True, False)}, f"(True, False); expected string_array; {QUOTE}"),
         ({"pots": True}, f"True; expected string_array; {QUOTE}"),
         ({"pots": (1, 2)}, "(1, 2); expected string_array"),
+        ({"pots": "pan"}, f"'pan'; expected string_array; {LIST}"),
         ({"hobs": True}, "True; expected integer from 1 to 6"),
     ],
 )

@@ -282,6 +282,7 @@ class CaptionerNode(LifecycleNode):
         return changed_settings(
             self._settings,
             changes,
+            self.get_fully_qualified_name(),
             configured=self._captioner is not None,
             active=self._worker is not None,
         )

@@ -40,13 +40,19 @@ def initial_settings(node: Node) -> NodeSettings:
 
 
 def changed_settings(
-    settings: NodeSettings, changes: Iterable[Parameter], *, configured: bool, active: bool
+    settings: NodeSettings,
+    changes: Iterable[Parameter],
+    node: str,
+    *,
+    configured: bool,
+    active: bool,
 ) -> tuple[NodeSettings, SetParametersResult]:
     """The settings after a change, all of it or nothing.
 
     Args:
         settings: now in force.
         changes: parameters being set; those that are no settings pass.
+        node: full name of the node, as it is typed.
         configured: refuse parameters that are read at configure.
         active: refuse parameters that are read at activate.
 
@@ -61,7 +67,7 @@ def changed_settings(
         }
         for name, value in wanted.items():
             if value != getattr(settings, name):
-                _check_liveness(_DECLARED[name], configured=configured, active=active)
+                _check_liveness(_DECLARED[name], node, configured=configured, active=active)
         changed = make_options(NodeSettings, {**dataclasses.asdict(settings), **wanted})
         _check_topics(changed)
     except OptionsError as error:
@@ -123,14 +129,14 @@ def _check_topics(settings: NodeSettings) -> None:
             ) from error
 
 
-def _check_liveness(declaration: Declaration, *, configured: bool, active: bool) -> None:
+def _check_liveness(declaration: Declaration, node: str, *, configured: bool, active: bool) -> None:
     if configured and declaration.read == AT_CONFIGURE:
         raise OptionsError(
-            f"{declaration.name} is read at configure; type: ros2 lifecycle set NODE deactivate, "
+            f"{declaration.name} is read at configure; type: ros2 lifecycle set {node} deactivate, "
             "then cleanup, set the parameter, then configure and activate"
         )
     if active and declaration.read == AT_ACTIVATE:
         raise OptionsError(
-            f"{declaration.name} is read at activate; type: ros2 lifecycle set NODE deactivate, "
+            f"{declaration.name} is read at activate; type: ros2 lifecycle set {node} deactivate, "
             "set the parameter, then activate"
         )

@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[3]
 
 def change(settings, *, configured=True, active=True, **values):
     parameters = [Parameter(name, value=value) for name, value in values.items()]
-    return changed_settings(settings, parameters, configured=configured, active=active)
+    return changed_settings(
+        settings, parameters, "/robot/captioner", configured=configured, active=active
+    )
 
 
 def test_defaults_are_consistent_and_reach_the_search():
@@ -88,7 +90,9 @@ def test_an_integer_is_taken_for_a_double():
 
 def test_fixed_parameters_are_refused_once_configured():
     settings = NodeSettings()
-    assert not change(settings, model="elsewhere")[1].successful
+    refused = change(settings, model="elsewhere")[1]
+    assert not refused.successful
+    assert "type: ros2 lifecycle set /robot/captioner deactivate" in refused.reason
     free = change(settings, configured=False, active=False, model="elsewhere")[0]
     assert free.model == "elsewhere"
 
@@ -105,7 +109,8 @@ def test_a_value_that_stays_is_no_change():
 def test_cameras_are_changed_between_deactivate_and_activate():
     settings = NodeSettings()
     refused = change(settings, image_topics=["/front"])[1]
-    assert not refused.successful and "deactivate" in refused.reason
+    assert not refused.successful
+    assert "type: ros2 lifecycle set /robot/captioner deactivate" in refused.reason
     changed, result = change(settings, active=False, image_topics=["/front"])
     assert result.successful and changed.image_topics == ("/front",)
 
