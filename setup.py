@@ -53,7 +53,7 @@ setup(
         "numpy",
         "onnxruntime",
         "opencv-python-headless",
-        "simplejpeg",
+        "simplejpeg>=1.7",
         "setuptools",
     ],
     extras_require={

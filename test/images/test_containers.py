@@ -12,6 +12,7 @@ WHOLE = {
     "MP4 that begins with its index": FTYP + b"\x00\x00\x00\x0cmoov...." + MDAT_64_BITS,
     "MP4 in fragments": FTYP
     + b"\x00\x00\x00\x0csidx....\x00\x00\x00\x0cmoof....\x00\x00\x00\x0cmdat....",
+    "MP4 of a camera": b"\x00\x00\x00\x08styp\x00\x00\x00\x08skip\x00\x00\x00\x0cuuid....",
     "MOV of a camera": b"\x00\x00\x00\x08wide\x00\x00\x00\x0cmdat....",
     "AVI of two parts": b"RIFF\x04\x00\x00\x00AVI RIFF\x06\x00\x00\x00AVIX..",
     "Matroska": b"\x1a\x45\xdf\xa3\x84head\x18\x53\x80\x67\x40\x04body",

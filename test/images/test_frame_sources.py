@@ -107,6 +107,13 @@ def test_single_picture(folder):
     assert len(list(frames_from(str(folder / "a.png"), loop=False))) == 1
 
 
+def test_nothing_is_no_source_nor_is_a_pipe_that_nobody_writes_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for source in ("", str(tmp_path / "pipe.png")):
+        with pytest.raises(FrameError, match="found no images at source"):
+            frames_from(source, loop=False)
+
+
 def test_video_file_in_rgb(tmp_path):
     file, told = tmp_path / "video.avi", []
     write_video(file, "MJPG")
@@ -173,6 +180,8 @@ def test_of_interlaced_video_nothing_is_made_up(tmp_path, capfd):
         else:
             assert found[:, :, 0].min() > 200
     assert not capfd.readouterr().err
+    os.write(2, b"of another")
+    assert capfd.readouterr().err == "of another"
 
 
 def test_a_time_in_the_name_of_a_video_is_no_protocol(tmp_path, monkeypatch):
@@ -297,6 +306,16 @@ def test_a_webcam_that_is_read_slowly_gives_what_it_sees_now(monkeypatch, pause)
         assert next(frames)[0, 0, 0] == webcam.taken - 1
         webcam.pass_time(pause)
     assert pause or webcam.taken == 5  # who keeps up misses none
+
+
+def test_a_webcam_that_was_pulled_out_is_named(monkeypatch):
+    webcam = Webcam()
+    monkeypatch.setattr(cv2, "VideoCapture", lambda source: webcam)
+    frames = frames_from("0", loop=True)
+    next(frames)
+    webcam.grab = lambda: False
+    with pytest.raises(FrameError, match="0 gives no more frames; expected a webcam"):
+        next(frames)
 
 
 def test_shrink_keeps_the_aspect_ratio():

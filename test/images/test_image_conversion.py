@@ -125,13 +125,17 @@ def test_colour_of_a_12_bit_camera_is_as_bright_as_it_is():
     assert tuple(image_to_rgb(message("rgb16", pixels))[0, 0]) == (255, 128, 0)
 
 
-@pytest.mark.parametrize(("value", "expected"), [(200, 200), (2**14 - 1, 255), (2**14, 64)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(100, 100), (200, 200), (2**14 - 1, 255), (2**14, 64)]
+)
 def test_colour_of_more_than_14_bits_is_of_16(value, expected):
     pixels = np.full((HEIGHT, WIDTH, 3), value, np.uint16)
     assert (image_to_rgb(message("rgb16", pixels)) == expected).all()
 
 
-@pytest.mark.parametrize("form", ["mono16; jpeg compressed ", "16UC1; jpeg", "nv12; jpeg", "png"])
+@pytest.mark.parametrize(
+    "form", ["mono16; jpeg compressed ", "16UC1; jpeg", "nv12; jpeg", "rgb8; jpeg", "png"]
+)
 def test_8_bits_of_one_channel_are_grey_whatever_they_were(form):
     pixels = np.full((HEIGHT, WIDTH), 90, np.uint8)
     pixels[0] = 30
@@ -203,7 +207,10 @@ def test_bad_images_are_refused_with_their_reason(reason, changes):
     assert refusal.value.reason == reason
 
 
-@pytest.mark.parametrize(("encoding", "step"), [("yuyv", 6), ("uyvy", 6), ("nv12", 3)])
+@pytest.mark.parametrize(
+    ("encoding", "step"),
+    [("yuyv", 6), ("yuv422_yuy2", 6), ("uyvy", 6), ("yuv422", 6), ("nv12", 3), ("nv21", 3)],
+)
 def test_odd_width_in_paired_yuv_is_refused(encoding, step):
     odd = Image(height=2, width=3, encoding=encoding, step=step, data=bytes(12))
     with pytest.raises(FrameError) as refusal:
@@ -306,7 +313,18 @@ def test_a_mosaic_of_16_bits_in_png():
     np.testing.assert_allclose(found[4:-4, 4:-4].reshape(-1, 3).mean(axis=0), (200, 90, 30))
 
 
-@pytest.mark.parametrize("form", ["bayer_rggb8; jpeg compressed bgr8", "nv12; jpeg", "x; y", ";"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "rgb8; jpeg compressed bgr8",
+        "bgr8; png compressed bgr8",
+        "rgba8; png compressed ",
+        "bayer_rggb8; jpeg compressed bgr8",
+        "nv12; jpeg",
+        "x; y",
+        ";",
+    ],
+)
 def test_what_is_in_colour_already_stays_so(photograph, form):
     found = compressed_to_rgb(encoded(".png", photograph[:, :, ::-1], form))
     np.testing.assert_array_equal(found, photograph)
@@ -332,11 +350,12 @@ def test_what_image_transport_made_grey_of_a_mosaic_stays_grey(pattern, photogra
 
 
 def test_compressed_depth_transport_is_read_as_png_and_named_otherwise():
-    depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
-    depth[0] = 2000
-    message = encoded(".png", depth, "16UC1; compressedDepth png")
+    depth = np.full((HEIGHT, WIDTH), 20_000, np.uint16)
+    depth[0] = 40_000
+    message = encoded(".png", depth, "")
     message.data = bytes(12) + bytes(message.data)
-    assert [int(compressed_to_rgb(message)[row, 0, 0]) for row in (0, 1)] == [255, 0]
+    for message.format in ("16UC1; compressedDepth png", "mono16; compressedDepth"):
+        assert [int(compressed_to_rgb(message)[row, 0, 0]) for row in (0, 1)] == [255, 0]
     message.format, message.data = "16UC1; compressedDepth rvl", bytes(100)
     with pytest.raises(FrameError, match="compressedDepth rvl.*expected .*PNG") as refusal:
         compressed_to_rgb(message)
@@ -359,6 +378,14 @@ def test_compressed_depth_of_floats_looks_as_it_does_uncompressed():
     np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=1)
     with pytest.raises(FrameError, match="without a reading"):
         compressed_to_rgb(inverse_depth(np.zeros((HEIGHT, WIDTH))))
+
+
+@pytest.mark.parametrize("pixels", [np.ones((4, 4), np.uint8), np.ones((4, 4, 3), np.uint16)])
+def test_inverse_depth_of_other_pixels_is_refused(pixels):
+    message = encoded(".png", pixels, "32FC1; compressedDepth png")
+    message.data = struct.pack("<iff", 1, 10100.0, -1009.0) + bytes(message.data)
+    with pytest.raises(FrameError, match="expected depth in one channel of 16 bits"):
+        compressed_to_rgb(message)
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])

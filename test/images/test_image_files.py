@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError, OptionsError
+from ros2_captioner.images.decoding import simplejpeg
 from ros2_captioner.images.files import (
     check_image_suffix,
     images_in,
     read_image,
     write_image,
 )
-from ros2_captioner.images.formats.jpeg import simplejpeg
 
 
 def test_read_image_gives_rgb(tmp_path):
@@ -39,6 +39,8 @@ def test_read_image_follows_the_exif_orientation(tmp_path):
     ("name", "head"),
     [
         ("HEIC", b"\0\0\0\x1cftypheic"),
+        ("HEIC", b"\0\0\0\x1cftypheix"),
+        ("HEIC", b"\0\0\0\x1cftypmif1"),
         ("AVIF", b"\0\0\0 ftypavif"),
         ("JPEG XL", b"\0\0\0\x0cJXL \r\n\x87\n"),
         ("JPEG XL", b"\xff\x0a"),
@@ -88,13 +90,14 @@ def test_a_file_without_end_is_refused(monkeypatch):
 
 
 def test_images_of_a_folder_in_natural_order_without_hidden_ones(tmp_path):
-    names = ["frame1.png", "frame2.PNG", "frame10.png", "frame010.jpg", "x.webp", "y.gif", "z.ppm"]
+    names = ["frame1.png", "frame2.PNG", "frame10.png", "frame010.jpg", "x.webp", "y.gif", "z.ppm",
+             "z².png"]  # fmt: skip
     for name in (*names, ".hidden.png", "._frame1.png", "notes.txt"):
         (tmp_path / name).touch()
     os.mkfifo(tmp_path / "pipe.png")
     found = [path.name for path in images_in(tmp_path)]
     assert found == ["frame1.png", "frame2.PNG", "frame010.jpg", "frame10.png", "x.webp", "y.gif",
-                     "z.ppm"]  # fmt: skip
+                     "z.ppm", "z².png"]  # fmt: skip
 
 
 def test_write_image_names_what_it_cannot_write(tmp_path):

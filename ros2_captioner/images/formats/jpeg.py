@@ -7,7 +7,6 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +27,8 @@ _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 # Its marker; the others have no length, and only they come among the pixels of a scan.
 _SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 _MOST_SCANS = 100  # a progressive one has about ten, and a thousand fit some kilobytes
-# What it is decoded to, by the name that simplejpeg gives its colours.
-_SPACES = {"Gray": "GRAY", "RGB": "BGR", "YCbCr": "BGR", "CMYK": "CMYK", "YCCK": "CMYK"}
+# What it is decoded to, by the name that simplejpeg gives its colours; the others are inks.
+_SPACES = {"Gray": "GRAY", "RGB": "BGR", "YCbCr": "BGR"}
 # What libjpeg says of one whose picture is whole all the same.
 _HARMLESS = ("extraneous bytes before marker", "JFIF revision", "SOS parameters")
 # What it says of a kind that it lacks. It says "Unsupported" of markers among the pixels too, which
@@ -66,19 +65,19 @@ def exif(data: bytes) -> bytes:
 
 
 def decoded(data: bytes) -> NDArray[Any]:
-    """Grey ``[height, width]`` or BGR; a picture that ends early is refused.
+    """Grey or BGR; a picture that ends early is refused.
 
     libjpeg paints what is missing grey and calls that a warning, which OpenCV does not hand on.
 
     Raises:
         FrameError: with reason ``truncated``, or ``undecodable`` for rare kinds of JPEG.
-        ValueError: it is no JPEG.
+        ValueError: OpenCV does not decode it.
     """
     if simplejpeg is None:
         return opencv.decoded(data)
-    space = _SPACES.get(simplejpeg.decode_jpeg_header(data)[2], "CMYK")
     try:
-        found = simplejpeg.decode_jpeg(data, space, strict=True)
+        space = _SPACES.get(simplejpeg.decode_jpeg_header(data)[2])
+        found = simplejpeg.decode_jpeg(data, space or "CMYK", strict=True)
     except ValueError as error:
         if any(words in str(error) for words in _LACKING):
             raise FrameError(
@@ -92,10 +91,8 @@ def decoded(data: bytes) -> NDArray[Any]:
                 f"found a JPEG of {len(data)} bytes that is cut or damaged ({error}); expected a "
                 "whole one",
             ) from error
-        found = simplejpeg.decode_jpeg(data, space, strict=False)
-    if space == "CMYK":  # what colours inks make, OpenCV knows
-        return opencv.decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.asarray(found[:, :, 0] if space == "GRAY" else found)
+        return opencv.decoded(data)
+    return np.asarray(found) if space else opencv.decoded(data)  # it knows what colours inks make
 
 
 def _check_scans(data: bytes) -> None:

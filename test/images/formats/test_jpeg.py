@@ -9,7 +9,7 @@ from compressed import MAX_PIXELS, refusal
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.decoding import decode
-from ros2_captioner.images.formats.jpeg import simplejpeg
+from ros2_captioner.images.formats.jpeg import _segments, simplejpeg, size
 
 END = b"\xff\xd9"
 
@@ -42,7 +42,8 @@ def test_a_jpeg_of_inks_that_ends_early_is_refused_and_a_whole_one_read(photogra
     inks = np.dstack([255 - photograph, np.zeros_like(photograph[:, :, :1])])
     data = simplejpeg.encode_jpeg(np.ascontiguousarray(inks), colorspace="CMYK")
     upright = decode(data, "the data", MAX_PIXELS)
-    assert upright.shape == photograph.shape
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(upright, expected[:, :, ::-1])
     exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHH", 8, 1, 274, 3, 1, 6, 0)
     turned = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
     found = decode(turned, "the data", MAX_PIXELS, rotate=True)
@@ -70,6 +71,32 @@ def test_a_marker_among_the_pixels_of_a_jpeg_is_damage(jpeg, marker):
     with pytest.raises(FrameError, match="a JPEG of .* that is cut or damaged") as caught:
         decode(damaged, "the data", MAX_PIXELS)
     assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [(b"JFIF\0\1", b"JFIF\0\2"), (b"\0\x3f\0", bytes(3)), (b"\xff\xdb", b"rest\xff\xdb")],
+    ids=["version", "range of the scan", "between segments"],
+)
+def test_a_jpeg_whose_head_is_odd_is_read(photograph, usual, odd, channels):
+    data = cv2.imencode(".jpg", photograph[:, :, :channels])[1].tobytes()
+    assert usual in data
+    found = decode(data.replace(usual, odd, 1), "the data", MAX_PIXELS)
+    np.testing.assert_array_equal(found, decode(data, "the data", MAX_PIXELS))
+
+
+@pytest.mark.parametrize("marker", [0xC4, 0xC8, 0xCC])
+def test_a_size_behind_tables_is_found(jpeg, marker, photograph):
+    tables = bytes([0xFF, marker, 0, 9]) + bytes([7] * 7)
+    assert size(jpeg[:2] + tables + jpeg[2:]) == photograph.shape[1::-1]
+
+
+def test_every_scan_is_found_between_restarts(photograph):
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 1]
+    data = cv2.imencode(".jpg", photograph, options)[1].tobytes()
+    scans = [place for marker, place in _segments(data) if marker == 0xDA]
+    assert len(scans) == data.count(b"\xff\xda") > 5
 
 
 def test_a_jpeg_of_scans_without_end_is_refused_before_it_is_decoded(photograph):
@@ -101,5 +128,7 @@ def test_padding_before_the_end_marker_is_left_alone(jpeg):
 def test_without_simplejpeg_a_missing_end_is_still_seen(jpeg, monkeypatch):
     expected = decode(jpeg, "the data", MAX_PIXELS)
     monkeypatch.setattr("ros2_captioner.images.formats.jpeg.simplejpeg", None)
-    assert refusal(jpeg[: len(jpeg) // 2]) == "truncated"
+    thumbnail = b"\xff\xe1\0\x06\xff\xd8" + END
+    for head in (b"", thumbnail):
+        assert refusal(jpeg[:2] + head + jpeg[2 : len(jpeg) // 2]) == "truncated"
     np.testing.assert_array_equal(decode(jpeg, "the data", MAX_PIXELS), expected)
