@@ -83,11 +83,8 @@ def video_moments(
     try:
         while _grab_past_damage(capture):
             time_ns = clock.time_ns(round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
-            read, frame = capture.retrieve() if due(time_ns) else (False, None)
-            if read and frame is not None:
-                yield time_ns, _upright(capture, frame)
-            else:
-                yield time_ns, None
+            _, frame = capture.retrieve() if due(time_ns) else (False, None)
+            yield time_ns, None if frame is None else _upright(capture, frame)
     finally:
         capture.release()
     if not clock.read:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ros2_captioner.errors import FrameError, OptionsError
-from ros2_captioner.images.decoding import simplejpeg
 from ros2_captioner.images.files import (
     check_image_suffix,
     images_in,
     read_image,
     write_image,
 )
+from ros2_captioner.images.formats.jpeg import simplejpeg
 
 
 def test_read_image_gives_rgb(tmp_path):

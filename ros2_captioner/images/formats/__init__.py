@@ -43,12 +43,12 @@ class Format:
         name: of the format.
         begins: whether data begin as one.
         size: width and height that its header states, None if it is broken. May raise
-            struct.error, IndexError or FrameError.
+            struct.error or FrameError.
         is_whole: whether nothing is missing or damaged, as far as no decoder would tell: libpng,
             and OpenCV of BMP, print lines of their own, and OpenCV takes a damaged TIFF for whole.
-        decoded: grey ``[height, width]``, BGR or BGRA, upright or not. May raise cv2.error,
+        decoded: grey, BGR or BGRA, upright or not. May raise cv2.error,
             ValueError or FrameError.
-        exif: its EXIF data, a TIFF; empty if it has none. May raise struct.error or IndexError.
+        exif: its EXIF data, a TIFF; empty if it has none. May raise struct.error.
     """
 
     name: str
@@ -66,14 +66,14 @@ class Format:
         """
         try:
             return self.size(data)
-        except (struct.error, IndexError):
+        except struct.error:
             return None
 
     def orientation(self, data: bytes) -> int:
         """The EXIF orientation, 1 (upright) to 8; 1 where it is not stated."""
         try:
             tags = tiff_directory.single_values(self.exif(data))
-        except (struct.error, IndexError):
+        except struct.error:
             return 1
         found = tags.get(tiff_directory.Tag.ORIENTATION, 1)
         return found if 1 <= found <= 8 else 1

@@ -43,7 +43,7 @@ def _as_grey(data: bytes) -> bytes:
     plain = (first(Tag.BITS, 1), first(Tag.PLANES, 1), first(Tag.FILL_ORDER, 1)) == (8, 1, 1)
     if not plain or compression not in _TOLD or samples > _MOST_SAMPLES:
         return b""
-    row_bytes, rows = first(Tag.WIDTH, 0) * samples, min(first(Tag.ROWS, height), height)
+    row_bytes, rows = first(Tag.WIDTH, 0) * samples, first(Tag.ROWS, height)
     offsets, counts = values_of(data, Tag.OFFSETS), values_of(data, Tag.COUNTS)
     if tiles := values_of(data, Tag.TILE_OFFSETS):  # each as a strip of its own
         columns, rows = first(Tag.TILE_WIDTH, 0) or 1, first(Tag.TILE_HEIGHT, 0) or 1

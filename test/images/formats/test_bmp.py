@@ -2,6 +2,7 @@
 
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from compressed import MAX_PIXELS, refusal
@@ -33,6 +34,12 @@ def test_a_bmp_that_is_cut_is_refused_in_silence(header_bytes, bits, height, cap
     if not old:  # compressed, its length cannot be told
         compressed = data[:30] + struct.pack("<I", 1) + data[34:]
         assert bmp.is_whole(compressed[:-1])
+
+
+def test_a_bmp_of_odd_width_is_read_as_it_was_written():
+    noise = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    found = decode(cv2.imencode(".bmp", noise)[1].tobytes(), "the data", MAX_PIXELS)
+    np.testing.assert_array_equal(found, noise[:, :, ::-1])
 
 
 def test_a_bmp_of_the_oldest_kind_is_in_colour():

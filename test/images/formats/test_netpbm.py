@@ -8,12 +8,13 @@ from ros2_captioner.images.decoding import decode
 from ros2_captioner.images.formats import netpbm
 
 
-@pytest.mark.parametrize("white", [1, 100, 254, 255])
+@pytest.mark.parametrize("white", [1, 100, 254, 255, 65535])
 @pytest.mark.parametrize("kind", [b"P2", b"P3", b"P5", b"P6"])
 def test_white_of_a_netpbm_is_white(kind, white):
     channels = 3 if kind in (b"P3", b"P6") else 1
     values = [value for value in (0, white // 2, white) for _ in range(channels)]
-    body = bytes(values) if kind in (b"P5", b"P6") else b"%d " * len(values) % tuple(values)
+    text = b"%d " * len(values) % tuple(values)
+    body = np.array(values, ">u2" if white > 255 else "u1").tobytes() if kind > b"P3" else text
     data = b"%s\n# of\n1 3 # rows\n%d\n%s" % (kind, white, body)
     found = decode(data, "the data", MAX_PIXELS).reshape(3, 3)
     expected = np.array([0, white // 2 * 255 / white, 255])

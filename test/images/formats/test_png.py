@@ -1,8 +1,10 @@
 """PNGs that changed on the way."""
 
+import struct
 import zlib
 
 import cv2
+import numpy as np
 import pytest
 from compressed import MAX_PIXELS, png, refusal
 
@@ -15,6 +17,13 @@ def test_a_png_whose_pixels_changed_on_the_way_is_refused_in_silence(photograph,
     data[len(data) // 2] ^= 1
     assert refusal(bytes(data)) == "truncated"
     assert capfd.readouterr().err == ""
+
+
+def test_a_png_whose_remarks_changed_is_read(photograph):
+    data = cv2.imencode(".png", photograph)[1].tobytes()
+    remark = struct.pack(">I", 3) + b"tEXta\0b" + bytes(4)
+    found = decode(data[:33] + remark + data[33:], "the data", MAX_PIXELS)
+    np.testing.assert_array_equal(found, photograph[:, :, ::-1])
 
 
 @pytest.mark.parametrize("chunk", [b"IHDR", b"PLTE"])

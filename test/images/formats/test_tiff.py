@@ -9,9 +9,10 @@ import pytest
 
 from ros2_captioner.errors import FrameError
 from ros2_captioner.images.decoding import decode
+from ros2_captioner.images.formats.tiff_directory import Tag, values_of
 from ros2_captioner.images.formats.tiff_strips import are_whole
 
-LZW, DEFLATE, PACKBITS = 5, 8, 32773
+LZW, DEFLATE, PACKBITS, OLD_DEFLATE = 5, 8, 32773, 32946
 
 
 def encoded(picture, compression):
@@ -67,8 +68,13 @@ def test_damaged_strips_are_refused(photograph, bits, channels, compression):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
     ("size", "tags"),
-    [(64 * 48, {278: 48}), (64 * 12, {278: 12}), (32 * 16, {322: 32, 323: 16})],
-    ids=["a strip", "strips", "tiles"],
+    [
+        (64 * 48, {278: 48}),
+        (64 * 48, {278: 2**32 - 1, 259: OLD_DEFLATE}),
+        (64 * 12, {278: 12}),
+        (32 * 16, {322: 32, 323: 16}),
+    ],
+    ids=["a strip", "a strip without end", "strips", "tiles"],
 )
 def test_strips_and_tiles_that_end_early_are_refused(size, tags, order):
     rows = np.arange(64 * 48, dtype=np.uint8).tobytes()
@@ -115,6 +121,22 @@ def test_wide_channels_that_lie_apart_are_refused():
     tags = {258: 16, 262: 2, 277: 3, 278: 48, 284: 2}
     with pytest.raises(FrameError, match="channels lie apart.*expected them side by side"):
         decode(tiff("<", planes, tags), "the data", 10**6)
+
+
+def test_channels_of_8_bits_that_lie_apart_are_read():
+    planes = [zlib.compress(bytes([value]) * 64 * 48) for value in (200, 90, 30)]
+    data = tiff("<", planes, {262: 2, 277: 3, 278: 48, 284: 2})
+    assert tuple(decode(data, "the data", 10**6)[0, 0]) == (200, 90, 30)
+
+
+def test_two_small_numbers_lie_in_the_entry_itself():
+    data = b"II*\0" + struct.pack("<IHHHIHH", 8, 1, Tag.COUNTS, 3, 2, 10, 20)
+    assert values_of(data, Tag.COUNTS) == (10, 20)
+
+
+def test_tiles_without_a_size_are_refused():
+    with pytest.raises(FrameError, match="expected a whole"):
+        decode(tiff("<", [b""], {322: 0, 323: 0}), "the data", 10**6)
 
 
 def test_a_directory_that_leads_nowhere_is_refused():
