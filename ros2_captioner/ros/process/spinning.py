@@ -48,16 +48,7 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
     node: NodeType | None = None
     stop: Future[None] = Future()
     on_signal(lambda: stop.set_result(None))
-    try:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:  # what follows --ros-args, or the environment, makes no sense to ROS
-        # As of a service of systemd, which has no HOME.
-        no_log = "initialize logging" in str(error)
-        remedy = "type: export ROS_LOG_DIR=FOLDER, one to write in" if no_log else "see --help"
-        print(
-            f"error: ROS refuses the arguments or the environment: {in_line(str(error))}; {remedy}",
-            file=sys.stderr,
-        )
+    if not _started_ros():
         return 2
     try:
         executor = SingleThreadedExecutor()
@@ -91,6 +82,22 @@ def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | N
         rclpy.try_shutdown()
         ignore_signals()
     return 0
+
+
+def _started_ros() -> bool:
+    """Start rclpy, without signal handlers of its own; where it refuses to, that is told."""
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:  # what follows --ros-args, or the environment, makes no sense to ROS
+        # As of a service of systemd, which has no HOME.
+        no_log = "initialize logging" in str(error)
+        remedy = "type: export ROS_LOG_DIR=FOLDER, one to write in" if no_log else "see --help"
+        print(
+            f"error: ROS refuses the arguments or the environment: {in_line(str(error))}; {remedy}",
+            file=sys.stderr,
+        )
+        return False
+    return True
 
 
 def _spin(executor: SingleThreadedExecutor, node: Node, stop: Future[None]) -> None:
