@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ class CaptionedBag:
                 with writer:
                     originals = self._originals(reader, writer)
                     captions = self._captions(writer, moments)
-                    for time_ns, connection, cdr in heapq.merge(originals, captions, key=_time):
+                    merged = heapq.merge(originals, captions, key=itemgetter(0))  # by time
+                    for time_ns, connection, cdr in merged:
                         writer.write(connection, time_ns, cdr)
             except sqlite3.Error as error:  # such as a full disk
                 raise OSError(str(error)) from error
@@ -153,10 +155,6 @@ class CaptionedBag:
             for topic, text in zip(self._topics[moment.camera], texts, strict=True):
                 cdr = self._store.serialize_cdr(string(data=text), _STRING)
                 yield moment.time_ns, outputs[topic], cdr
-
-
-def _time(message: _Message) -> int:
-    return message[0]
 
 
 def _extent(reader: Any) -> tuple[int, int, int]:

@@ -185,17 +185,19 @@ class Statistics:
 
     def _report(self, name: str, entry: _Camera) -> CameraReport:
         silence = self._silence(entry)
+        new_good, new_faults = _news(entry)
         return CameraReport(
-            name,
-            _rate_hz(entry, silence.usual_gap_s),
-            silence,
-            entry.received,
-            entry.captioned,
-            {reason: count for reason, count in entry.dropped.items() if count},
-            entry.lost,
-            _loses_many(entry),
-            *_news(entry),
-            entry.last_error,
+            camera=name,
+            rate_hz=_rate_hz(entry, silence.usual_gap_s),
+            silence=silence,
+            received=entry.received,
+            captioned=entry.captioned,
+            dropped={reason: count for reason, count in entry.dropped.items() if count},
+            lost=entry.lost,
+            loses_many=_loses_many(entry),
+            new_good=new_good,
+            new_faults=new_faults,
+            last_error=entry.last_error,
         )
 
 
