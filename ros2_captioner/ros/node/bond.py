@@ -25,7 +25,10 @@ class ManagerBond:
         try:
             from bondpy import bondpy
         except ImportError:
-            node.get_logger().info("no bond to a lifecycle manager: bondpy is not installed")
+            node.get_logger().info(
+                "no bond to a lifecycle manager: bondpy is not installed; where it waits for one, "
+                "type: sudo apt install ros-$ROS_DISTRO-bondpy"
+            )
             return
         self._bond = bondpy.Bond(node, _TOPIC, node.get_name())
         self._bond.set_heartbeat_period(heartbeat_period_s)

@@ -20,7 +20,8 @@ from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.stream.statistics import Statistics
 
 _SILENT_AFTER_S = 3.0
-_PROFILE = "config/fastdds_large_images.xml (its head says how)"
+_SHARE = "$(ros2 pkg prefix --share ros2_captioner)"
+_PROFILE = f"{_SHARE}/config/fastdds_large_images.xml (its head says how)"
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
 

@@ -288,7 +288,7 @@ def test_without_bondpy_the_managed_node_works_all_the_same(start, client, photo
     node = start(autostart=False)
     node.wait_for_log("waiting")
     assert client.transition("configure") and client.transition("activate")
-    node.wait_for_log("bondpy is not installed")
+    node.wait_for_log("sudo apt install ros-$ROS_DISTRO-bondpy")
     client.caption_of(photograph)
 
 
