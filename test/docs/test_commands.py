@@ -25,20 +25,21 @@ PLAYERS = {
     "captioner_image_player": set(ImagePlayerSettings.__dataclass_fields__),
     "captioner_bag_player": set(BagPlayerSettings.__dataclass_fields__),
 }
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```\n", re.S | re.M)
 INDENTED = re.compile(r"^\n((?:^    \S.*\n)+)", re.M)
 RUN_HERE = ("caption ", "caption_bag ", "caption_find ", "captioner_bundle ", "openssl ")
 # What needs a ROS installation, a network, a GPU or hours, and has no name of ours to check.
 ELSEWHERE = (
-    "cd ", "git clone ", "rosdep install ", "colcon build ", "source ", "export ", "pip3 install ",
-    "ros2 bag record ", "ros2 topic echo ", "ros2 service call ", "ros2 security ",
+    "cd ", "mkdir ", "wget ", "git clone ", "rosdep install ", "colcon build ", "source ",
+    "export ", "pip3 install ", "torchrun ", "ros2 bag record ", "ros2 topic echo ",
+    "ros2 service call ", "ros2 security ",
 )  # fmt: skip
 
 
 def commands(page):
     """Single commands of a page, comments left out, variables and continued lines put in."""
     text = page.read_text(encoding="utf-8")
-    blocks = [body for language, body in FENCED.findall(text) if language in ("", "bash")]
+    blocks = [body for _, language, body in FENCED.findall(text) if language in ("", "bash")]
     blocks += [
         re.sub(r"^    ", "", body, flags=re.M) for body in INDENTED.findall(FENCED.sub("", text))
     ]

@@ -73,7 +73,7 @@ def _sources(training: Mapping[str, Any]) -> str:
     alone = {"name": training["data"], "licence": training.get("licence", "unknown")}
     sources = training.get("sources", [alone])
     items = [f"- {one['name']}: {one['licence']}{_teacher(one)}" for one in sources]
-    return "\n".join(["Trained on", *items, ""])
+    return "\n".join(["Trained on", "", *items, ""])
 
 
 def _teacher(source: Mapping[str, Any]) -> str:
@@ -144,7 +144,9 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     signatures = {scores["signature"] for _, _, scores in measured}
     header = f"| data | variant | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}"
-    return "\n".join([header, *sorted(rows), "", *(f"Signature: {t}." for t in sorted(signatures))])
+    return "\n".join(
+        [header, *sorted(rows), "", *(f"- Signature: {t}." for t in sorted(signatures))]
+    )
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -98,9 +98,9 @@ def test_a_bundle_of_before_there_were_several_sources_has_a_card(manifest):
         "int8": {"coco": {"CIDEr": 0.5, "signature": "new"}},
     }
     card = model_card(manifest | {"training": training, "metrics": metrics})
-    assert "Trained on\n- flickr8k: research use\n" in card
+    assert "Trained on\n\n- flickr8k: research use\n" in card
     assert "|  | float16 | 0.600 |" in card and "| coco | int8 | 0.500 |" in card
-    assert "Signature: new.\nSignature: old." in card
+    assert "\n\n- Signature: new.\n- Signature: old." in card
 
 
 def test_scores_are_said_to_be_missing_until_they_are_measured(manifest):
