@@ -71,7 +71,7 @@ soak: .venv/installed-tests
 	touch $@
 
 .venv/installed-tests: .venv/installed
-	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)test]"
+	$(RUNTIME)/pip install --quiet --editable ".[$(ROS)ray,test]"
 	touch $@
 
 .venv-training/installed: setup.py

@@ -23,8 +23,8 @@ def robot(monkeypatch):
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
 
 
-def test_an_environment_needs_no_care(monkeypatch):
-    monkeypatch.setattr(sys, "base_prefix", "/another")
+def test_an_environment_with_a_numpy_of_its_own_needs_no_care(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(Path(np.__file__).parents[1]))
     assert pip_line("onnx") == "pip install onnx"
     assert pip_line("ray[data]") == "pip install 'ray[data]'"
     assert pip_line("onnxruntime", dependencies=False) == "pip install --no-deps onnxruntime"
