@@ -205,7 +205,7 @@ def _check_java(arguments: argparse.Namespace) -> None:
 
 def _show(values: dict[str, float]) -> None:
     for name, value in values.items():
-        print(f"{name:16} {value:.4f}")
+        print(f"{name:17} {value:.4f}")
 
 
 def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
@@ -215,7 +215,7 @@ def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
         for name in values_each[0]:
             each = [values[name] for values in values_each if name in values]
             if len(each) == len(values_each):
-                print(f"{name:16} {mean(each):.4f} {stdev(each):.4f}")
+                print(f"{name:17} {mean(each):.4f} {stdev(each):.4f}")
     else:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in _SEARCH_OPTIONS)
         print(

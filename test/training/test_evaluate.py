@@ -19,6 +19,7 @@ from training.bundle.model_card import METRICS
 from training.evaluate import _show_spread
 from training.evaluate import main as evaluate
 from training.report import main as report_main
+from training.scoring.calibration import CALIBRATION_ERROR
 from training.scoring.metrics import Scores
 from training.train import train
 
@@ -111,6 +112,12 @@ def test_several_runs_give_mean_and_deviation(
     line = next(line for line in both.splitlines() if line.startswith("BLEU-1 ")).split()
     assert float(line[1]) == pytest.approx(statistics.mean([*values[0], *values[1]]), abs=1e-4)
     assert float(line[2]) == pytest.approx(statistics.stdev([*values[0], *values[1]]), abs=1e-4)
+
+
+def test_the_scores_are_a_column(capsys):
+    _show_spread([{"CIDEr": 0.5, CALIBRATION_ERROR: 0.1}] * 2, "")
+    lines = capsys.readouterr().out.splitlines()[1:3]
+    assert len({line.index("0.") for line in lines}) == 1
 
 
 def test_every_run_is_looked_at_before_the_first_captions(bundle, tmp_path, monkeypatch, capsys):
