@@ -37,7 +37,6 @@ def _tensorrt(other: str) -> Loader:
     def load(bundle: Bundle, precision: str, device: str) -> Backend:
         from ros2_captioner.backends.tensorrt.backend import TensorRtBackend
 
-        del device
         sys.modules[other] = None  # type: ignore[assignment]  # so that it does not import
         return TensorRtBackend(bundle, precision)
 

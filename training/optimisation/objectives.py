@@ -164,7 +164,6 @@ class SelfCritical:
 
     def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
-        del progress
         vocabulary = self._vocabulary
         drawn = sample(decoder, prepared, vocabulary, self._samples, self._max_words)
         rewards = self._rewards(batch.indices.tolist(), drawn).to(drawn.device)

@@ -141,7 +141,6 @@ class _Teacher(nn.Module):
 
     def train(self, mode: bool = True) -> _Teacher:
         """Dropout stays off: a teacher says what it would say to anyone."""
-        del mode
         return super().train(False)
 
     @torch.no_grad()

@@ -105,7 +105,6 @@ class CaptionerNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> Result:
         """Load the model and make the publishers; failure leaves the node unconfigured."""
-        del state
         return self._attempt("configure", self._configure, Result.FAILURE, undo=self._release)
 
     def on_activate(self, state: LifecycleState) -> Result:
@@ -116,22 +115,18 @@ class CaptionerNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> Result:
         """Stop work; the model stays loaded."""
-        del state
         return self._attempt("deactivate", self._deactivate, Result.ERROR)
 
     def on_cleanup(self, state: LifecycleState) -> Result:
         """Free the model and the publishers."""
-        del state
         return self._attempt("cleanup", self._release, Result.ERROR)
 
     def on_shutdown(self, state: LifecycleState) -> Result:
         """Stop work and free everything, from any state; it is final even where that fails."""
-        del state
         return self._attempt("shut down", self._release, Result.FAILURE)
 
     def on_error(self, state: LifecycleState) -> Result:
         """Fall back to unconfigured after a failed transition."""
-        del state
         with self._faults.survived("freeing what a failed transition left"):
             self._release()
         return Result.SUCCESS

@@ -44,7 +44,6 @@ class CaptionServices:
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         """Caption the newest frame of every camera now, also while disabled."""
-        del request
         worker = self._worker()
         if worker is None:
             response.message = self._remedy()
