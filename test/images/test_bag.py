@@ -3,13 +3,14 @@
 import errno
 import os
 import shutil
+import struct
 from unittest.mock import Mock
 
 import pytest
 import yaml
 
-from ros2_captioner.errors import OptionsError
-from ros2_captioner.images.bag import ImageBag
+from ros2_captioner.errors import FrameError, OptionsError
+from ros2_captioner.images.bag import ImageBag, Recorded, restamped
 
 pytest.importorskip("rosbags")
 
@@ -126,3 +127,27 @@ def test_a_file_whose_index_names_no_message_is_told_what_adds_one(
     monkeypatch.setattr(McapReader, "messages", lambda self, *given: iter(()))
     with pytest.raises(OptionsError, match="found no message; .*, 'mcap compress' adds it"):
         next(ImageBag(str(folder)).messages())
+
+
+def test_a_message_is_found_by_its_topic_and_time(tmp_path, photograph):
+    from bags import raw, write_bag
+
+    sent = [("/front", 1, raw(photograph, 1)), ("/rear", 1, raw(photograph, 1.5)),
+            ("/rear", 2, raw(photograph, 2))]  # fmt: skip
+    bag = ImageBag(str(write_bag(tmp_path / "drive", sent)))
+    assert (bag.start_ns, bag.end_ns) == (10**9, 2 * 10**9)
+    for topic, seconds, (_, cdr) in sent:
+        assert bag.message_at(topic, seconds * 10**9) == Recorded(topic, seconds * 10**9, cdr)
+    with pytest.raises(OptionsError, match="has no message on /front at 999999999 ns"):
+        bag.message_at("/front", 10**9 - 1)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_message_gets_another_time_in_its_byte_order(order):
+    def cdr(*stamp):
+        return bytes([0, order == "<", 0, 0]) + struct.pack(f"{order}iI", *stamp)
+
+    assert restamped(cdr(1, 2) + b"rest", -3, 4) == cdr(-3, 4) + b"rest"
+    assert restamped(cdr(1, 2), 3, 4) == cdr(3, 4)
+    with pytest.raises(FrameError, match="found 11 bytes; expected a serialised message"):
+        restamped(cdr(1, 2)[:-1], 3, 4)

@@ -63,6 +63,7 @@ def test_messages_that_a_crash_left_in_the_log_are_not_passed_over(of, tmp_path,
         ImageBag(bag)
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    file.with_name("drive.db3-wal").touch()  # as SQLite leaves it while another program reads
     assert [message.time_ns % 10**9 for message in ImageBag(bag).messages()] == [1, 1]
 
 
@@ -73,6 +74,13 @@ def test_of_a_bag_of_ros_1_it_is_told_what_makes_one_of_ros_2(tmp_path):
         bag_path(str(file))
     command = f"rosbags-convert --src '{file}' --dst '{tmp_path / 'old drive'}'"
     assert str(refused.value).endswith(f"is a bag of ROS 1; expected one of ROS 2, type: {command}")
+
+
+def test_a_folder_may_have_any_name_and_lie_in_the_home_folder(tmp_path, monkeypatch):
+    (tmp_path / "new.bag").mkdir()
+    (tmp_path / "new.bag/metadata.yaml").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert bag_path("~/new.bag") == tmp_path / "new.bag"
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "captions.jsonl", "drive.db3.zstd", "drive"])
