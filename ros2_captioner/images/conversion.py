@@ -130,9 +130,8 @@ def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
         FrameError: see `ros2_captioner.images.decoding.decode`; ``unknown_encoding`` for depth in
             another packing than PNG.
     """
-    encoding, semicolon, packing = message.format.partition(";")
-    data, what = bytes(message.data), f"format {message.format[:40]!r}"
-    name = encoding.strip() if semicolon else ""
+    encoding, _, packing = message.format.partition(";")
+    data, what, name = bytes(message.data), f"format {message.format[:40]!r}", encoding.strip()
     if "compresseddepth" not in packing.lower():
         # compressed_image_transport makes a mosaic grey for JPEG, and says so. Into a TIFF it puts
         # RGB as if it were BGR, of which it says nothing.

@@ -80,6 +80,13 @@ def test_planar_yuv(encoding, code):
     )
 
 
+@pytest.mark.parametrize("encoding", ["yuyv", "uyvy"])
+def test_yuv_of_an_odd_height(encoding):
+    pixels = random_pixels(2, rows=HEIGHT - 1)
+    found = image_to_rgb(message(encoding, pixels, height=HEIGHT - 1))
+    np.testing.assert_array_equal(found, REFERENCES[encoding][1](pixels))
+
+
 @pytest.mark.parametrize("width", [WIDTH, WIDTH - 1])
 def test_yuv_of_full_colour(width):
     """As NV12 whose pixels are four times as many, each of four with the colour of one."""
