@@ -43,7 +43,7 @@ def attention_figure(image: Image, caption: Caption) -> Image:
     blank = np.full_like(panels[0], 255)
     panels += [blank] * (-len(panels) % _COLUMNS)
     rows = [np.hstack(panels[i : i + _COLUMNS]) for i in range(0, len(panels), _COLUMNS)]
-    texts = [caption.text, *filter(None, [_judged(caption)])]
+    texts = [caption.text, *filter(None, [_confidence_line(caption)])]
     width = rows[0].shape[1]
     lines = [line for text in texts for line in wrapped(text, _TITLE_SCALE, width - _MARGIN)]
     return np.vstack([*(_title(line, width) for line in lines), *rows])
@@ -80,7 +80,7 @@ def _labelled(panel: Image, label: str) -> Image:
     return box
 
 
-def _judged(caption: Caption) -> str:
+def _confidence_line(caption: Caption) -> str:
     """The caption's confidence and the objects that the model sees; empty if it tells neither."""
     seen = ", ".join(f"{word} {in_percent(probability)}" for word, probability in caption.objects)
     sure = "" if caption.confidence is None else f"confidence {in_percent(caption.confidence)}"

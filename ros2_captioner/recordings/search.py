@@ -56,7 +56,7 @@ class CaptionIndex:
     """
 
     def __init__(self, files: Iterable[Path]) -> None:
-        with _told():
+        with _sqlite_errors():
             self._database = sqlite3.connect("")
             self._database.execute(_SCHEMA)
         self._files: list[Path] = []
@@ -79,7 +79,7 @@ class CaptionIndex:
         exact = " OR ".join(f'"{word}"' for word in words)
         meant = " OR ".join(f'"{word}"' for word in dict.fromkeys(map(meaning, words)))
         match = f"words : ({exact}) OR {{meanings objects}} : ({meant})"
-        with _told():
+        with _sqlite_errors():
             found = self._database.execute(_RANKED, (match, min(limit, sys.maxsize))).fetchall()
         return [Hit(json.loads(row), self._files[file]) for row, file in found]
 
@@ -90,14 +90,14 @@ class CaptionIndex:
     def _add(self, file: Path) -> None:
         self._files.append(file)
         number = len(self._files) - 1  # its name need not be text
-        with _told():
+        with _sqlite_errors():
             for _, row in caption_rows(file):
                 entry = (*_entry(row), json.dumps(row), number)
                 self._database.execute("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", entry)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _sqlite_errors() -> Iterator[None]:
     """Raise what fails in SQLite as an error of this package."""
     try:
         yield

@@ -171,9 +171,9 @@ def _write_subtitles(
                 replace_file(Path(target), as_text(cues).encode())
             except OSError as error:  # the other one is not lost
                 failed = 2
-                _complain(str(error), progress)
+                _print_error(str(error), progress)
     if fault := cut_short(parsed.images[0]):
-        _complain(f"{fault}. The subtitles end where it does", progress)
+        _print_error(f"{fault}. The subtitles end where it does", progress)
     return failed or int(bool(fault))
 
 
@@ -211,13 +211,13 @@ def _captioned(
         try:
             read.append((path, read_image(path)))
         except FrameError as error:
-            _complain(f"{error}{_advice(path)}", progress)
+            _print_error(f"{error}{_advice(path)}", progress)
     if not read:
         return []
     try:
         captions = captioner.caption([frame for _, frame in read], options).captions
     except CaptionerError as error:
-        _complain(f"{', '.join(path for path, _ in read)}: {error}", progress)
+        _print_error(f"{', '.join(path for path, _ in read)}: {error}", progress)
         return []
     return [(*pair, caption) for pair, caption in zip(read, captions, strict=True)]
 
@@ -232,7 +232,7 @@ def _advice(path: str) -> str:
     return ""
 
 
-def _complain(message: str, progress: Progress) -> None:
+def _print_error(message: str, progress: Progress) -> None:
     progress.clear()
     print(f"error: {in_line(message)}", file=sys.stderr)
 

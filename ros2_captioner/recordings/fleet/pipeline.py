@@ -113,7 +113,7 @@ def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
             _run(fleet, left, bundle, load)
         except ray.exceptions.RayError as error:
             raise BackendError(
-                f"a worker failed: {_said(error)}. What has its caption stays; mend that, then "
+                f"a worker failed: {_reason(error)}. What has its caption stays; mend that, then "
                 "repeat the command"
             ) from error
         finally:
@@ -121,7 +121,7 @@ def _caption_rest(fleet: Fleet, bundle: Bundle, load: Callable[[], Captioner]) -
     return output.outcome(fleet.output)
 
 
-def _said(error: ray.exceptions.RayError) -> str:
+def _reason(error: ray.exceptions.RayError) -> str:
     """What a worker raised, in a line: Ray's text has it amid tracebacks and advice."""
     lines = str(error).strip().splitlines()
     return next(filter(_RAISED.fullmatch, reversed(lines)), lines[-1])
@@ -151,7 +151,7 @@ def _connect(fleet: Fleet) -> None:
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         return
     try:
-        _call_up(fleet.address)
+        _check_address(fleet.address)
         ray.init(address=fleet.address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         raise OptionsError(
@@ -159,7 +159,7 @@ def _connect(fleet: Fleet) -> None:
         ) from error
 
 
-def _call_up(address: str) -> None:
+def _check_address(address: str) -> None:
     """Fail at once where nobody listens; Ray tries for minutes, and warns of each try."""
     host, _, port = address.rpartition(":")
     if "://" not in host and port.isdecimal():  # not of another kind, such as ``auto``

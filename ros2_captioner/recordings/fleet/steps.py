@@ -29,7 +29,7 @@ def read_frames(batch: dict[str, Any], *, folder: str, **how: Any) -> Iterator[p
         folder: that the run was started in.
         how: as of `ros2_captioner.recordings.fleet.frames.frames`.
     """
-    _go_to(folder)
+    _change_folder(folder)
     for job in batch["item"]:
         for frame in frames(Job.of_json(job), **how):
             yield pyarrow.Table.from_pylist([_row(frame)], schema=_FRAMES)
@@ -48,7 +48,7 @@ class Captions:
     def __init__(
         self, load: Callable[[], Captioner], model: str, search: DecodingOptions, folder: str
     ) -> None:
-        _go_to(folder)
+        _change_folder(folder)
         self._captioner, self._search = load(), search
         if self._captioner.bundle.digest != model:
             raise OptionsError(
@@ -74,7 +74,7 @@ def _row(frame: FleetFrame) -> dict[str, Any]:
     return {**frame._asdict(), **frame.id._asdict(), "pixels": pixels}
 
 
-def _go_to(folder: str) -> None:
+def _change_folder(folder: str) -> None:
     """Where the run was started, as sources and model may be named from there.
 
     The processes of a cluster begin where that was started. A machine that lacks the folder finds
