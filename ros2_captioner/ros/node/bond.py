@@ -19,6 +19,7 @@ class ManagerBond:
     """
 
     def __init__(self, node: LifecycleNode, heartbeat_period_s: float) -> None:
+        self._node = node
         self._bond: Any = None
         if heartbeat_period_s <= 0:
             return
@@ -37,7 +38,10 @@ class ManagerBond:
 
     def close(self) -> None:
         """Break the bond on purpose, so that the manager does not take it for a crash."""
-        if self._bond is not None:
-            self._bond.break_bond()
-            self._bond.shutdown()
-        self._bond = None
+        bond, self._bond = self._bond, None
+        if bond is not None:
+            bond.break_bond()
+            bond.shutdown()
+            # That destroys these and leaves them with the node, whose executor fails at them.
+            self._node.destroy_publisher(bond.pub)
+            self._node.destroy_subscription(bond.sub)

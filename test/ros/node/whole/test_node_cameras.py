@@ -240,13 +240,22 @@ def test_a_senseless_qos_override_is_named_and_leaves_the_node_inactive(start, c
 
 
 FAKE_BONDPY = """
+from std_msgs.msg import String
+
 class Bond:
-    def __init__(self, node, topic, name): self.say("made", topic, name)
+    def __init__(self, node, topic, name):
+        self.say("made", topic, name)
+        self.node, self.pub = node, node.create_publisher(String, topic, 1)
     def set_heartbeat_period(self, seconds): self.say("period", seconds)
     def set_heartbeat_timeout(self, seconds): self.say("timeout", seconds)
-    def start(self): self.say("start")
+    def start(self):
+        self.say("start")
+        self.sub = self.node.create_subscription(String, self.pub.topic_name, print, 1)
     def break_bond(self): self.say("break_bond")
-    def shutdown(self): self.say("shutdown")
+    def shutdown(self):
+        self.say("shutdown")
+        self.sub.destroy()
+        self.pub.destroy()
     def say(self, *words): print("bond", *words, flush=True)
 """
 
@@ -270,6 +279,7 @@ def test_a_managed_node_bonds_where_bondpy_is_installed(start, client, bondpy):
     assert "break_bond" not in node.log
     assert client.transition("deactivate")
     assert "bond break_bond\nbond shutdown" in node.log
+    assert client.transition("activate") and client.transition("deactivate")
 
 
 @pytest.mark.parametrize("managed", [False, True])
