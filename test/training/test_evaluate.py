@@ -134,7 +134,7 @@ def test_every_run_is_looked_at_before_the_first_captions(bundle, tmp_path, monk
 def test_only_what_all_runs_have_is_compared(capsys):
     _show_spread([{"CIDEr": 1.0, "CHAIR_i": 0.2}, {"CIDEr": 3.0}], "beam 3")
     assert capsys.readouterr().out.splitlines()[1:] == [
-        f"{'CIDEr':16} 2.0000 1.4142", "signature: beam 3"
+        f"{'CIDEr':17} 2.0000 1.4142", "signature: beam 3"
     ]  # fmt: skip
     _show_spread([{"CIDEr": 1.0}], "beam 5")
     alone, _ = capsys.readouterr().out.splitlines()
