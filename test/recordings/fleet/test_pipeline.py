@@ -131,15 +131,15 @@ def test_a_killed_run_goes_on(cluster, archive, tmp_path):
     assert {key: found[key] for key in kept} == kept
 
 
-def test_the_command_says_what_it_did_and_does_it_once(archive, tmp_path):
+def test_the_command_says_what_it_did_and_does_it_once(cluster, archive, tmp_path):
     """Without an address it has a cluster of its own."""
     (tmp_path / "some").mkdir()
     for name in ("0.png", "1.png", "broken.jpg"):
         os.link(archive / name, tmp_path / "some" / name)
     given = ["some", str(archive / "drive"), "--output", "out", "--workers", "1"]
-    for _ in range(2):
+    for where in ([], ["--address", cluster.address]):
         done = subprocess.run(
-            [sys.executable, SCRIPT, *given], cwd=tmp_path, env=ENVIRONMENT, text=True,
+            [sys.executable, SCRIPT, *given, *where], cwd=tmp_path, env=ENVIRONMENT, text=True,
             capture_output=True,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (1, "out: 4 captions\n")
@@ -243,7 +243,7 @@ def test_relative_paths_are_from_where_the_run_is_started(
     assert caption_fleet(fleet, load_bundle(bundle_copy), load) == Outcome(1, [])
 
 
-def test_a_worker_without_the_model_is_told_in_a_line(archive, tmp_path, bundle_copy):
+def test_a_worker_without_the_model_is_told_in_a_line(cluster, archive, tmp_path, bundle_copy):
     code = (
         "import shutil, sys\n"
         "from ros2_captioner.recordings.fleet import pipeline\n"
@@ -256,7 +256,8 @@ def test_a_worker_without_the_model_is_told_in_a_line(archive, tmp_path, bundle_
         "sys.exit(main(sys.argv[2:]))\n"
     )
     model, output = str(bundle_copy), str(tmp_path / "out")
-    given = [model, str(archive), "--output", output, "--workers", "1", "--model", model]
+    given = [model, str(archive), "--output", output, "--workers", "1", "--model", model,
+             "--address", cluster.address]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code, *given], env=ENVIRONMENT, text=True, capture_output=True
     )
