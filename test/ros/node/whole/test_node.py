@@ -98,15 +98,14 @@ def test_stale_frame_is_refused(node, client, photograph):
     assert not client.details
 
 
-@pytest.mark.parametrize("reason", [*BROKEN_IMAGES, *BROKEN_JPEGS])
-def test_broken_message_is_named_and_the_node_goes_on(node, client, photograph, reason):
-    message = BROKEN_IMAGES.get(reason) or BROKEN_JPEGS[reason]
-    topic = JPEG if isinstance(message, CompressedImage) else RAW
-    expected = client.caption_of(photograph, topic)["caption"]
-    message.header = client.header()
-    client.publish(topic, message)
-    node.wait_for_log(f"refused as {reason}")
-    assert client.caption_of(photograph, topic)["caption"] == expected
+def test_broken_messages_are_named_and_the_node_goes_on(node, client, photograph):
+    expected = {topic: client.caption_of(photograph, topic)["caption"] for topic in (RAW, JPEG)}
+    for reason, message in (BROKEN_IMAGES | BROKEN_JPEGS).items():
+        topic = JPEG if isinstance(message, CompressedImage) else RAW
+        message.header = client.header()
+        client.publish(topic, message)
+        node.wait_for_log(f"refused as {reason}")
+        assert client.caption_of(photograph, topic)["caption"] == expected[topic], reason
 
 
 def test_topic_type_is_learnt_from_the_graph(start, client, photograph):

@@ -153,8 +153,10 @@ def test_a_misspelt_qos_policy_is_named(start, client):
     assert client.state() == "inactive"
 
 
-@pytest.mark.parametrize("value", [-3, 0, 2**31, 2**63 - 1])
-@pytest.mark.parametrize("name", [f"{RAW}.subscription.depth", "/scene_caption.publisher.depth"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(f"{RAW}.subscription.depth", 0), ("/scene_caption.publisher.depth", 2**63 - 1)],
+)
 def test_a_depth_out_of_range_is_told_what_it_may_be(name, value, start):
     node = start(**{f"qos_overrides.{name}": value})
     node.wait_for_log(f"qos_overrides.{name} is {value}; expected an integer, 1 to 2147483647, or")
