@@ -6,11 +6,14 @@ import re
 import unicodedata
 
 SECOND_CELL = "\0"  # of a wide character, such as Chinese ones, while texts are cut and wrapped
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def in_line(text: str) -> str:
-    """A text with what is no text escaped: control characters, and bytes that are not UTF-8."""
+    """A text with what is no text escaped: control characters, and bytes that are not UTF-8.
+
+    Those of writing direction too: they show a name, and what follows it, in another order.
+    """
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
