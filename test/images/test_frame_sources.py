@@ -62,7 +62,7 @@ def test_what_opencv_cannot_open_is_named(source):
 
 
 def test_what_is_not_there_is_not_blamed_on_its_codec():
-    with pytest.raises(FrameError, match=r"from no\.mp4 \(No such file or directory\); expected"):
+    with pytest.raises(FrameError, match=r"from no\.mp4 \(No such .*\); .* OpenCV decodes$"):
         next(video_moments("no.mp4", lambda time_ns: True))
     with pytest.raises(FrameError, match=r"from 99 \(/dev/video99: No such file or directory\)"):
         next(frames_from("99", loop=False))
@@ -163,6 +163,7 @@ def test_of_interlaced_video_nothing_is_made_up(tmp_path, capfd):
     """OpenCV from 4.13 reads it without an error, but gives what lay in the memory."""
     file = tmp_path / "two words.m2v"
     file.write_bytes(INTERLACED)
+    open_files = len(os.listdir("/proc/self/fd"))
 
     def first(read):
         try:
@@ -180,6 +181,7 @@ def test_of_interlaced_video_nothing_is_made_up(tmp_path, capfd):
         else:
             assert found[:, :, 0].min() > 200
     assert not capfd.readouterr().err
+    assert len(os.listdir("/proc/self/fd")) == open_files
     os.write(2, b"of another")
     assert capfd.readouterr().err == "of another"
 
