@@ -92,6 +92,34 @@ def test_a_topic_of_two_types_is_never_half_read(tmp_path, photograph):
     assert [message.time_ns for message in ImageBag(bag, ["/front"]).messages()] == [0]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_topic_has_the_type_of_its_messages(turn, tmp_path, photograph):
+    """As where both types were announced and one was sent."""
+    from bags import STORE, jpeg, raw
+    from rosbags.rosbag2 import StoragePlugin, Writer
+
+    (kind, cdr), (other, _) = (jpeg(photograph, 1), raw(photograph, 1))[::turn]
+    for first, second in ((kind, other), (other, kind)):
+        folder = tmp_path / first.rpartition("/")[2]
+        with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+            made = {each: writer.add_connection("/front", each, typestore=STORE)
+                    for each in (first, second)}  # fmt: skip
+            writer.write(made[kind], 1, cdr)
+        bag = ImageBag(str(folder))
+        assert bag.types == {"/front": kind} and len([*bag.messages()]) == 1
+
+
+def test_a_topic_that_the_metadata_alone_tell_hides_nothing_without_messages(tmp_path, photograph):
+    from bags import jpeg, metadata_of, write_bag
+
+    folder = write_bag(tmp_path / "drive", [("/front", 1, jpeg(photograph, 1))])
+    with metadata_of(folder) as told:
+        front = told["topics_with_message_count"][0]
+        rear = {**front["topic_metadata"], "name": "/rear"}
+        told["topics_with_message_count"].append({"topic_metadata": rear, "message_count": 0})
+    assert ImageBag(str(folder)).messages_total == 1
+
+
 @pytest.mark.parametrize("form", ["mcap", "sqlite3"])
 @pytest.mark.parametrize("topic", [0, 1])
 @pytest.mark.parametrize("change", ["name", "type", "offered_qos_profiles", "gone"])

@@ -33,6 +33,20 @@ def test_zero_takes_all_and_a_still_scene_is_taken_once():
     assert taken(Sampling(0.0, changed=0.1), range(5))[1:] == []
 
 
+def test_a_slow_change_is_compared_with_what_was_taken():
+    sampler = Sampler(Sampling(0.0, changed=0.1))
+    greys = (0, 0, 15, 30)  # 15 are 0.06
+    found = [sampler.takes("front", at, FRAME + np.uint8(g)) for at, g in enumerate(greys)]
+    assert found == [True, False, False, True]
+
+
+def test_each_camera_counts_from_its_own_first_frame():
+    sampler = Sampler(Sampling(1.0))
+    for camera, first_ns in (("front", 0), ("rear", 900_000_000)):
+        assert sampler.due(camera, first_ns) and sampler.takes(camera, first_ns, FRAME)
+        assert not sampler.due(camera, first_ns + 500_000_000)
+
+
 def test_a_frame_that_was_broken_leaves_its_turn_to_the_next():
     sampler = Sampler(Sampling(1.0))
     assert sampler.due("front", 0)
