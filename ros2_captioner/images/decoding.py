@@ -75,7 +75,8 @@ def _unknown(data: bytes, what: str) -> FrameError:
     if other := other_format(data):
         return FrameError(
             "undecodable",
-            f"found {other} in {what}; expected {expected}. Of a file, type: magick FILE FILE.jpg",
+            f"found {other} in {what}; expected {expected}. Of a file, ImageMagick makes one, "
+            "type: convert FILE FILE.jpg",  # Ubuntu 22.04 and 24.04 have no magick yet
         )
     return FrameError(
         "undecodable",

@@ -51,7 +51,7 @@ def test_read_image_follows_the_exif_orientation(tmp_path):
 def test_a_format_that_is_not_read_is_not_called_cut(name, head, tmp_path):
     """As phones write them; of PAM OpenCV exchanges red and blue."""
     (tmp_path / "photo").write_bytes(head + bytes(100))
-    with pytest.raises(FrameError, match=f"photo: found {name} in the file; expected .* magick"):
+    with pytest.raises(FrameError, match=f"photo: found {name} in the file; expected .* convert"):
         read_image(tmp_path / "photo")
 
 

@@ -38,7 +38,7 @@ def decoded(data: bytes) -> NDArray[Any]:
         raise FrameError(
             "undecodable",
             "found a TIFF of more than 8 bits whose channels lie apart, which OpenCV garbles; "
-            "expected them side by side. Of a file, type: magick FILE FILE.png",
+            "expected them side by side, as ImageMagick puts them, type: convert FILE FILE.png",
         )
     multiplied = _MULTIPLIED.get(found.dtype.str[1:], ())
     colours, alpha = found[:, :, :3], found[:, :, 3:]
