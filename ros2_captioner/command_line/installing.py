@@ -1,4 +1,7 @@
-"""What to type for a package from PyPI, so that nothing else on the machine changes its version."""
+"""What to type for a package from PyPI, so that nothing else on the machine changes its version.
+
+And for what this one installed beside its code.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,23 @@ import shlex
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 
 def in_environment() -> bool:
     """Whether this Python has packages of its own, not those of the system."""
     return sys.prefix != sys.base_prefix
+
+
+def share_file(name: str) -> str:
+    """A file of the share folder, as a shell finds it.
+
+    Where pip put it there may be no command ros2, as with ROS from wheels.
+    """
+    file = Path(sys.prefix, "share/ros2_captioner", name)
+    if file.is_file():
+        return shlex.quote(str(file))
+    return f"$(ros2 pkg prefix --share ros2_captioner)/{name}"
 
 
 def pip_line(package: str, *, dependencies: bool = True) -> str:

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ros2_captioner.command_line.ending import command
-from ros2_captioner.command_line.installing import in_environment, pip_line
+from ros2_captioner.command_line.installing import in_environment, pip_line, share_file
 from ros2_captioner.command_line.parsers import command_parser
 from ros2_captioner.command_line.text import in_line
 from ros2_captioner.tools.fast_dds import profiles_variable
@@ -221,8 +222,8 @@ def _middleware() -> Finding:
     if profile:
         return Finding("DDS profile", OK, f"{middleware}, {variable}={profile}")
     text = f"{middleware}, no profile; a camera that publishes raw images above 512 KB needs one"
-    file = "$(ros2 pkg prefix --share ros2_captioner)/config/fastdds_large_images.xml"
-    return Finding("DDS profile", NOTE, text, f"export {variable}={file}")
+    remedy = f"export {variable}={share_file('config/fastdds_large_images.xml')}"
+    return Finding("DDS profile", NOTE, text, remedy)
 
 
 def _discovery() -> Finding:
@@ -248,9 +249,13 @@ def _cameras() -> Iterator[Finding]:
         return
     seen = json.loads(found.text)
     topics = ", ".join(f"{topic} ({kind})" for topic, kind in seen["cameras"].items())
-    remedy = "" if topics else "ros2 topic list -t; ros2 launch ros2_captioner demo.launch.py"
-    text = topics or "nobody publishes images in this domain"
-    yield Finding("cameras", OK if topics else NOTE, text, remedy)
+    if topics:
+        yield Finding("cameras", OK, topics)
+    else:
+        demo = "captioner_image_player --ros-args -p source:=FOLDER"  # with ROS from wheels
+        if shutil.which("ros2"):
+            demo = "ros2 topic list -t; ros2 launch ros2_captioner demo.launch.py"
+        yield Finding("cameras", NOTE, "nobody publishes images in this domain", demo)
     yield from _captioners(seen["captioners"])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ros2_captioner.backends import onnxruntime, openvino
 from ros2_captioner.backends.tensorrt import cuda, engines, signed_int8
-from ros2_captioner.command_line.installing import pip_line
+from ros2_captioner.command_line.installing import pip_line, share_file
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.images.bag import ImageBag
 from ros2_captioner.recordings import rows
@@ -21,6 +21,16 @@ KEPT = f"numpy=={np.__version__}"
 def robot(monkeypatch):
     """Python of the system, with apt's packages."""
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+
+
+def test_a_file_that_pip_installed_is_found_without_the_command_ros2(tmp_path, monkeypatch):
+    """Which the wheels of ROS do not have."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert share_file("a.xml") == "$(ros2 pkg prefix --share ros2_captioner)/a.xml"
+    share = tmp_path / "share/ros2_captioner"
+    share.mkdir(parents=True)
+    (share / "a.xml").touch()
+    assert share_file("a.xml") == str(share / "a.xml")
 
 
 def test_an_environment_with_a_numpy_of_its_own_needs_no_care(monkeypatch):

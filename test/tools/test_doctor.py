@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ros2_captioner.tools.doctor import _cameras, _captioners, _discovery, _middleware
+from ros2_captioner.tools.doctor import _cameras, _captioners, _discovery, _middleware, _Tried
 from ros2_captioner.tools.fast_dds import profiles_variable
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +87,20 @@ def test_where_no_node_can_log_it_is_said_what_to_type(monkeypatch):
     (found,) = _cameras()
     assert found.state == "note" and "Failed to create log directory" in found.text
     assert found.remedy == "export ROS_LOG_DIR=/tmp"
+
+
+@pytest.mark.parametrize(
+    ("ros2", "remedy"),
+    [("/opt/ros/jazzy/bin/ros2", "ros2 topic list -t; "), (None, "captioner_image_player ")],
+)
+def test_where_no_camera_is_nothing_is_told_to_be_typed_that_is_not_there(
+    ros2, remedy, monkeypatch
+):
+    monkeypatch.setattr("shutil.which", lambda name: ros2)
+    nobody = _Tried(True, '{"cameras": {}, "captioners": []}')
+    monkeypatch.setattr("ros2_captioner.tools.doctor._try", lambda *_, **__: nobody)
+    (found,) = _cameras()
+    assert found.state == "note" and found.remedy.startswith(remedy)
 
 
 def test_a_missing_model_is_named(tmp_path):

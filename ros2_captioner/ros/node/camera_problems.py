@@ -16,12 +16,12 @@ from rclpy.qos import (
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import Image
 
+from ros2_captioner.command_line.installing import share_file
 from ros2_captioner.ros.messages.images import IMAGE_CLASSES
 from ros2_captioner.stream.statistics import Statistics
 
 _SILENT_AFTER_S = 3.0
-_SHARE = "$(ros2 pkg prefix --share ros2_captioner)"
-_PROFILE = f"{_SHARE}/config/fastdds_large_images.xml (its head says how)"
+_PROFILE = f"{share_file('config/fastdds_large_images.xml')} (its head says how)"
 _OVERLAY = re.compile(r"/overlay(/compressed)?$")  # of captioners, which are no cameras
 
 

@@ -6,6 +6,7 @@ import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
+from ros2_captioner.command_line.installing import share_file
 from ros2_captioner.ros.node.camera_problems import CameraProblems
 from ros2_captioner.stream.statistics import Statistics
 
@@ -53,7 +54,7 @@ def test_frames_are_called_too_large_only_where_they_are_raw(
     statistics.lost(CAMERA, 1)
     lossy = found(RELIABLE, kind=kind)
     assert "are lost on the way" in lossy and ("publish JPEG" in lossy) is size_matters
-    assert "$(ros2 pkg prefix --share ros2_captioner)/config/fastdds_large_images.xml" in lossy
+    assert share_file("config/fastdds_large_images.xml") in lossy
     clock.now_s += 6
     stopped = found(RELIABLE, kind=kind)
     assert "has come for a while; is the camera well" in stopped
