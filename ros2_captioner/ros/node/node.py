@@ -99,7 +99,9 @@ class CaptionerNode(LifecycleNode):
     def autostart(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
         if not self._settings.autostart:
-            self.get_logger().info("waiting to be configured (autostart is false)")
+            self.get_logger().info(
+                f"waiting to be configured (autostart is false): {self._remedy()}"
+            )
         elif self.trigger_configure() == Result.SUCCESS:
             self.trigger_activate()
 

@@ -143,7 +143,9 @@ def test_lifecycle_round_trip(node, client, photograph):
 
 
 def test_without_autostart_the_node_waits(start, client):
-    start(autostart=False).wait_for_log("waiting to be configured")
+    node = start(autostart=False)
+    node.wait_for_log("waiting to be configured")
+    assert "type: ros2 lifecycle set /captioner configure" in node.log
     assert client.state() == "unconfigured"
 
 
