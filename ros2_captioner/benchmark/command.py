@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         f"Time whole captions of {STEPS} words of 640x480 frames, interleaved: every "
         "round times each setting once, so that a busy machine slows them all alike. Times are "
         "milliseconds a call, for all its cameras together, with the first and third quartile. "
-        "CIDEr is what the bundle was measured with.",
+        "CIDEr is what the bundle was measured with, the mean over its data sets.",
     )
     parser.add_argument("--model", default="", help="bundle (default: the shipped one)")
     parser.add_argument(

@@ -132,7 +132,7 @@ def _list(parsed: argparse.Namespace) -> int:
 def _line(bundle: Bundle) -> str:
     size = sum(file["bytes"] for file in bundle.manifest["files"].values())
     found = bundle.cider(bundle.precisions[0])
-    cider = "not scored" if found is None else f"CIDEr {found:.3f}"
+    cider = "not scored" if found is None else f"mean CIDEr {found:.3f}"
     signed = "signed" if signature_file(bundle.path / MANIFEST).exists() else "unsigned"
     what = f"{bundle.manifest['name']} {bundle.digest}  {'+'.join(bundle.precisions)}"
     return f"{bundle.path}  {what}  {size / _MIB:.0f} MiB  {cider}  {signed}"

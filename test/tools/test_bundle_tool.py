@@ -46,7 +46,8 @@ def test_inspect_leaves_out_what_was_not_set(bundle_copy, capsys):
 
 def test_list_gives_a_line_a_bundle_and_names_broken_ones(bundle_copy, capsys):
     assert main(["list", str(DEFAULT_BUNDLE.parent)]) == 0
-    assert capsys.readouterr().out.count("\n") == 1
+    shown = capsys.readouterr().out
+    assert shown.count("\n") == 1 and "  mean CIDEr 0." in shown
     os.unlink(bundle_copy / "vocabulary.json")  # a link: the original stays
     assert main(["list", str(bundle_copy.parent)]) == 1
     assert capsys.readouterr().out.startswith(f"broken: {bundle_copy / 'vocabulary.json'}")
