@@ -164,6 +164,8 @@ def replace_file(target: Path, content: bytes) -> None:
         beside = unfinished(final)
         try:
             beside.write_bytes(content)
+            if final.exists():  # one that others may not read stays so
+                shutil.copymode(final, beside)
             os.replace(beside, final)
         finally:
             beside.unlink(missing_ok=True)

@@ -48,9 +48,11 @@ def test_a_failure_to_write_names_the_file(tmp_path):
 def test_a_replaced_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     target = tmp_path / "page.html"
     target.write_bytes(b"old")
+    target.chmod(0o640)
     os.symlink(target, tmp_path / "link")
     replace_file(tmp_path / "link", b"new")
     assert target.read_bytes() == b"new" and (tmp_path / "link").is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o640
 
     def full(*given):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
