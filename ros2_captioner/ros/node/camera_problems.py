@@ -98,9 +98,9 @@ class CameraProblems:
         if kind is Image:
             remedy = f"publish JPEG, or {remedy}"
         return (
-            f"many frames of {self._topic} are lost on the way, as where the network is slow, or a "
-            "process publishes more at once than the 512 KB for which Fast DDS has room by "
-            f"default: {remedy}"
+            f"many frames of {self._topic} are lost on the way, as where the network is slow, the "
+            "processor busy, or a process publishes more at once than the 512 KB for which Fast "
+            f"DDS has room by default: {remedy}"
         )
 
     def _silence(self, kind: type, publishers: Sequence[TopicEndpointInfo]) -> str:
