@@ -144,6 +144,7 @@ def test_an_image_that_jpeg_cannot_hold_is_passed_over(tmp_path, client, folder)
         PLAYER, tmp_path / "log", source=str(folder), format="jpeg", max_side=0, rate_hz=20
     )
     assert client.spin_until(lambda: len(messages) >= 6), process.log
+    assert messages[0].format == "jpeg"
     assert process.log.count("passed over: found a frame of 65501x2; expected sides of") == 1
     assert process.stop() == 0
 
