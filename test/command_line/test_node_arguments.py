@@ -39,6 +39,18 @@ def test_what_keeps_ros_from_starting_is_a_line(arguments, environment, cause, m
     assert cause in refused.stderr and "Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["/**:\n  ros__parameters:\n    # rate_hz: 1\n", "rate_hz: 1\n", "ros__parameters:\n  a: 1\n"],
+)
+def test_a_parameter_file_without_its_sections_is_told_how_one_reads(text, tmp_path):
+    pytest.importorskip("rclpy")
+    file = tmp_path / "robot.yaml"
+    file.write_text(text)
+    refused = run(NODES[0], "--ros-args", "--params-file", str(file))
+    assert refused.returncode == 2 and refused.stderr.endswith("at least one NAME: VALUE\n")
+
+
 def python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 

@@ -31,6 +31,15 @@ _EXECUTOR_TIMEOUT_S = 1.0
 _DELIVERY_S = 10.0
 _POLL_S = 0.05
 _WARNING_PERIOD_S = 5.0
+_HELP = "see --help"
+_REMEDIES = {  # by what rcl says
+    # As of a service of systemd, which has no HOME.
+    "initialize logging": "type: export ROS_LOG_DIR=FOLDER, one to write in",
+    "before ros__parameters": (  # also where all lines below that are comments
+        "expected a section such as '/**:', in it 'ros__parameters:', and in that at least one "
+        "NAME: VALUE"
+    ),
+}
 
 
 def run_node(make: Callable[[], NodeType], begin: Callable[[NodeType], None] | None = None) -> int:
@@ -89,9 +98,7 @@ def _started_ros() -> bool:
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # what follows --ros-args, or the environment, makes no sense to ROS
-        # As of a service of systemd, which has no HOME.
-        no_log = "initialize logging" in str(error)
-        remedy = "type: export ROS_LOG_DIR=FOLDER, one to write in" if no_log else "see --help"
+        remedy = next((each for cause, each in _REMEDIES.items() if cause in str(error)), _HELP)
         print(
             f"error: ROS refuses the arguments or the environment: {in_line(str(error))}; {remedy}",
             file=sys.stderr,
