@@ -147,21 +147,21 @@ def _in_shared_memory(batch: Batch) -> Batch | Exception:
 
 def collate(items: list[Item], vocabulary: Vocabulary) -> Batch:
     """Stack items; images with fewer captions get rows that are nowhere valid."""
-    most = max(1, *(len(captions) for _, _, captions, _ in items))
-    longest = 1 + max((len(ids) for _, _, captions, _ in items for ids in captions), default=0)
+    most = max(1, *(len(item.captions) for item in items))
+    longest = 1 + max((len(ids) for item in items for ids in item.captions), default=0)
     tokens = torch.full((len(items), most, longest), vocabulary.end)
     following = tokens.clone()
     valid = torch.zeros(tokens.shape, dtype=torch.bool)
-    for row, (_, _, captions, _) in enumerate(items):
-        for column, ids in enumerate(captions):
+    for row, item in enumerate(items):
+        for column, ids in enumerate(item.captions):
             tokens[row, column, : len(ids) + 1] = torch.tensor([vocabulary.start, *ids])
             following[row, column, : len(ids)] = torch.tensor(ids)
             valid[row, column, : len(ids) + 1] = True
     return Batch(
-        torch.tensor([index for index, *_ in items]),
-        torch.stack([image for _, image, _, _ in items]),
+        torch.tensor([item.place for item in items]),
+        torch.stack([item.image for item in items]),
         tokens,
         valid,
         following[valid],
-        torch.stack([known for *_, known in items]),
+        torch.stack([item.known for item in items]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,11 +19,26 @@ from training.data.evidence_words import known_words
 from training.data.frames import read_map
 
 CAPTIONS_PER_IMAGE = 5
-Item = tuple[int, Tensor, list[list[int]], Tensor]
+
+
+class Item(NamedTuple):
+    """An image, or an image that is not there, and what is known of it.
+
+    Attributes:
+        place: in its data set.
+        image: a cached map float ``[h, w, c]`` or a frame uint8 ``[S, S, 3]``; empty if not there.
+        captions: the ids of each one's words.
+        known: int8 ``[E]``, see `known_words`.
+    """
+
+    place: int
+    image: Tensor
+    captions: list[list[int]]
+    known: Tensor
 
 
 class ImageDataset(Dataset[Item]):
-    """Each item is an image's place, the image, its encoded captions, and its known words.
+    """Images with their captions and known words.
 
     Args:
         images: with what is known of them.
@@ -56,7 +72,7 @@ class ImageDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         captions = some_of(self._captions[index])
-        return index, self._image(index), captions, self._known[index]
+        return Item(index, self._image(index), captions, self._known[index])
 
     def _image(self, index: int) -> Tensor:
         if self._maps is not None:
@@ -69,7 +85,7 @@ class ImageDataset(Dataset[Item]):
 
 
 class SentenceDataset(Dataset[Item]):
-    """Each item is what people said of an image that is not there, and the words in it.
+    """What people said of images that are not there, and the words with evidence in it.
 
     Args:
         groups: the sentences of each image.
@@ -95,7 +111,7 @@ class SentenceDataset(Dataset[Item]):
         captions = self._captions[index]
         said = torch.tensor(sorted({word for ids in captions for word in ids}), dtype=torch.int64)
         known = torch.isin(self._evidence_ids, said).to(torch.int8)
-        return index, torch.zeros(0), some_of(captions), known
+        return Item(index, torch.zeros(0), some_of(captions), known)
 
 
 def encoded(captions: Sequence[str], vocabulary: Vocabulary, max_words: int) -> list[list[int]]:

@@ -15,7 +15,7 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ConfigError
 from training.data.batches import collate, loader, told_readers
 from training.data.captions import CaptionedImage
-from training.data.datasets import CAPTIONS_PER_IMAGE, ImageDataset, SentenceDataset
+from training.data.datasets import CAPTIONS_PER_IMAGE, ImageDataset, Item, SentenceDataset
 from training.data.sampler import EpochSampler
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "man", "fast"])
@@ -48,7 +48,7 @@ def test_an_image_is_augmented_as_its_captions_allow(image):
 
     images = [image("A man on the left.")]
     dataset = ImageDataset(images, VOCABULARY, EVIDENCE_IDS, 9, 32, augmentation=darkened)
-    assert (dataset[0][1] == 30).all()
+    assert (dataset[0].image == 30).all()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -73,7 +73,7 @@ class _Maps(torch.utils.data.Dataset):
     def __getitem__(self, index):
         if self._killed:
             os.kill(os.getpid(), signal.SIGKILL)
-        return index, torch.zeros(10**5), [], torch.zeros(2, dtype=torch.int8)
+        return Item(index, torch.zeros(10**5), [], torch.zeros(2, dtype=torch.int8))
 
 
 def test_batches_that_shared_memory_has_no_room_for_are_told():
@@ -99,7 +99,7 @@ def test_a_reader_that_was_killed_is_told():
 def test_of_many_captions_a_few_are_drawn():
     groups = [[word] * CAPTIONS_PER_IMAGE + ["fast"] for word in ("dog", "man")]
     dataset = SentenceDataset(groups, VOCABULARY, EVIDENCE_IDS, 9)
-    drawn = [dataset[0][2] for _ in range(40)]
+    drawn = [dataset[0].captions for _ in range(40)]
     assert {len(captions) for captions in drawn} == {CAPTIONS_PER_IMAGE}
     fast = VOCABULARY.encode(["fast"])
     assert {captions.count(fast) for captions in drawn} == {0, 1}
@@ -118,7 +118,8 @@ def test_sentences_know_every_word_with_evidence():
 
 
 def test_a_batch_without_captions_holds_no_word():
-    items = [(place, torch.zeros(2), [], torch.zeros(2, dtype=torch.int8)) for place in range(2)]
+    nothing = torch.zeros(2), [], torch.zeros(2, dtype=torch.int8)
+    items = [Item(place, *nothing) for place in range(2)]
     batch = collate(items, VOCABULARY)
     assert batch.tokens.shape == (2, 1, 1) and not batch.valid.any() and not len(batch.targets)
     assert [len(part.indices) for part in batch.split(2)] == [1, 1]

@@ -11,6 +11,7 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ConfigError, ModelConfig
 from training.data.batches import collate
 from training.data.captions import CaptionedImage
+from training.data.datasets import Item
 from training.model.captioning import build_model
 from training.optimisation.checkpoint import Progress
 from training.optimisation.run import Run, load_run
@@ -38,8 +39,7 @@ def run_of(vocabulary, evidence=("dog", "runs")):
 def batch_of(captions):
     ids = [[OWN.encode(text.split()) for text in of] for of in captions]
     known = torch.tensor([[1, -1], [0, 1]], dtype=torch.int8)
-    items = zip(range(2), torch.zeros(2, 3), ids, known, strict=True)
-    return collate(list(items), OWN)
+    return collate(list(map(Item, range(2), torch.zeros(2, 3), ids, known)), OWN)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
 from training.config.settings import ConfigError, ModelConfig, OptimConfig, SourceConfig
 from training.data.batches import collate
 from training.data.captions import CaptionedImage
+from training.data.datasets import Item
 from training.model.captioning import build_model
 from training.optimisation.checkpoint import read_progress
 from training.optimisation.objectives import CrossEntropy, SelfCritical
@@ -53,7 +54,7 @@ SENTENCES = ["a dog runs", "a man", "fast", "runs a man fast"]
 def batch_of(images, captions):
     ids = [[VOCABULARY.encode(text.split()) for text in of] for of in captions]
     known = torch.tensor(KNOWN[: len(ids)], dtype=torch.int8)
-    return collate(list(zip(range(len(ids)), images, ids, known, strict=True)), VOCABULARY)
+    return collate(list(map(Item, range(len(ids)), images, ids, known)), VOCABULARY)
 
 
 def one_step(objective, parts, captions=CAPTIONS, said=(), **optim):
