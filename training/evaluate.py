@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.bundle import MANIFEST
-from ros2_captioner.captioner import Captioner, worded
+from ros2_captioner.captioner import Captioner
 from ros2_captioner.captions import Caption
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import at_least_one, user_path
@@ -35,7 +35,7 @@ from training.data.corruptions import CORRUPTIONS
 from training.data.sources import SCORED, image_files, read_scored, source_files
 from training.optimisation.run import Run, load_run
 from training.scoring.bundle_captions import caption_images
-from training.scoring.decode import prepared_images, search_batches
+from training.scoring.decode import caption_batches, prepared_images
 from training.scoring.java import has_java, require_java
 from training.scoring.metrics import ptb_tokens
 from training.scoring.source_scores import SourceScores, score_source
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--run",
         type=user_path,
         nargs="+",
+        default=[],
         help="run folder, through torch; of several, as of several seeds, mean and deviation too",
     )
     add_config(parser, "the data")
@@ -112,21 +113,19 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     sources = {name: images[: arguments.limit] for name, images in sources.items()}
     _check_java(arguments)
     # All of them first: one that is not there would lose the others' captions.
-    subjects = [_run(folder) for folder in arguments.run or []] or [_bundle(arguments)]
-    searched: list[_Searched] = []
-    for subject in subjects:
-        for options in _searches(subject.default, arguments):
-            scored = _score_sources(subject, options, sources, arguments)
-            searched.append(_Searched(subject, options, scored))
-    every = [one for search in searched for one in search.scored]
+    subjects = [_run(folder) for folder in arguments.run] or [_bundle(arguments)]
+    searched = [
+        _Searched(subject, options, _score_sources(subject, options, sources, arguments))
+        for subject in subjects
+        for options in _searches(subject.default, arguments)
+    ]
     if arguments.captions:
         _write_captions(arguments.captions, searched)
     if arguments.record:
         (only,) = searched  # see `_check_alone`
         record_scores(arguments.bundle, only.subject.precision, only.options, only.scored)
-    if len(arguments.run or []) > 1:
-        for mark in dict.fromkeys(one.signature for one in every):
-            _show_spread([one.values for one in every if one.signature == mark], mark)
+    if len(subjects) > 1:
+        _show_spreads([one for search in searched for one in search.scored])
 
 
 class _Searched(NamedTuple):
@@ -208,6 +207,12 @@ def _show(values: dict[str, float]) -> None:
         print(f"{name:17} {value:.4f}")
 
 
+def _show_spreads(scored: Sequence[SourceScores]) -> None:
+    """Of each source and search, the spread over runs."""
+    for mark in dict.fromkeys(one.signature for one in scored):
+        _show_spread([one.values for one in scored if one.signature == mark], mark)
+
+
 def _show_spread(values_each: list[dict[str, float]], mark: str) -> None:
     """Mean and deviation of what all these runs have; of some measures nothing was counted."""
     if len(values_each) > 1:
@@ -274,8 +279,7 @@ def _torch_captions(
 ) -> list[Caption]:
     prepared = prepared_images(run.model, images, run.config)
     bar = tqdm(prepared, total=-(-len(images) // run.config.validation.batch), desc="captions")
-    found = search_batches(run.model.decoder, bar, run.vocabulary, options)
-    return [worded(hypothesis, run.vocabulary) for hypothesis in found]
+    return caption_batches(run.model.decoder, bar, run.vocabulary, options)
 
 
 if __name__ == "__main__":

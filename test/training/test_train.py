@@ -25,7 +25,7 @@ from training.config.settings import ConfigError
 from training.export import export
 from training.optimisation.checkpoint import Progress, read_progress, save_checkpoint
 from training.optimisation.run import load_run
-from training.scoring.decode import decode_batches, prepared_images
+from training.scoring.decode import caption_batches, prepared_images
 from training.train import train
 
 
@@ -43,14 +43,14 @@ def test_overfits_its_captions_word_for_word(tiny_config, tmp_path):
     assert losses[-1] < 0.3 * losses[0]
     run = load_run(tmp_path / "run")
     images = images_of(config)
-    texts = decode_batches(
+    captions = caption_batches(
         run.model.decoder,
         prepared_images(run.model, images, config),
         run.vocabulary,
         DecodingOptions(),
     )
-    for colour, text in zip(COLOURS, texts, strict=True):
-        assert text in captions_of(colour)
+    for colour, caption in zip(COLOURS, captions, strict=True):
+        assert caption.text in captions_of(colour)
 
 
 COLOURS_ELSEWHERE = {

@@ -13,7 +13,7 @@ from training.config.settings import ConfigError
 from training.data.captions import CaptionedImage
 from training.optimisation.run import Run
 from training.scoring.bundle_captions import caption_images
-from training.scoring.decode import decode_batches, prepared_images
+from training.scoring.decode import caption_batches, prepared_images
 
 _BEAMS = (1, 3, 5)
 
@@ -45,13 +45,13 @@ def prove(
         dataclasses.replace(run.config.validation.decoding, beam_width=width) for width in _BEAMS
     ]
     expected = [
-        decode_batches(run.model.decoder, prepared, run.vocabulary, search) for search in searches
+        caption_batches(run.model.decoder, prepared, run.vocabulary, search) for search in searches
     ]
     for backend, precision in product(_runtimes(), precisions):
         captioner = Captioner.load(bundle, backend, precision, "cpu")
-        for search, texts in zip(searches, expected, strict=True):
+        for search, captions in zip(searches, expected, strict=True):
             found = caption_images(captioner, images, search)
-            same = [one == other.text for one, other in zip(texts, found, strict=True)]
+            same = [one.text == other.text for one, other in zip(captions, found, strict=True)]
             equal = f"{sum(same)} of {len(same)} captions equal torch's word for word"
             print(f"{precision} on {backend}, beam {search.beam_width}: {equal}")
             if precision == "float32" and not all(same):
@@ -59,7 +59,7 @@ def prove(
                 raise ConfigError(
                     f"the float32 graphs on {backend} differ from torch on "
                     f"{images[place].path.name}: found {found[place].text!r}, expected "
-                    f"{texts[place]!r}; nothing was written to the output"
+                    f"{captions[place].text!r}; nothing was written to the output"
                 )
 
 

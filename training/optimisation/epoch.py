@@ -7,7 +7,6 @@ import dataclasses
 import torch
 from tqdm import tqdm
 
-from ros2_captioner.captioner import worded
 from ros2_captioner.captions import Caption
 from training.data.batches import told_readers
 from training.machine import distributed
@@ -18,7 +17,7 @@ from training.optimisation.checkpoint import Progress
 from training.optimisation.logbook import SHOWN, Logbook
 from training.optimisation.notices import few_steps
 from training.optimisation.stages import Stage
-from training.scoring.decode import search_batches
+from training.scoring.decode import caption_batches
 from training.scoring.validation import validation_scores
 
 
@@ -108,7 +107,6 @@ def validate(stage: Stage) -> tuple[dict[str, float], list[Caption]]:
     """
     options = stage.config.validation.decoding
     vocabulary = stage.splits.vocabulary
-    found = search_batches(stage.averaged.decoder, stage.validation(), vocabulary, options)
-    captions = [worded(hypothesis, vocabulary) for hypothesis in found]
+    captions = caption_batches(stage.averaged.decoder, stage.validation(), vocabulary, options)
     scores = validation_scores(stage.splits.val, [caption.text for caption in captions])
     return scores, captions[:SHOWN]

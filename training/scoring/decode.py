@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ros2_captioner.beam_search import DecodingOptions, Hypothesis, StepOutput
-from ros2_captioner.captioner import search_words
+from ros2_captioner.beam_search import DecodingOptions, StepOutput
+from ros2_captioner.captioner import search_words, worded
+from ros2_captioner.captions import Caption
 from ros2_captioner.evidence.objects import ObjectWords
-from ros2_captioner.vocabulary import Vocabulary, detokenize
+from ros2_captioner.vocabulary import Vocabulary
 from training.config.settings import TrainConfig
 from training.data.captions import CaptionedImage
 from training.data.frames import read_frames
@@ -73,21 +74,21 @@ def prepared_images(
 
 
 @torch.inference_mode()
-def search_batches(
+def caption_batches(
     decoder: Decoder,
     batches: Iterable[Prepared],
     vocabulary: Vocabulary,
     options: DecodingOptions,
-) -> list[Hypothesis]:
-    """The best hypothesis of every image of every batch."""
+) -> list[Caption]:
+    """The best caption of every image of every batch."""
     decoder.eval()
     objects = _objects(decoder, vocabulary)
-    best = []
+    captions = []
     for prepared in batches:
         stepper = TorchStepper(decoder, prepared, options.beam_width)
         found = search_words(stepper, len(prepared.h0), options, vocabulary, objects)
-        best += [hypotheses[0] for hypotheses in found]
-    return best
+        captions += [worded(best, vocabulary) for best, *_ in found]
+    return captions
 
 
 def _objects(decoder: Decoder, vocabulary: Vocabulary) -> ObjectWords:
@@ -95,14 +96,3 @@ def _objects(decoder: Decoder, vocabulary: Vocabulary) -> ObjectWords:
     evidence = decoder.evidence
     listed = {} if evidence is None else {"evidence": object_priors(evidence, vocabulary)}
     return ObjectWords.with_scene(listed, vocabulary)
-
-
-def decode_batches(
-    decoder: Decoder,
-    batches: Iterable[Prepared],
-    vocabulary: Vocabulary,
-    options: DecodingOptions,
-) -> list[str]:
-    """The best caption of every image of every batch."""
-    found = search_batches(decoder, batches, vocabulary, options)
-    return [detokenize(vocabulary.decode(hypothesis.ids)) for hypothesis in found]

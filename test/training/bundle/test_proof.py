@@ -23,7 +23,9 @@ def proof(monkeypatch):
         fakes = {
             "_runtimes": lambda: ["onnxruntime"],
             "prepared_images": lambda model, images, config: images,
-            "decode_batches": lambda decoder, images, *_: [str(image.path) for image in images],
+            "caption_batches": lambda decoder, images, *_: [
+                SimpleNamespace(text=str(image.path)) for image in images
+            ],
             "Captioner.load": lambda bundle, backend, precision, device: precision,
             "caption_images": lambda precision, images, search: [
                 SimpleNamespace(text="x" if name == "b" and precision in wrong else name)

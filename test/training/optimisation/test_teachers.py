@@ -16,7 +16,7 @@ from training.model.captioning import build_model
 from training.optimisation.checkpoint import Progress
 from training.optimisation.run import Run, load_run
 from training.optimisation.teachers import Teachers, load_teachers
-from training.scoring.decode import decode_batches, prepared_images
+from training.scoring.decode import caption_batches, prepared_images
 from training.train import train
 
 OWN = Vocabulary([*SPECIAL_TOKENS, "a", "dog", "runs", "fast"])
@@ -154,4 +154,5 @@ def captions(run):
     ]
     prepared = prepared_images(run.model, images, run.config)
     search = run.config.validation.decoding
-    return decode_batches(run.model.decoder, prepared, run.vocabulary, search)
+    found = caption_batches(run.model.decoder, prepared, run.vocabulary, search)
+    return [caption.text for caption in found]
