@@ -6,23 +6,14 @@ import contextlib
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
-from training.config.settings import (
-    ConfigError,
-    DataConfig,
-    ModelConfig,
-    OptimConfig,
-    SourceConfig,
-    StageConfig,
-    TrainConfig,
-    ValidationConfig,
-)
+from training.config.settings import ConfigError, Settings, SourceConfig, TrainConfig, UserPath
 from training.config.shown import shown
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Settings)
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
@@ -108,48 +99,33 @@ def _build(cls: type[T], tree: Any, where: str) -> T:
     ]
     if missing:
         raise ConfigError(f"{where}: missing keys {missing}")
-    values = {key: _value(known[key], value, f"{where}.{key}") for key, value in tree.items()}
+    kinds = get_type_hints(cls, include_extras=True)
+    values = {key: _value(kinds[key], value, f"{where}.{key}") for key, value in tree.items()}
     try:
         return cls(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-_SCALARS: dict[Any, type] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "UserPath": str,
-}
-_SECTIONS: dict[Any, type] = {
-    "DataConfig": DataConfig,
-    "ModelConfig": ModelConfig,
-    "StageConfig": StageConfig,
-    "OptimConfig": OptimConfig,
-    "ValidationConfig": ValidationConfig,
-}
-
-
-def _value(item: dataclasses.Field[Any], value: Any, where: str) -> Any:
-    if item.type in _SECTIONS:
-        return _build(_SECTIONS[item.type], value, where)
-    if item.type == "tuple[SourceConfig, ...]":
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return _build(kind, value, where)
+    if kind == tuple[SourceConfig, ...]:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{where}: found {shown(repr(value))}; expected a list of sources")
         return tuple(_build(SourceConfig, one, f"{where}[{i}]") for i, one in enumerate(value))
-    if item.type == "tuple[str, ...]":
+    if kind == tuple[str, ...]:
         if not isinstance(value, list | tuple) or not all(map(_is_text, value)):
             raise ConfigError(f"{where}: found {shown(repr(value))}; expected a list of words")
         return tuple(value)
-    expected = _SCALARS[item.type]
+    expected = str if kind == UserPath else kind
     if expected is float and type(value) in (int, str):
         # YAML reads 1e-3 (no dot) as text.
         with contextlib.suppress(ValueError, OverflowError):
             value = float(value)
     if type(value) is not expected or (expected is str and not _is_text(value)):
         raise ConfigError(f"{where}: found {shown(repr(value))}; expected {expected.__name__}")
-    return os.path.expanduser(str(value)) if item.type == "UserPath" else value
+    return os.path.expanduser(str(value)) if kind == UserPath else value
 
 
 def _is_text(value: Any) -> bool:

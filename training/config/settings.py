@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from ros2_captioner.beam_search import DecodingOptions
 from ros2_captioner.errors import CaptionerError, OptionsError
@@ -24,7 +25,8 @@ SEARCH = (
 )
 
 
-UserPath = str  # in which `training.config.file` replaces ``~``, as no shell does in a YAML file
+# In it `training.config.file` replaces ``~``, as no shell does in a YAML file.
+UserPath = Annotated[str, "path"]
 
 
 class ConfigError(CaptionerError):
