@@ -116,9 +116,7 @@ def _prepare(parsed: argparse.Namespace) -> int:
         )
     _compare(splits["train"], splits["val"], findings)
     left = {
-        split: [
-            _with_words(image) for image, _ in found if (split, image.path) not in findings.unusable
-        ]
+        split: [image for image, _ in found if (split, image.path) not in findings.unusable]
         for split, found in splits.items()
     }
     _report(left, splits, findings)
@@ -151,23 +149,22 @@ InspectedSplit = list[tuple[CaptionedImage, Inspected]]
 def _inspected(
     split: str, images: Sequence[CaptionedImage], min_side: int, findings: Findings
 ) -> InspectedSplit:
-    inspected = list(zip(images, inspect([image.path for image in images], min_side), strict=True))
-    for image, found in inspected:
+    """Every image of a split, without captions that hold no word, and what its file is like."""
+    inspected = []
+    files = inspect([image.path for image in images], min_side)
+    for image, found in zip(images, files, strict=True):
         path, where = image.path, f"{findings.name(image, split)} ({split})"
-        for text in without_words(image.captions):
+        silent = without_words(image.captions)
+        for text in silent:
             findings.add("caption without a word", f"{text!r} of {where}")
+        kept = tuple(text for text in image.captions if text not in silent)
         if found.fault:
             kind = "missing image" if found.fault == "not there" else "unusable image"
             findings.leave_out(kind, f"{where}: {found.fault}", split, path)
-        elif not _with_words(image).captions:
+        elif not kept:
             findings.leave_out("image without a caption", where, split, path)
+        inspected.append((dataclasses.replace(image, captions=kept), found))
     return inspected
-
-
-def _with_words(image: CaptionedImage) -> CaptionedImage:
-    silent = set(without_words(image.captions))
-    kept = tuple(text for text in image.captions if text not in silent)
-    return dataclasses.replace(image, captions=kept)
 
 
 def _compare(train: InspectedSplit, val: InspectedSplit, findings: Findings) -> None:
