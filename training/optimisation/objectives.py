@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ros2_captioner.vocabulary import END, Vocabulary, tokenize
+from training.config.settings import OptimConfig
 from training.data.batches import Batch
 from training.data.captions import CaptionedImage
 from training.data.objects import named_objects, objects_in
@@ -61,24 +62,18 @@ class CrossEntropy:
     """Teacher forcing; shows nats a word, without the penalty.
 
     Args:
-        label_smoothing: 0 to 1.
-        scheduled_sampling: share of own words at the end of the stage.
-        attention_penalty: weight of the doubly stochastic penalty.
+        optim: its ``label_smoothing``, ``scheduled_sampling`` and ``attention_penalty``.
     """
 
     name = "loss"
     dropout = True
 
-    def __init__(
-        self,
-        label_smoothing: float,
-        scheduled_sampling: float = 0.0,
-        attention_penalty: float = 0.0,
-    ) -> None:
+    def __init__(self, optim: OptimConfig) -> None:
         # A sum, as the mean over the words of no captions would not be a number.
-        self._criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")
-        self._own_words = scheduled_sampling
-        self._penalty = attention_penalty
+        self._criterion = nn.CrossEntropyLoss(
+            label_smoothing=optim.label_smoothing, reduction="sum"
+        )
+        self._own_words, self._penalty = optim.scheduled_sampling, optim.attention_penalty
 
     def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
@@ -125,21 +120,18 @@ def uneven_attention(attention: Tensor, valid: Tensor) -> Tensor:
 
 
 class SelfCritical:
-    """REINFORCE on CIDEr-D, if asked for with BLEU-4; shows the mean reward of samples, x1.
+    """REINFORCE on CIDEr-D, if asked for with BLEU-4 and truth; shows samples' mean reward, x1.
 
     Rennie et al. 2017 with the mean of an image's other samples as baseline (Luo 2020, "A
     Better Variant of Self-Critical Sequence Training"). The end token is part of what is
-    rewarded, otherwise captions break off.
+    rewarded, otherwise captions break off. CIDEr-D alone teaches to invent what is often there
+    (Rohrbach et al. 2018, section 3.3). Without dropout, what is sampled is what will caption.
 
     Args:
         images: of the training split; a batch's indices point into it.
         vocabulary: of the model.
-        samples: captions drawn per image, at least 2.
+        optim: its ``samples``, ``sampled_dropout``, ``bleu_weight`` and ``truth_weight``.
         max_words: after which a sample is cut.
-        dropout: off, what is sampled is what will caption; on, see `OptimConfig.sampled_dropout`.
-        bleu_weight: so many times BLEU-4 is added to CIDEr-D.
-        truth_weight: so much is taken off for each object that is named and is not there; CIDEr-D
-            alone teaches to invent what is often there (Rohrbach et al. 2018, section 3.3).
     """
 
     name = "reward"
@@ -148,26 +140,21 @@ class SelfCritical:
         self,
         images: Sequence[CaptionedImage],
         vocabulary: Vocabulary,
-        samples: int,
+        optim: OptimConfig,
         max_words: int,
-        dropout: bool = False,
-        bleu_weight: float = 0.0,
-        truth_weight: float = 0.0,
     ) -> None:
-        self.dropout = dropout
+        self.dropout = optim.sampled_dropout
         self._references = [[[*tokenize(text), END] for text in image.captions] for image in images]
         self._there = [named_objects(image.captions) for image in images]
         self._cider = CiderReward(self._references)
-        self._bleu_weight, self._truth_weight = bleu_weight, truth_weight
-        self._vocabulary = vocabulary
-        self._samples, self._max_words = samples, max_words
+        self._vocabulary, self._optim, self._max_words = vocabulary, optim, max_words
 
     def __call__(self, decoder: Decoder, prepared: Prepared, batch: Batch, progress: float) -> Loss:
         """See `Objective`."""
-        vocabulary = self._vocabulary
-        drawn = sample(decoder, prepared, vocabulary, self._samples, self._max_words)
+        vocabulary, samples = self._vocabulary, self._optim.samples
+        drawn = sample(decoder, prepared, vocabulary, samples, self._max_words)
         rewards = self._rewards(batch.indices.tolist(), drawn).to(drawn.device)
-        others = (rewards.sum(dim=1, keepdim=True) - rewards) / (self._samples - 1)
+        others = (rewards.sum(dim=1, keepdim=True) - rewards) / (samples - 1)
         advantage = rewards - others
 
         start = torch.full_like(drawn[..., :1], vocabulary.start)
@@ -188,13 +175,13 @@ class SelfCritical:
         return torch.tensor(scores)
 
     def _score(self, image: int, captions: list[list[str]]) -> list[float]:
-        scores = self._cider.score(image, captions)
-        if self._bleu_weight:
+        scores, optim = self._cider.score(image, captions), self._optim
+        if optim.bleu_weight:
             bleu = bleu_4(captions, self._references[image])
-            scores = [s + self._bleu_weight * b for s, b in zip(scores, bleu, strict=True)]
-        if self._truth_weight:
+            scores = [s + optim.bleu_weight * b for s, b in zip(scores, bleu, strict=True)]
+        if optim.truth_weight:
             inventions = [len(set(objects_in(words)) - self._there[image]) for words in captions]
-            scores = [s - self._truth_weight * n for s, n in zip(scores, inventions, strict=True)]
+            scores = [s - optim.truth_weight * n for s, n in zip(scores, inventions, strict=True)]
         return scores
 
     def _words(self, ids: list[int]) -> list[str]:

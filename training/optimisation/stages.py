@@ -148,7 +148,7 @@ class Stage:
         module = LossModule(
             model, self.objective, optim, self._stages_done, self._memory(), self._teachers()
         ).to(device)
-        self._updater = Updater(module, self._parameter_groups(), self.objective, optim, device)
+        self._updater = Updater(module, self._parameter_groups(), device)
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(optim.ema_decay))
         # Here and not when they are needed: every process takes part in computing them.
         self._validation_maps = self._maps(splits.validation_images) if self._stages_done else None
@@ -185,20 +185,10 @@ class Stage:
         )
 
     def _objective(self) -> Objective:
-        optim = self.config.optim
+        optim, vocabulary = self.config.optim, self.splits.vocabulary
         if self.name == "self_critical":
-            return SelfCritical(
-                self._images,
-                self.splits.vocabulary,
-                optim.samples,
-                self.config.data.max_words,
-                optim.sampled_dropout,
-                optim.bleu_weight,
-                optim.truth_weight,
-            )
-        return CrossEntropy(
-            optim.label_smoothing, optim.scheduled_sampling, optim.attention_penalty
-        )
+            return SelfCritical(self._images, vocabulary, optim, self.config.data.max_words)
+        return CrossEntropy(optim)
 
     def _parameter_groups(self) -> Groups:
         """What is trained, each group with its peak learning rate."""

@@ -61,16 +61,16 @@ class LossModule(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self._memory, self._teachers = model, memory, teachers
-        self._objective, self._optim, self._stages_done = objective, optim, stages_done
+        self.objective, self.optim, self._stages_done = objective, optim, stages_done
 
     def forward(self, batch: Batch, progress: float, sentences: Batch | None = None) -> Losses:
         """Losses of a batch of images and one of sentences (Venugopalan et al. 2017)."""
-        optim = self._optim
+        optim = self.optim
         grid = self.model.encoder(batch.images, self._stages_done)
         prepared = self.model.decoder.prepare(grid)
         if self._teachers is not None:
             batch = self._teachers(batch, grid)
-        loss = self._objective(self.model.decoder, prepared, batch, progress)
+        loss = self.objective(self.model.decoder, prepared, batch, progress)
         of_images = loss.value.new_zeros(())
         if optim.evidence_weight and prepared.word_logits is not None:
             evidence = evidence_loss(prepared.word_logits, batch.known)
@@ -86,19 +86,17 @@ class LossModule(nn.Module):
         decoder = self.model.decoder
         assert decoder.evidence is not None
         prepared = decoder.prepare_imagined(decoder.evidence.imagined(sentences.known))
-        loss = self._objective(decoder, prepared, sentences, progress)
-        return loss._replace(value=self._optim.sentence_weight * loss.value)
+        loss = self.objective(decoder, prepared, sentences, progress)
+        return loss._replace(value=self.optim.sentence_weight * loss.value)
 
 
 class Updater:
     """AdamW over groups of parameters, each with its peak learning rate.
 
     Args:
-        module: gives the loss.
+        module: gives the losses.
         groups: what is trained; other parameters are frozen.
-        objective: says whether dropout is on.
-        optim: settings.
-        device: where the model is.
+        device: where the module is.
 
     Attributes:
         optimiser: AdamW.
@@ -106,15 +104,10 @@ class Updater:
         scaler: of float16's gradients.
     """
 
-    def __init__(
-        self,
-        module: LossModule,
-        groups: Groups,
-        objective: Objective,
-        optim: OptimConfig,
-        device: torch.device,
-    ) -> None:
-        self._groups, self._objective, self._optim, self._device = groups, objective, optim, device
+    def __init__(self, module: LossModule, groups: Groups, device: torch.device) -> None:
+        self._groups, self._device = groups, device
+        self._optim = optim = module.optim
+        self._dropout = module.objective.dropout
         self._trained = [parameter for parameters, _ in groups for parameter in parameters]
         module.requires_grad_(False)
         for parameter in self._trained:
@@ -150,7 +143,7 @@ class Updater:
         """
         for group, (_, peak) in zip(self.optimiser.param_groups, self._groups, strict=True):
             group["lr"] = peak * rate
-        self._module.train(self._objective.dropout)
+        self._module.train(self._dropout)
         self.optimiser.zero_grad(set_to_none=True)
         parts = batch.split(self._optim.parts)
         sentence_parts = sentences.split(len(parts)) if sentences is not None else []

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ros2_captioner.vocabulary import SPECIAL_TOKENS, Vocabulary
-from training.config.settings import ModelConfig
+from training.config.settings import ModelConfig, OptimConfig
 from training.data.batches import Batch
 from training.data.captions import CaptionedImage
 from training.model.captioning import build_model
@@ -82,7 +82,7 @@ def test_the_self_critical_loss_of_each_word_is_what_a_hand_computes(
     drawn = torch.tensor([[one + [end] * (4 - len(one)) for one in said]] * 2)
     monkeypatch.setattr("training.optimisation.objectives.sample", lambda *_: drawn)
     empty = torch.zeros(0)
-    objective = SelfCritical(IMAGES, VOCABULARY, 3, 6)
+    objective = SelfCritical(IMAGES, VOCABULARY, OptimConfig(samples=3), 6)
     batch = Batch(torch.tensor([0, 1]), empty, empty, empty, empty, empty)
     loss = objective(decoder, prepared, batch, 0.0)
     rewards = objective._rewards([0, 1], drawn)
@@ -105,7 +105,7 @@ def test_training_on_the_reward_finds_the_rewarded_caption(decoder):
     torch.manual_seed(2)
     grids = torch.rand(2, 4, 512)
     # With few samples it depends on the seed whether the caption is ever met.
-    objective = SelfCritical(IMAGES, VOCABULARY, samples=64, max_words=6)
+    objective = SelfCritical(IMAGES, VOCABULARY, OptimConfig(samples=64), 6)
     empty = torch.zeros(0)
     batch = Batch(torch.tensor([0, 1]), grids, empty, empty, empty, empty)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3)
@@ -127,7 +127,9 @@ def test_bleu_is_added_to_the_reward_by_its_weight(decoder):
     shown = []
     for weight in (0.0, 0.5, 1.0):
         torch.manual_seed(3)  # the same captions are drawn
-        objective = SelfCritical(IMAGES, VOCABULARY, 200, 6, bleu_weight=weight)
+        objective = SelfCritical(
+            IMAGES, VOCABULARY, OptimConfig(samples=200, bleu_weight=weight), 6
+        )
         shown.append(objective(decoder, decoder.prepare(grids), batch, 0.0).shown)
     assert shown[1] > shown[0] + 1e-4
     assert shown[2] - shown[0] == pytest.approx(2 * (shown[1] - shown[0]), rel=1e-2)
@@ -142,7 +144,7 @@ def test_each_invention_costs_its_weight_once(decoder, prepared, monkeypatch):
     batch = Batch(torch.tensor([0, 1]), empty, empty, empty, empty, empty)
 
     def rewards(weight):
-        objective = SelfCritical(IMAGES, VOCABULARY, 2, 6, truth_weight=weight)
+        objective = SelfCritical(IMAGES, VOCABULARY, OptimConfig(samples=2, truth_weight=weight), 6)
         assert objective(decoder, prepared, batch, 0.0).shown == pytest.approx(
             objective._rewards([0, 1], drawn).mean().item()
         )
@@ -186,13 +188,17 @@ def test_own_words_follow_the_word_before(decoder, prepared, monkeypatch):
 
     monkeypatch.setattr("training.optimisation.objectives.with_own_words", recorded)
     batch = batch._replace(targets=torch.full((11,), 3))
-    CrossEntropy(0.0, scheduled_sampling=0.4)(decoder, prepared, batch, 0.25)
+    CrossEntropy(OptimConfig(label_smoothing=0.0, scheduled_sampling=0.4))(
+        decoder, prepared, batch, 0.25
+    )
     assert shares == [pytest.approx(0.1)]
 
 
 def test_the_cross_entropy_is_a_mean_over_words_and_shown_without_its_penalty(decoder, prepared):
     batch = captions_batch()._replace(targets=torch.tensor([3, 4, 1, 6, 1, 3, 6, 5, 1, 3, 1]))
-    loss = CrossEntropy(0.2, attention_penalty=0.7)(decoder, prepared, batch, 1.0)
+    loss = CrossEntropy(OptimConfig(label_smoothing=0.2, attention_penalty=0.7))(
+        decoder, prepared, batch, 1.0
+    )
     logits, attention = decoder(prepared, batch.tokens, batch.valid)
     nats = -logits.log_softmax(dim=-1)
     target = nats.gather(1, batch.targets[:, None])[:, 0]

@@ -81,7 +81,7 @@ def stepped(objective, parts, captions=CAPTIONS, said=(), rate=0.0, **optim):
     groups = [(list(model.decoder.parameters()), 1e-3)]
     optim = OptimConfig(parts=parts, **{"clip_norm": 1e9, **optim})
     module = LossModule(model, objective, optim, 4)
-    updater = Updater(module, groups, objective, optim, torch.device("cpu"))
+    updater = Updater(module, groups, torch.device("cpu"))
     return model, updater.step(batch, rate=rate, progress=1.0, sentences=sentences)
 
 
@@ -97,7 +97,7 @@ def same_steps(objective, **options):
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_parts_change_no_gradient_of_the_cross_entropy(penalty):
-    same_steps(CrossEntropy(0.1, attention_penalty=penalty))
+    same_steps(CrossEntropy(OptimConfig(attention_penalty=penalty)))
 
 
 @pytest.mark.parametrize("groups", [1, 3, 4])
@@ -108,13 +108,13 @@ def test_parts_change_no_gradient_of_the_losses_beside_it(groups):
     """
     some = [CAPTIONS[0], [], CAPTIONS[2], []]
     both = {"evidence_weight": 0.5, "sentence_weight": 0.7}
-    same_steps(CrossEntropy(0.1), captions=some, said=SENTENCES[:groups], **both)
+    same_steps(CrossEntropy(OptimConfig()), captions=some, said=SENTENCES[:groups], **both)
 
 
 def test_sentences_have_no_image_that_attention_could_be_uneven_over():
     (plain, _), (fined, _) = (
         one_step(
-            CrossEntropy(0.1, attention_penalty=penalty),
+            CrossEntropy(OptimConfig(attention_penalty=penalty)),
             1,
             captions=[[], [], []],
             said=SENTENCES,
@@ -128,7 +128,7 @@ def test_sentences_have_no_image_that_attention_could_be_uneven_over():
 
 
 def test_losses_beside_the_captions_add_up():
-    objective = CrossEntropy(0.1)
+    objective = CrossEntropy(OptimConfig())
     name = "evidence_scale.weight"
     plain, _ = one_step(objective, 1)
     language = [
@@ -150,7 +150,7 @@ def test_losses_beside_the_captions_add_up():
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_images_without_captions_teach_evidence_and_no_nonsense(parts, penalty):
-    objective = CrossEntropy(0.1, scheduled_sampling=0.5, attention_penalty=penalty)
+    objective = CrossEntropy(OptimConfig(scheduled_sampling=0.5, attention_penalty=penalty))
     gradients, loss = one_step(objective, parts, captions=[[], [], []], evidence_weight=0.5)
     assert loss == (0, 0, 0, 0)
     assert all(g is None or g.isfinite().all() for g in gradients.values())
@@ -171,7 +171,7 @@ def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
         return torch.tensor([[one + [end] * (longest - len(one)) for one in row] for row in rows])
 
     monkeypatch.setattr("training.optimisation.objectives.sample", sampled)
-    objective = SelfCritical(IMAGES, VOCABULARY, samples=2, max_words=8)
+    objective = SelfCritical(IMAGES, VOCABULARY, OptimConfig(samples=2), 8)
     left.extend(3 * ids)
     same_steps(objective)
     assert not left
@@ -179,17 +179,17 @@ def test_parts_change_no_gradient_of_self_critical_training(monkeypatch):
 
 def test_sampled_captions_leave_the_weight_of_evidence_as_it_is():
     """However many words they have beside the references that a part is weighted by."""
-    sampled = SelfCritical(IMAGES, VOCABULARY, samples=5, max_words=8)
+    sampled = SelfCritical(IMAGES, VOCABULARY, OptimConfig(samples=5), 8)
     plain, found = (
         one_step(objective, 1, evidence_weight=0.5)[0]["evidence.score.weight"]
-        for objective in (CrossEntropy(0.1), sampled)
+        for objective in (CrossEntropy(OptimConfig()), sampled)
     )
     torch.testing.assert_close(found, plain)
 
 
 def test_a_step_is_as_long_as_its_rate_its_decay_and_its_clipping_say():
     def bias(**options):
-        return stepped(CrossEntropy(0.1), 1, **options)[0].decoder.initial.bias
+        return stepped(CrossEntropy(OptimConfig()), 1, **options)[0].decoder.initial.bias
 
     start = bias(rate=0.0).detach()
     far, near, pulled = (
@@ -199,7 +199,7 @@ def test_a_step_is_as_long_as_its_rate_its_decay_and_its_clipping_say():
     assert far.abs().max().item() == pytest.approx(0.5e-3, rel=1e-2)
     torch.testing.assert_close(far, 2 * near, rtol=1e-2, atol=1e-6)
     torch.testing.assert_close(pulled - far, -0.5e-3 * start, rtol=1e-2, atol=1e-6)
-    clipped, _ = one_step(CrossEntropy(0.1), 1, clip_norm=0.01)
+    clipped, _ = one_step(CrossEntropy(OptimConfig()), 1, clip_norm=0.01)
     norms = [gradient.norm() for gradient in clipped.values() if gradient is not None]
     assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-3)
 
@@ -211,12 +211,13 @@ def test_peoples_words_are_learnt_with_dropout():
             return super().__call__(decoder, *rest)
 
     trained = []
-    one_step(Recorded(0.1), 1)
+    one_step(Recorded(OptimConfig()), 1)
     assert trained == [True]
 
 
 def test_a_training_that_diverged_ends_before_its_weights_are_lost():
-    diverged = CrossEntropy(0.1, attention_penalty=math.inf)
+    diverged = CrossEntropy(OptimConfig())
+    diverged._penalty = math.inf
     with pytest.raises(ConfigError, match=r"gradients that are not finite.*lower learning rates"):
         one_step(diverged, 1)
     one_step(diverged, 1, precision="float16")  # whose scale falls instead
@@ -224,7 +225,10 @@ def test_a_training_that_diverged_ends_before_its_weights_are_lost():
 
 @pytest.mark.parametrize(
     "objective",
-    [CrossEntropy(0.1, scheduled_sampling=0.5), SelfCritical(IMAGES, VOCABULARY, 5, 8)],
+    [
+        CrossEntropy(OptimConfig(scheduled_sampling=0.5)),
+        SelfCritical(IMAGES, VOCABULARY, OptimConfig(samples=5), 8),
+    ],
     ids=["scheduled sampling", "self-critical"],
 )
 def test_a_pass_without_gradients_takes_none_from_the_next(objective):
