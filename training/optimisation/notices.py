@@ -12,7 +12,7 @@ from training.data.words import frequent_words
 from training.model.features import image_digest
 from training.optimisation.stages import Splits, Stage
 
-_MANY_CUT = 0.02  # of all captions; in COCO and Flickr8k one of 500 has more than 25 words
+_MANY = 0.05  # of all captions; in COCO and Flickr8k one of 70 has more than 20 words
 
 
 def notices(config: TrainConfig, splits: Splits) -> Iterator[str]:
@@ -25,7 +25,7 @@ def notices(config: TrainConfig, splits: Splits) -> Iterator[str]:
     yield from _single_validation_images(splits)
     yield from _unused_sources(config)
     yield from _lost_words(config, splits)
-    yield from _cut_captions(config, splits)
+    yield from _long_captions(config, splits)
 
 
 def _validation_images_trained_on(splits: Splits) -> Iterator[str]:
@@ -86,16 +86,22 @@ def _lost_words(config: TrainConfig, splits: Splits) -> Iterator[str]:
         )
 
 
-def _cut_captions(config: TrainConfig, splits: Splits) -> Iterator[str]:
-    """Captions that are longer than a model learns, if they are not just a few."""
-    longest, captions = config.data.max_words, list(chain(*splits.train.captions))
-    cut = sum(len(tokenize(text)) > longest for text in captions)
-    if cut > _MANY_CUT * len(captions):
-        yield (
-            f"data.max_words: found {longest}, after which {cut} of {len(captions)} captions are "
-            "cut, so that the model learns to break off there; expected shorter captions, or a "
-            "higher number"
-        )
+def _long_captions(config: TrainConfig, splits: Splits) -> Iterator[str]:
+    """Captions that are longer than the model learns or says, if they are not just a few."""
+    validated = [image.captions for image in splits.validation_images]
+    for key, longest, groups, so in (
+        ("data.max_words", config.data.max_words, splits.train.captions,
+         "training captions are longer; cut there, they teach to break off"),
+        ("validation.max_length", config.validation.max_length, validated,
+         "validation captions are longer, which the model's cannot be: they score low"),
+    ):  # fmt: skip
+        captions = list(chain(*groups))
+        long = sum(len(tokenize(text)) > longest for text in captions)
+        if long > _MANY * len(captions):
+            yield (
+                f"{key}: found {longest}; {long} of {len(captions)} {so}; expected shorter "
+                "captions, or a higher number"
+            )
 
 
 def few_steps(stage: Stage, steps: int) -> Iterator[str]:

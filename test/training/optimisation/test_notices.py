@@ -39,15 +39,17 @@ def test_validation_images_whose_scores_tell_nothing_are_told(tiny_config, tmp_p
         assert "".join(told).startswith(said) and bool(told) == bool(said)
 
 
-@pytest.mark.parametrize(("long", "told"), [(1, False), (2, True)])
-def test_captions_that_are_cut_are_told_unless_they_are_few(tiny_config, tmp_path, long, told):
-    image = CaptionedImage(tmp_path / "a", (*long * ["dog " * 26], *(98 - long) * ["dog " * 25]))
-    other = CaptionedImage(tmp_path / "b", 2 * ("a dog",))
-    for place, one in enumerate((image, other)):
-        one.path.write_bytes(bytes(place))
-    _, *said = notices(tiny_config(), splits_of([image], [other, other]))
-    cut = f"data.max_words: found 25, after which {long} of 98 captions are cut"
-    assert [line.startswith(cut) for line in said] == [True] * told
+@pytest.mark.parametrize(("long", "told"), [(5, 0), (6, 1)])
+def test_captions_that_are_too_long_are_told_unless_they_are_few(tiny_config, tmp_path, long, told):
+    def image(name, most):
+        (tmp_path / name).write_text(name)
+        captions = (*long * ["dog " * (most + 1)], *(100 - long) * ["dog " * most])
+        return CaptionedImage(tmp_path / name, captions)
+
+    trained, validated = image("a", 25), [image("b", 20), CaptionedImage(tmp_path / "b")]
+    _, *said = notices(tiny_config(), splits_of([trained], validated))
+    keys = told * ["data.max_words: found 25; 6 of", "validation.max_length: found 20; 6 of"]
+    assert [line[: len(key)] for line, key in zip(said, keys, strict=True)] == keys
 
 
 @pytest.mark.parametrize(
