@@ -17,7 +17,7 @@ from ros2_captioner.bundle import MANIFEST
 from ros2_captioner.captioner import Captioner, worded
 from ros2_captioner.command_line.ending import command
 from ros2_captioner.command_line.parsers import user_path
-from ros2_captioner.evidence.confidence import ConfidenceModel, confidence_features
+from ros2_captioner.evidence.confidence import FEATURES, ConfidenceModel, confidence_features
 from ros2_captioner.evidence.objects import ObjectWords
 from ros2_captioner.images.files import read_image
 from ros2_captioner.output_files import check_output
@@ -39,6 +39,7 @@ from training.scoring.calibration import (
 from training.scoring.truth import invented
 
 _KEPT = 0.7  # share of captions that the printed min_confidence keeps
+_PER_FEATURE = 10  # captions of the rarer kind (Peduzzi et al. 1996)
 
 
 @command(failed=2)
@@ -77,6 +78,7 @@ def _calibrate(parsed: argparse.Namespace) -> None:
         for values in scores.values():
             values.pop(CALIBRATION_ERROR, None)  # of the confidence before
     write_manifest(parsed.bundle, manifest)
+    _show_few([one for true in truths.values() for one in true])
     model = ConfidenceModel.of_manifest(manifest)
     assert model is not None
     for name, features in rows.items():
@@ -105,6 +107,17 @@ def _observe(
             text = worded(hypotheses[0], bundle.vocabulary).text
             true.append(not invented(text, image.captions))
     return np.stack(rows), true
+
+
+def _show_few(true: Sequence[bool]) -> None:
+    """Captions too few to fit a confidence on, which looks the better the fewer they are."""
+    expected = _PER_FEATURE * len(FEATURES)
+    if min(sum(true), len(true) - sum(true)) < expected:
+        print(
+            f"found {sum(true)} true captions and {len(true) - sum(true)} untrue ones; expected "
+            f"{expected} or more of each: on fewer the confidence follows chance, and what is said "
+            "of it here, by the same captions, is too good"
+        )
 
 
 def _show(name: str, confidences: list[float], true: list[bool]) -> None:

@@ -16,7 +16,7 @@ from ros2_captioner.evidence.confidence import FEATURES
 from ros2_captioner.images.files import read_image
 from ros2_captioner.ros.demo import PHOTOGRAPHS
 from ros2_captioner.vocabulary import tokenize
-from training.calibrate import main
+from training.calibrate import _show_few, main
 from training.data.objects import objects_in
 
 FILES = sorted(PHOTOGRAPHS.glob("*.jpg"))
@@ -61,6 +61,8 @@ def test_the_manifest_gets_a_confidence_that_tells_true_from_untrue(
     shown = capsys.readouterr().out
     assert f"demo: 10 captions, {1 - len(wrong) / 10:.3f} of them name nothing absent\n" in shown
     assert "\ncalibration error 0." in shown and "\nmin_confidence 0." in shown
+    few = f"found {10 - len(wrong)} true captions and {len(wrong)} untrue ones; expected 60 or more"
+    assert few in shown
     after = load_bundle(bundle_copy).manifest
     for scores in before["metrics"].values():
         for values in scores.values():
@@ -70,6 +72,11 @@ def test_the_manifest_gets_a_confidence_that_tells_true_from_untrue(
     found = Captioner.load(bundle_copy, device="cpu").caption([read_image(f) for f in FILES])
     by_name = {f.name: c.confidence for f, c in zip(FILES, found.captions, strict=True)}
     assert mean(by_name[name] for name in wrong) < mean(by_name[n] for n in said if n not in wrong)
+
+
+def test_enough_captions_of_either_kind_are_fitted_without_a_word(capsys):
+    _show_few(60 * [True] + 60 * [False])
+    assert not capsys.readouterr().out
 
 
 def test_a_bundle_that_may_not_be_written_is_noticed_first(
