@@ -26,6 +26,7 @@ def test_an_output_that_is_an_input_is_refused_by_whatever_name(tmp_path, monkey
     with pytest.raises(OptionsError, match="same file"):  # neither is there yet
         check_output("--srt", "new", ["./new"])
     check_output("--srt", "new", ["newer", source])
+    check_output("--srt", "in.avi", ["new"])
     check_output("--srt", "/dev/null", ["/dev/null"])
 
 
