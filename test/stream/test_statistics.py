@@ -86,3 +86,45 @@ def test_latency_quantiles(statistics):
         statistics.captioned(CAMERA, milliseconds / 1000)
     assert statistics.latency_s(0.5) == pytest.approx(0.051)
     assert statistics.latency_s(0.95) == pytest.approx(0.096)
+
+
+def test_a_fifth_of_the_last_five_seconds_is_not_many_and_more_is(statistics, clock):
+    for _ in range(8):
+        clock.now_s += 0.1
+        statistics.received(CAMERA)
+    statistics.lost(CAMERA, 2)
+    assert not statistics.loses_many(CAMERA) and not statistics.report()[0].loses_many
+    statistics.lost(CAMERA, 1)
+    assert statistics.loses_many(CAMERA) and statistics.report()[0].loses_many
+    clock.now_s += 5.0
+    assert not statistics.loses_many(CAMERA)
+    assert statistics.report()[0].lost == 3
+
+
+def test_lost_frames_of_before_a_pause_are_no_longer_lately(statistics):
+    statistics.lost(CAMERA, 1)
+    assert statistics.loses_many(CAMERA)
+    statistics.go_on()
+    assert not statistics.loses_many(CAMERA) and statistics.report()[0].lost == 1
+
+
+def news(statistics):
+    report = statistics.report()[0]
+    return report.new_good, report.new_faults
+
+
+def test_news_are_of_since_the_last_report_and_stay_until_something_happens(statistics):
+    assert news(statistics) == (0, 0)
+    statistics.captioned(CAMERA, 0.1)
+    statistics.dropped(CAMERA, "unchanged")
+    statistics.dropped(CAMERA, "unsure")
+    statistics.dropped(CAMERA, "expired")  # neither good nor a fault
+    statistics.refused(CAMERA, "truncated", "cut")
+    assert news(statistics) == news(statistics) == (3, 1)
+    statistics.received(CAMERA)  # a frame that waits is something
+    assert news(statistics) == (0, 0)
+    statistics.refused(CAMERA, "truncated", "cut")
+    assert news(statistics) == (0, 1)
+    statistics.refused(CAMERA, "truncated", "cut")
+    statistics.go_on()  # what was before the pause is old
+    assert news(statistics) == (0, 0)
