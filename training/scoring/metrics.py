@@ -21,6 +21,23 @@ from training.scoring.java import has_java, java_lines, require_java
 Tokens = dict[str, list[str]]
 
 
+def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Refuse what would score wrongly in silence.
+
+    Raises:
+        MetricsError: counts differ, there are none, or an image has no reference.
+    """
+    if len(hypotheses) != len(references):
+        raise MetricsError(
+            f"found {len(hypotheses)} hypotheses for {len(references)} images; expected one each"
+        )
+    if not references:
+        raise MetricsError("found no images to score; expected at least one")
+    for place, captions in enumerate(references):
+        if not captions:
+            raise MetricsError(f"image {place} has no reference caption")
+
+
 def one_line(text: str) -> str:
     """A caption with single spaces for white space of any kind, line breaks included."""
     # A lone surrogate, as broken JSON may hold, has no UTF-8.
@@ -156,8 +173,9 @@ def score_captions(
     """All metrics of raw captions; without Java those that need none, under plain tokens.
 
     Raises:
-        MetricsError: see `ptb_tokens` and `spice`.
+        MetricsError: see `check_pairs`, `ptb_tokens` and `spice`.
     """
+    check_pairs(hypotheses, references)
     java = has_java()
     tokens = ptb_tokens if java else plain_tokens
     found, expected = tokens([[text] for text in hypotheses]), tokens(references)
@@ -168,9 +186,14 @@ def score_captions(
 
 
 def cider_each(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
-    """CIDEr, x1, of every raw caption under plain tokens."""
+    """CIDEr, x1, of every raw caption under plain tokens.
+
+    Raises:
+        MetricsError: see `check_pairs`.
+    """
     from pycocoevalcap.cider.cider import Cider
 
+    check_pairs(hypotheses, references)
     found = plain_tokens([[text] for text in hypotheses])
     return [float(score) for score in Cider().compute_score(plain_tokens(references), found)[1]]
 
@@ -180,6 +203,9 @@ def cider_error(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
 
     So much would the score of as many other images be off by chance. Two models that caption
     the same images can be told apart at less, as they share what is hard.
+
+    Raises:
+        MetricsError: see `check_pairs`.
     """
     each = cider_each(hypotheses, references)
     return stdev(each) / math.sqrt(len(each)) if len(each) > 1 else math.nan

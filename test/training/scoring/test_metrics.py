@@ -16,6 +16,7 @@ from training.scoring.errors import MetricsError
 from training.scoring.java import require_java
 from training.scoring.metrics import (
     caption_statistics,
+    check_pairs,
     cider_error,
     one_line,
     plain_tokens,
@@ -152,6 +153,15 @@ def test_a_tokeniser_that_loses_a_line_is_an_error(java):
     java("head -n 1")
     with pytest.raises(MetricsError, match="made 1 lines of 2 captions"):
         score_captions(HYPOTHESES, REFERENCES)
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "references"),
+    [(["a"], [["a"], ["b"]]), (["a"], [[]]), ([], [])],
+)
+def test_what_would_score_wrongly_is_refused(hypotheses, references):
+    with pytest.raises(MetricsError):
+        check_pairs(hypotheses, references)
 
 
 def test_missing_java_says_what_to_type(monkeypatch):
