@@ -46,8 +46,8 @@ class Format:
             struct.error or FrameError.
         is_whole: whether nothing is missing or damaged, as far as no decoder would tell: libpng,
             and OpenCV of BMP, print lines of their own, and OpenCV takes a damaged TIFF for whole.
-        decoded: grey, BGR or BGRA, upright or not. May raise cv2.error,
-            ValueError or FrameError.
+        decoded: ``[height, width]`` grey or ``[height, width, channels]`` grey, BGR or BGRA, of as
+            many bits as it has, upright or not. May raise cv2.error, ValueError or FrameError.
         exif: its EXIF data, a TIFF; empty if it has none. May raise struct.error.
     """
 

@@ -18,8 +18,8 @@ try:
 except ImportError:  # comes with pip, not with apt
     simplejpeg = None
 
-BEGIN = b"\xff\xd8"
 EXIF_HEAD = b"Exif\0\0"  # what its EXIF data begin with
+_BEGIN = b"\xff\xd8"
 _END = b"\xff\xd9"
 # Start-of-frame markers carry the size; C4, C8 and CC among them are something else.
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -38,7 +38,7 @@ _LACKING = ("data precision", "color conversion", "not implemented")
 
 def begins(data: bytes) -> bool:
     """Whether it begins as a JPEG."""
-    return data.startswith(BEGIN)
+    return data.startswith(_BEGIN)
 
 
 def size(data: bytes) -> tuple[int, int] | None:
@@ -48,8 +48,9 @@ def size(data: bytes) -> tuple[int, int] | None:
         FrameError: with reason ``truncated`` for one without an end, ``too_large`` for one of more
             scans than anybody waits for.
     """
-    _check_scans(data)
-    for marker, place in _segments(data):
+    segments = list(_segments(data))
+    _check_scans(data, [place for marker, place in segments if marker == _START_OF_SCAN])
+    for marker, place in segments:
         if marker in _FRAME_MARKERS:
             height, width = struct.unpack_from(">HH", data, place + 5)
             return width, height
@@ -65,7 +66,7 @@ def exif(data: bytes) -> bytes:
 
 
 def decoded(data: bytes) -> NDArray[Any]:
-    """Grey or BGR; a picture that ends early is refused.
+    """uint8, grey or BGR; a picture that ends early is refused.
 
     libjpeg paints what is missing grey and calls that a warning, which OpenCV does not hand on.
 
@@ -95,12 +96,11 @@ def decoded(data: bytes) -> NDArray[Any]:
     return np.asarray(found) if space else opencv.decoded(data)  # it knows what colours inks make
 
 
-def _check_scans(data: bytes) -> None:
+def _check_scans(data: bytes, scans: list[int]) -> None:
     """For each scan a decoder goes through the whole picture.
 
     Before the first an embedded thumbnail may have an end marker of its own.
     """
-    scans = [place for marker, place in _segments(data) if marker == _START_OF_SCAN]
     if data.find(_END, scans[0] if scans else 0) < 0:
         raise FrameError(
             "truncated",
@@ -119,7 +119,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
     What lies between segments is skipped, as libjpeg does: a size could hide behind it.
     """
-    found = _SEGMENT.search(data, len(BEGIN))
+    found = _SEGMENT.search(data, len(_BEGIN))
     while found and found.end() + 2 <= len(data):
         marker, place = found[1][0], found.start()
         if marker == _END[1]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 import zlib
 
-BEGIN = b"\x89PNG\r\n\x1a\n"
+_BEGIN = b"\x89PNG\r\n\x1a\n"
 
 
 def begins(data: bytes) -> bool:
     """Whether it begins as a PNG."""
-    return data.startswith(BEGIN)
+    return data.startswith(_BEGIN)
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -21,7 +21,7 @@ def size(data: bytes) -> tuple[int, int]:
 
 def is_whole(data: bytes) -> bool:
     """Whether the chunks are there up to the last, those that matter unchanged."""
-    at = len(BEGIN)
+    at = len(_BEGIN)
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         end = at + 12 + length
@@ -39,7 +39,7 @@ def is_whole(data: bytes) -> bool:
 
 def exif(data: bytes) -> bytes:
     """Its EXIF data, a TIFF; empty if it has none."""
-    at = len(BEGIN)
+    at = len(_BEGIN)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == b"eXIf":

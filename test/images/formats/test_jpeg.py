@@ -120,6 +120,10 @@ def test_what_follows_the_end_of_a_jpeg_is_left_alone(jpeg, count, byte):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_a_jpeg_of_its_begin_alone_is_cut():
+    assert refusal(b"\xff\xd8") == "truncated"
+
+
 def test_padding_before_the_end_marker_is_left_alone(jpeg):
     found = decode(jpeg[:-2] + bytes(100) + END, "the data", MAX_PIXELS)
     np.testing.assert_array_equal(found, decode(jpeg, "the data", MAX_PIXELS))
