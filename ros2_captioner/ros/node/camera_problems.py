@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rclpy.node import Node
+from rclpy.node import Node, TopicEndpointInfo  # whose own module has another name in Lyrical
 from rclpy.qos import (
     DurabilityPolicy,
     QoSCompatibility,
@@ -13,7 +13,6 @@ from rclpy.qos import (
     ReliabilityPolicy,
     qos_check_compatible,
 )
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import Image
 
 from ros2_captioner.command_line.installing import share_file

@@ -1,10 +1,10 @@
-"""Write humble_api.json: the names that ROS 2 Humble's Python packages and messages offer.
+"""Write humble_api.json or lyrical_api.json: the names that their packages and messages offer.
 
-Humble's rclpy has no wheel, so the tests compare the names that this package uses with this
-table. To write it again, check out the branch ``humble`` of rclpy, launch, launch_ros,
-rcl_interfaces and common_interfaces into one folder, and type:
+The rclpy of Humble and that of Lyrical have no wheel, so the tests compare the names that this
+package uses with these tables. To write one again, check out the branch ``humble`` or ``lyrical``
+of rclpy, launch, launch_ros, rcl_interfaces and common_interfaces into one folder, and type:
 
-    python test/support/recorded/humble_api.py FOLDER
+    python test/support/recorded/ros_api.py humble FOLDER
 """
 
 import ast
@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TABLE = Path(__file__).with_suffix(".json")
+TABLES = {name: Path(__file__).with_name(f"{name}_api.json") for name in ("humble", "lyrical")}
 PACKAGES = ("rclpy", "launch", "launch_ros")
 INTERFACES = (
     *(
@@ -157,4 +157,4 @@ def write(found, file):
 
 
 if __name__ == "__main__":
-    write(table(Path(sys.argv[1])), TABLE)
+    write(table(Path(sys.argv[2])), TABLES[sys.argv[1]])
