@@ -4,7 +4,9 @@ import importlib.metadata
 import json
 import os
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from install_plan import DISTRIBUTIONS, MACHINES, ROBOTS, ROOT, TABLE
@@ -69,7 +71,23 @@ def pinned(ubuntu):
     return dict(line.split("==") for line in lines if "==" in line)
 
 
-@pytest.mark.skipif("UBUNTU" not in os.environ, reason="make test-humble and test-jazzy set UBUNTU")
+beside_apts_versions = pytest.mark.skipif(
+    "UBUNTU" not in os.environ, reason="make test-humble and test-jazzy set UBUNTU"
+)
+
+
+@beside_apts_versions
 def test_this_environment_has_the_versions_of_apt():
     expected = pinned(os.environ["UBUNTU"])
     assert expected == {name: importlib.metadata.version(name) for name in expected}
+
+
+@beside_apts_versions
+def test_pip_puts_commands_where_a_shell_finds_them():
+    """By setup.cfg alone Ubuntu 22.04's pip would put them where only ``ros2 run`` looks."""
+    missing = {
+        script.name
+        for script in (ROOT / "scripts").iterdir()
+        if not Path(sys.executable).with_name(script.name).exists()
+    }
+    assert not missing
