@@ -3,7 +3,7 @@
 Names are those that diagnostic_updater would give: ``captioner: model``.
 Camera: STALE without a frame for five seconds, of a slow camera for three of its periods; ERROR
 when every frame of the last period was refused, or a slower camera's last one; WARN when some
-were, or when many are lost on the way; else OK.
+were, or when many are lost on the way; else OK, also while the node is not active and hears none.
 Model: ERROR when the last transition failed or the model hangs; WARN when the node is not
 configured, when a runtime failed and another goes on in its place, when the node survived a
 fault of its own, or when another node has its name; else OK, with the reason why it rests, if it
@@ -38,16 +38,22 @@ def diagnostic_array(stamp: Time, statuses: Sequence[DiagnosticStatus]) -> Diagn
     return message
 
 
-def camera_status(node: str, report: CameraReport, problem: str) -> DiagnosticStatus:
+def camera_status(
+    node: str, report: CameraReport, problem: str, unheard: str = ""
+) -> DiagnosticStatus:
     """One camera: rate, age of the newest frame, drops by reason, last error.
 
     Args:
         node: name of the node.
         report: of the camera.
         problem: what keeps frames from coming, or many of them, if it is known.
+        unheard: why the node does not subscribe to it, else empty. It has a status all the same:
+            what watches /diagnostics takes one that stays out for a failure.
     """
     silent_s = report.silence.seconds
-    if report.silence.outlasts(_STALE_AFTER_S):
+    if unheard:
+        level, message = DiagnosticStatus.OK, f"not subscribed to: {unheard}"
+    elif report.silence.outlasts(_STALE_AFTER_S):
         level, message = DiagnosticStatus.STALE, problem or f"no frame for {silent_s:.0f} s"
     elif report.new_faults and report.new_good <= 0:  # less: one was recalled, and refused
         level, message = DiagnosticStatus.ERROR, report.last_error

@@ -337,9 +337,13 @@ class CaptionerNode(LifecycleNode):
         )
         problems = {camera.topic: camera.problem for camera in self._cameras}
         statuses = [
-            camera_status(name, report, problems[report.camera])
+            camera_status(
+                name,
+                report,
+                problems.get(report.camera, ""),
+                unheard="" if report.camera in problems else self._remedy(),
+            )
             for report in self._statistics.report()
-            if report.camera in problems
         ]
         self._diagnostics.publish(
             diagnostic_array(self.get_clock().now().to_msg(), [model, *statuses])

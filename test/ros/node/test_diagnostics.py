@@ -35,6 +35,13 @@ def test_a_silent_camera_is_stale_and_says_why(clock, statistics, problem, messa
     assert found.level == DiagnosticStatus.STALE and found.message == message
 
 
+def test_a_camera_that_is_not_subscribed_to_is_ok_and_says_why(clock, statistics):
+    clock.now_s += 60
+    found = camera_status("/captioner", statistics.report()[0], "", "the node is inactive")
+    assert found.level == DiagnosticStatus.OK
+    assert found.message == "not subscribed to: the node is inactive"
+
+
 def test_a_slow_camera_is_stale_after_three_of_its_periods(clock, statistics):
     for _ in range(4):
         clock.now_s += 10

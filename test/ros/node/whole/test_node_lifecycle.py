@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from ros_harness import Process
 
 RAW = "/camera/image_raw"
@@ -46,6 +47,13 @@ def test_activate_and_deactivate_ten_times(node, client, photograph):
     assert threads[-1] < threads[0] + 5  # the worker has ended each time
     assert client.transition("activate")
     client.caption_of(photograph)
+
+
+def test_a_camera_keeps_its_status_while_the_node_is_not_active(node, client):
+    for label, state in (("configure", "inactive"), ("cleanup", "unconfigured")):
+        assert client.transition(label)
+        found = client.diagnosis(RAW, lambda s, state=state: f"the node is {state}" in s.message)
+        assert found.level == DiagnosticStatus.OK
 
 
 def test_a_bad_model_fails_ten_times_and_then_a_good_one_loads(node, client):
