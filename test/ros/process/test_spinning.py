@@ -1,6 +1,9 @@
-"""A player's end, with publishers whose subscribers are slow to take their frames."""
+"""The turns of a node's executor, and a player's end where subscribers are slow to take frames."""
 
+import gc
+import threading
 from contextlib import suppress
+from types import FunctionType
 
 import pytest
 import rclpy
@@ -54,3 +57,28 @@ def test_a_subscriber_that_takes_nothing_is_not_waited_for_for_ever(executor, mo
     slow = SlowPublisher(1_000_000)
     spin_to_the_end(executor, [slow])
     assert slow._left > 0
+
+
+def functions():
+    return sum(isinstance(each, FunctionType) for each in gc.get_objects())
+
+
+def test_turns_of_the_executor_leave_nothing_behind(executor):
+    (node,), counts, stop = executor.get_nodes(), [], threading.Event()
+
+    def turn():
+        counts.append(functions() if len(counts) in (50, 350) else 0)
+        if len(counts) > 350:
+            stop.set()
+
+    node.create_timer(0.001, turn)
+    spinning._spin(executor, node, stop)
+    assert counts[350] - counts[50] < 100
+
+
+def test_a_signal_wakes_an_executor_that_has_nothing_to_do(executor):
+    (node,), stop = executor.get_nodes(), threading.Event()
+    signal = threading.Timer(0.2, spinning._wake_to_stop, [executor, stop])
+    signal.start()
+    spinning._spin(executor, node, stop)  # or for ever
+    signal.join()
