@@ -19,6 +19,7 @@ from ros2_captioner.output_files import replace_file
 from ros2_captioner.vocabulary import Vocabulary
 from training.config.differences import architecture_differences
 from training.config.settings import ConfigError
+from training.model.captioning import weights_for
 from training.optimisation.checkpoint import (
     Progress,
     load_checkpoint,
@@ -33,6 +34,7 @@ from training.optimisation.run import (
     EPOCH_FILES,
     VOCABULARY,
     Run,
+    blank_model,
     joined_sources,
     load_run,
     read_config,
@@ -83,10 +85,11 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     refuse_existing(output)
     averaged, evidence = AveragedModel(run.model), run.model.evidence_ids.clone()
     for file in files:
-        _refuse_another_model(file, run)
-        load_checkpoint(file, run.model)
-        if not torch.equal(run.model.evidence_ids, evidence):
+        model = blank_model(run.config.model, _words_of(file, run))
+        load_checkpoint(file, model)
+        if not torch.equal(model.evidence_ids, evidence):
             raise ConfigError(f"{file} gives evidence for other words than {folder}; {_EXPECTED}")
+        run.model.load_state_dict(weights_for(model, len(run.vocabulary)))
         averaged.update_parameters(run.model)
     every = [read_progress(file) for file in files]
     longest = max((progress.history for progress in every), key=len)
@@ -98,17 +101,27 @@ def average(folder: Path, output: Path, files: Sequence[Path] | None = None) -> 
     return files
 
 
-def _refuse_another_model(file: Path, run: Run) -> None:
-    """Weights of other words or strides may fit all the same, and their average means nothing."""
+def _words_of(file: Path, run: Run) -> Vocabulary:
+    """The vocabulary of a checkpoint: the run's, or its beginning if it learnt further words later.
+
+    Raises:
+        ConfigError: weights of other words or strides, which may fit all the same, and whose
+            average means nothing.
+    """
     words, config = file.parent / VOCABULARY, file.parent / CONFIG
-    if words.is_file() and Vocabulary.read(words).words != run.vocabulary.words:
-        raise ConfigError(f"{file} is of a run with other words, see {words}; {_EXPECTED}")
+    vocabulary = Vocabulary.read(words) if words.is_file() else run.vocabulary
+    if run.vocabulary.words[: len(vocabulary)] != vocabulary.words:
+        raise ConfigError(
+            f"{file} is of a run with other words, see {words}; {_EXPECTED}, the last of them as "
+            "--run"
+        )
     if config.is_file():
         found = architecture_differences(read_config(config).model, run.config.model)
         if found:
             raise ConfigError(
                 f"{file} is of another architecture ({'; '.join(found)}); {_EXPECTED}"
             )
+    return vocabulary
 
 
 def _kept(folder: Path) -> list[Path]:

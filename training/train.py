@@ -21,7 +21,7 @@ from training.config.file import load_config
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
 from training.data.evidence_words import choose_evidence_words
 from training.data.sources import Sources, read_training, read_validation
-from training.data.words import build_vocabulary
+from training.data.words import build_vocabulary, with_new_words
 from training.machine import distributed
 from training.machine.allocator import keep_freed_memory
 from training.model.captioning import CaptionModel, build_model
@@ -118,7 +118,8 @@ def train(config: TrainConfig, output: Path, device: str = "cpu") -> Progress:
     check_stages(config, model.encoder)
     refuse_other_words(output, vocabulary)
     teachers = load_teachers(config, model.encoder, earlier)
-    splits = Splits(data, read_validation(config.data), vocabulary, teachers)
+    new_words = vocabulary.words[len(earlier.vocabulary) :] if earlier else ()
+    splits = Splits(data, read_validation(config.data), vocabulary, teachers, new_words)
     model.to(device)
     with only_run_in(output):
         progress = _progress(output, config, earlier, teachers.values())
@@ -133,7 +134,8 @@ def _start(
 ) -> tuple[Vocabulary, CaptionModel]:
     """Vocabulary and model that the first epoch begins with: of an earlier run, or new ones."""
     if earlier:
-        return earlier.vocabulary, earlier.model_for(config.model)
+        vocabulary = with_new_words(earlier.vocabulary, data.captions, config.data.min_word_count)
+        return vocabulary, earlier.model_for(config.model, vocabulary)
     vocabulary = build_vocabulary(data.captions, config.data.min_word_count)
     return vocabulary, _untrained(config.model, vocabulary, data.captions)
 

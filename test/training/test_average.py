@@ -110,3 +110,26 @@ def test_weights_of_another_architecture_are_not_averaged(tiny_config, tmp_path)
     with pytest.raises(ConfigError, match=r"architecture \(model.image_size: 96 there, 64 here\)"):
         average(tmp_path / "run", tmp_path / "averaged", files)
     assert not (tmp_path / "averaged").exists()
+
+
+def test_a_run_that_learnt_further_words_is_averaged_with_the_one_it_started_from(
+    tiny_config, tiny_data, tmp_path
+):
+    config = tiny_config(finetune={"epochs": 0})
+    train(config, tmp_path / "first")
+    text = (tiny_data / "captions.json").read_text()
+    (tmp_path / "own.json").write_text(text.replace('"caption": "', '"caption": "forklift '))
+    own = dataclasses.replace(config.data.train[0], captions=str(tmp_path / "own.json"))
+    data = dataclasses.replace(config.data, train=(own,))
+    first = str(tmp_path / "first")
+    train(dataclasses.replace(config, data=data, start_from=first), tmp_path / "second")
+    files = [tmp_path / name / "best.safetensors" for name in ("first", "second")]
+    average(tmp_path / "second", tmp_path / "averaged", files)
+
+    averaged = load_run(tmp_path / "averaged")
+    assert averaged.vocabulary.words[-1] == "forklift"
+    one, two = (load_file(file)["decoder.embedding.weight"] for file in files)
+    begun = torch.cat([one, one[averaged.vocabulary.unknown][None]])
+    torch.testing.assert_close(averaged.model.decoder.embedding.weight, (begun + two) / 2)
+    with pytest.raises(ConfigError, match="of a run with other words.*the last of them as --run"):
+        average(tmp_path / "first", tmp_path / "other", files)

@@ -327,7 +327,8 @@ class TrainConfig(Settings):
         name: of the data, part of the model's name.
         note: what the model card has to tell of the training that the settings do not.
         seed: fixes initialisation, shuffling and dropout.
-        start_from: folder of an earlier run whose best weights and vocabulary this one takes.
+        start_from: folder of an earlier run whose best weights and vocabulary this one takes;
+            frequent words of the captions that it lacks are added.
         data: see `DataConfig`; likewise the rest.
         frozen: cross-entropy, usually of the decoder alone.
         finetune: cross-entropy, usually of decoder and encoder.

@@ -16,6 +16,14 @@ def frequent_words(captions: Iterable[Sequence[str]], min_count: int) -> list[st
     return sorted(kept, key=lambda word: (-counts[word], word))
 
 
+def with_new_words(
+    vocabulary: Vocabulary, captions: Iterable[Sequence[str]], min_count: int
+) -> Vocabulary:
+    """A vocabulary and, behind its words, those frequent ones of captions that it lacks."""
+    new = [word for word in frequent_words(captions, min_count) if not vocabulary.known_ids([word])]
+    return Vocabulary([*vocabulary.words, *new])
+
+
 def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
     """The words of captions that occur at least ``min_count`` times, most frequent first.
 

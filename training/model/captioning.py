@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from ros2_captioner.vocabulary import SPECIAL_TOKENS, UNKNOWN
 from training.config.settings import ModelConfig
 from training.model.adaptive_attention import AdaptiveAttentionDecoder
 from training.model.decoder import Decoder, Prepared
@@ -15,6 +18,8 @@ DECODERS: dict[str, type[Decoder]] = {
     "adaptive_attention": AdaptiveAttentionDecoder,
     "soft_attention": SoftAttentionDecoder,
 }
+
+_UNKNOWN_ID = SPECIAL_TOKENS.index(UNKNOWN)
 
 
 class CaptionModel(nn.Module):
@@ -50,6 +55,23 @@ def build_model(config: ModelConfig, vocabulary_size: int) -> CaptionModel:
     encoder = build_encoder(config)
     decoder = DECODERS[config.decoder](config, encoder.channels, vocabulary_size)
     return CaptionModel(encoder, decoder)
+
+
+def weights_for(model: CaptionModel, vocabulary_size: int) -> dict[str, Tensor]:
+    """A model's weights for a vocabulary that goes on where its own ends.
+
+    ``<unk>``, which has stood for the new words so far, shares its probability with them.
+    """
+    weights = dict(model.state_dict())
+    for name in ("embedding.weight", "logit_bias", "evidence.places"):
+        rows = weights.get(f"decoder.{name}")
+        if rows is not None:
+            unknown = rows[_UNKNOWN_ID, None].expand(vocabulary_size - len(rows), *rows.shape[1:])
+            weights[f"decoder.{name}"] = torch.cat([rows, unknown])
+    bias, known = weights["decoder.logit_bias"], len(model.decoder.logit_bias)
+    sharing = [_UNKNOWN_ID, *range(known, vocabulary_size)]
+    bias[sharing] -= math.log(len(sharing))
+    return weights
 
 
 def device_of(model: CaptionModel) -> torch.device:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ros2_captioner.vocabulary import tokenize
 from training.config.settings import TrainConfig
-from training.data.words import frequent_words
 from training.model.features import image_digest
 from training.optimisation.stages import Splits, Stage
 
@@ -24,7 +23,7 @@ def notices(config: TrainConfig, splits: Splits) -> Iterator[str]:
     yield from _validation_images_trained_on(splits)
     yield from _single_validation_images(splits)
     yield from _unused_sources(config)
-    yield from _lost_words(config, splits)
+    yield from _new_words(config, splits)
     yield from _long_captions(config, splits)
 
 
@@ -71,18 +70,12 @@ def _unused_sources(config: TrainConfig) -> Iterator[str]:
             )
 
 
-def _lost_words(config: TrainConfig, splits: Splits) -> Iterator[str]:
-    """Words of the captions that a new run would learn, but the vocabulary of an earlier lacks."""
-    if not config.start_from:
-        return
-    count = config.data.min_word_count
-    frequent = frequent_words(splits.train.captions, count)
-    lost = [word for word in frequent if not splits.vocabulary.known_ids([word])]
-    if lost:
+def _new_words(config: TrainConfig, splits: Splits) -> Iterator[str]:
+    if splits.new_words:
         yield (
-            f"{len(lost)} words that occur {count} times or more in the captions are not in the "
-            f"vocabulary of {config.start_from} and are not learnt, e.g. {', '.join(lost[:5])}; "
-            "to learn them, train without start_from"
+            f"{len(splits.new_words)} words that occur {config.data.min_word_count} times or more "
+            f"in the captions are new to {config.start_from} and are learnt, e.g. "
+            f"{', '.join(splits.new_words[:5])}"
         )
 
 

@@ -17,7 +17,7 @@ from ros2_captioner.vocabulary import Vocabulary
 from training.config.differences import architecture_differences
 from training.config.file import config_from_dict
 from training.config.settings import ConfigError, ModelConfig, TrainConfig
-from training.model.captioning import CaptionModel, build_model
+from training.model.captioning import CaptionModel, build_model, weights_for
 from training.optimisation.checkpoint import Progress, load_checkpoint
 
 CONFIG, VOCABULARY, COMMIT = "config.json", "vocabulary.json", "commit.txt"
@@ -53,10 +53,10 @@ class Run:
         """What the model learnt from, see `Progress`; of an older run what its config names."""
         return self.progress.sources or named_sources(self.config)
 
-    def model_for(self, config: ModelConfig) -> CaptionModel:
-        """The model with the dropout of another config, see `inherited`."""
-        model = blank_model(config, self.vocabulary)
-        model.load_state_dict(self.model.state_dict())
+    def model_for(self, config: ModelConfig, vocabulary: Vocabulary) -> CaptionModel:
+        """The model with the dropout of another config, see `inherited`, and further words."""
+        model = blank_model(config, vocabulary)
+        model.load_state_dict(weights_for(self.model, len(vocabulary)))
         return model
 
 

@@ -47,14 +47,17 @@ class Splits:
     Attributes:
         train: images and sentences.
         val: images of each validation source, by its name.
-        vocabulary: of the training captions and sentences, or of the run that it starts from.
+        vocabulary: of the training captions and sentences, behind that of the run that it starts
+            from, if it starts from one.
         teachers: earlier runs, each by the name of the source of images that it teaches.
+        new_words: of the vocabulary, its last ones, which the run that it starts from lacks.
     """
 
     train: Sources
     val: dict[str, list[CaptionedImage]]
     vocabulary: Vocabulary
     teachers: dict[str, Run] = field(default_factory=dict)
+    new_words: tuple[str, ...] = ()
 
     @property
     def validation_images(self) -> list[CaptionedImage]:

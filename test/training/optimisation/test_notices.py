@@ -11,6 +11,7 @@ from training.config.settings import SourceConfig
 from training.data.captions import CaptionedImage
 from training.data.sources import Sources
 from training.optimisation.notices import notices
+from training.optimisation.run import load_run
 from training.optimisation.stages import Splits
 from training.train import train
 
@@ -102,7 +103,7 @@ def test_an_average_over_more_steps_than_a_stage_has_is_told(tiny_config, tmp_pa
         assert capsys.readouterr().out.count(said) == told
 
 
-def test_words_that_the_earlier_run_does_not_know_are_told(
+def test_words_that_the_earlier_run_does_not_know_are_learnt_and_told(
     tiny_config, tiny_data, tmp_path, capsys
 ):
     config = tiny_config(finetune={"epochs": 0})
@@ -117,5 +118,7 @@ def test_words_that_the_earlier_run_does_not_know_are_told(
         data = dataclasses.replace(config.data, train=(train_on,))
         start = str(tmp_path / "first")
         train(dataclasses.replace(config, data=data, start_from=start), tmp_path / f"run{told}")
-        said = f"the vocabulary of {start} and are not learnt, e.g. by, forklift; to learn"
-        assert capsys.readouterr().out.count(said) == told
+        said = f"2 words that occur 1 times or more in the captions are new to {start} and are"
+        assert capsys.readouterr().out.count(f"{said} learnt, e.g. by, forklift") == told
+        first, run = (load_run(tmp_path / name).vocabulary for name in ("first", f"run{told}"))
+        assert run.words == first.words + ("by", "forklift")[: 2 * told]

@@ -13,6 +13,7 @@ from training.optimisation.run import (
     COMMIT,
     CONFIG,
     VOCABULARY,
+    Run,
     blank_model,
     inherited,
     joined_sources,
@@ -91,7 +92,7 @@ def test_another_architecture_is_refused_and_another_dropout_taken(tiny_config, 
     with pytest.raises(ConfigError, match=r"architecture \(model.hidden: 48 there, 64 here\)"):
         inherited(with_model(tiny_config(), hidden=64), earlier.config)
     config = inherited(with_model(tiny_config(), dropout=0.3), earlier.config)
-    model = earlier.model_for(config.model)
+    model = earlier.model_for(config.model, earlier.vocabulary)
     assert model.decoder.dropout.p == 0.3
     for name, tensor in earlier.model.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor)
@@ -102,3 +103,27 @@ def test_sources_are_named_once_and_those_of_an_older_run_by_its_config(folder):
     assert run.progress.sources == [] and run.sources == named_sources(run.config) != []
     one, other = ({"name": "a", "licence": text, "weight": 1.0} for text in ("free", "ours"))
     assert joined_sources([one], [{**one, "weight": 2.0}, other]) == [one, other]
+
+
+@pytest.mark.parametrize("evidence_words", [0, 1])
+def test_the_unknown_word_shares_its_probability_with_a_new_one(tiny_config, evidence_words):
+    vocabulary = Vocabulary([*SPECIAL_TOKENS, "dog"])
+    config = tiny_config()
+    settings = dataclasses.replace(config.model, evidence_words=evidence_words)
+    earlier = blank_model(settings, vocabulary).eval()
+    torch.nn.init.normal_(earlier.decoder.logit_bias)
+    if earlier.decoder.evidence is not None:
+        earlier.decoder.evidence.choose_words(torch.tensor([3]), torch.tensor([0.5]))
+    run = Run(config, vocabulary, earlier, Progress(), "unknown")
+    model = run.model_for(settings, Vocabulary([*vocabulary.words, "forklift"])).eval()
+    frames = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+
+    def probabilities(model, *tokens):
+        words = torch.tensor([[tokens]])
+        found = model.decoder(model.prepare(frames), words, torch.ones_like(words).bool())[0]
+        return found.softmax(dim=-1)
+
+    before = probabilities(earlier, 0, 3, vocabulary.unknown)
+    found = probabilities(model, 0, 3, 4)
+    before[:, vocabulary.unknown] /= 2
+    torch.testing.assert_close(found, torch.cat([before, before[:, [vocabulary.unknown]]], dim=1))
