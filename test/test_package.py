@@ -55,3 +55,8 @@ def test_scripts_are_executable_and_name_real_entry_points():
 def test_a_folder_holds_at_most_15_source_files(package):
     folders = Counter(file.parent for file in (ROOT / package).rglob("*.py"))
     assert {folder: count for folder, count in folders.items() if count > 15} == {}
+
+
+def test_names_of_tests_fit_a_line(request):
+    """Of more than 64 KiB, as of a parameter that is that long, ``colcon test`` waits for ever."""
+    assert max(len(item.nodeid) for item in request.session.items) < 2000
