@@ -31,8 +31,8 @@ RUN_HERE = ("caption ", "caption_bag ", "caption_find ", "captioner_bundle ", "o
 # What needs a ROS installation, a network, a GPU or hours, and has no name of ours to check.
 ELSEWHERE = (
     "cd ", "mkdir ", "wget ", "git clone ", "rosdep install ", "colcon build ", "source ",
-    "export ", "pip3 install ", "torchrun ", "ros2 bag record ", "ros2 topic echo ",
-    "ros2 service call ", "ros2 security ",
+    "export ", "pip3 install ", "python3 -m venv ", "torchrun ", "ros2 bag record ",
+    "ros2 topic echo ", "ros2 service call ", "ros2 security ",
 )  # fmt: skip
 
 
