@@ -11,14 +11,16 @@ from collections import Counter
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
 from ros_harness import Process
-from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header, String
 
 from ros2_captioner.errors import FrameError, OptionsError
 from ros2_captioner.images.bag import ImageBag, restamped
 from ros2_captioner.ros.messages.images import jpeg_message, raw_message
+
+pytest.importorskip("rosbags")
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
 
 RAW, JPEG = "/front/image_raw", "/rear/image_raw/compressed"
 PLAYER = "captioner_bag_player"
