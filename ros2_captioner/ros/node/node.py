@@ -336,12 +336,13 @@ class CaptionerNode(LifecycleNode):
             fault=self._faults.fresh() or self._duplicate.problem,
         )
         problems = {camera.topic: camera.problem for camera in self._cameras}
+        unheard = f"the node is {self._state_machine.current_state[1]}"
         statuses = [
             camera_status(
                 name,
                 report,
                 problems.get(report.camera, ""),
-                unheard="" if report.camera in problems else self._remedy(),
+                unheard="" if report.camera in problems else unheard,
             )
             for report in self._statistics.report()
         ]
