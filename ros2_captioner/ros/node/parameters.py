@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from array import array
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -114,7 +115,9 @@ def _value(declaration: Declaration, change: Parameter) -> Any:
     """What an option is set to; `ros2 param delete` sets it to nothing, and it would be gone."""
     if change.type_ == Parameter.Type.NOT_SET:
         raise OptionsError(f"{declaration.name} cannot be deleted; {declaration.expectation}")
-    return declaration.converted(change.value)
+    value = change.value
+    # Numbers arrive as an array, of which a refusal would speak.
+    return declaration.converted(value.tolist() if isinstance(value, array) else value)
 
 
 def _check_topics(settings: NodeSettings) -> None:

@@ -83,6 +83,18 @@ def test_words_behind_commas_are_no_phrase(name):
     assert result.reason.endswith("; a list is typed ['hot dog', 'man']")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("banned_words", "(1, 2); expected string_array"), ("beam_width", "[1, 2]; expected integer")],
+)
+def test_numbers_in_a_list_are_told_as_they_were_typed(name, said):
+    sent = Parameter(name, value=[1, 2]).to_parameter_msg()  # the middleware makes it an array
+    sent.value.integer_array_value = [1, 2]
+    received = Parameter.from_parameter_msg(sent)
+    _, result = changed_settings(NodeSettings(), [received], "", configured=True, active=True)
+    assert result.reason.startswith(f"{name} is {said}")
+
+
 def test_an_integer_is_taken_for_a_double():
     changed, result = change(NodeSettings(), length_penalty=1)
     assert result.successful and changed.length_penalty == 1.0
