@@ -237,6 +237,9 @@ def _discovery() -> Finding:
     if os.environ.get("ROS_DISTRO") == "humble" and "ROS_AUTOMATIC_DISCOVERY_RANGE" in reach:
         text += "; Humble does not know ROS_AUTOMATIC_DISCOVERY_RANGE"
         return Finding("discovery", NOTE, text, "export ROS_LOCALHOST_ONLY=1")
+    if reach.get("ROS_AUTOMATIC_DISCOVERY_RANGE") == "OFF":
+        text += ", so no process finds another"
+        return Finding("discovery", NOTE, text, "unset ROS_AUTOMATIC_DISCOVERY_RANGE")
     return Finding("discovery", OK, text)
 
 

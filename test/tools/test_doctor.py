@@ -81,6 +81,14 @@ def test_a_domain_that_cannot_be_is_not_well(domain, monkeypatch):
     assert _discovery().state == "ok"
 
 
+def test_a_discovery_that_is_off_is_not_well(monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", "7")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")
+    found = _discovery()
+    assert found.state == "note" and found.text.endswith("=OFF, so no process finds another")
+    assert found.remedy == "unset ROS_AUTOMATIC_DISCOVERY_RANGE"
+
+
 def test_where_no_node_can_log_it_is_said_what_to_type(monkeypatch):
     pytest.importorskip("rclpy")
     monkeypatch.setenv("ROS_LOG_DIR", "/proc/nowhere")
