@@ -54,7 +54,6 @@ setup(
         "onnxruntime",
         "opencv-python-headless",
         "simplejpeg>=1.7",
-        "setuptools",
     ],
     extras_require={
         "ros": ROS_WHEELS,
