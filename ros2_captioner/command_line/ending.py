@@ -48,12 +48,21 @@ def command(failed: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
                 return INTERRUPTED
             except (CaptionerError, OSError) as error:
                 print(f"error: {in_line(_in_words(error))}", file=sys.stderr)
+                _flush_or_abandon()
                 return failed
             return status
 
         return run
 
     return decorate
+
+
+def _flush_or_abandon() -> None:
+    """From Python 3.14 on a full output keeps what did not fit, and would fail at the end again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        abandon_output()
 
 
 def _in_words(error: Exception) -> str:
