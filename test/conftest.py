@@ -34,7 +34,7 @@ os.environ[profiles_variable()] = str(ROOT / "config/fastdds_large_images.xml")
 
 def pytest_make_parametrize_id(val):
     """A long value is named by its head: on a line of 64 KiB, as old pytests make, colcon hangs."""
-    return f"{val[:40]!r}..." if isinstance(val, (str, bytes)) and len(val) > 1000 else None
+    return f"{val[:40]!r}..." if isinstance(val, (str, bytes)) and len(val) > 500 else None
 
 
 @pytest.fixture(autouse=True)
