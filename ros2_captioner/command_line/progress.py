@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 
+from ros2_captioner.command_line.terminal import terminal_size
 from ros2_captioner.command_line.text import SECOND_CELL, cut, in_cells, in_line
 
 
@@ -18,7 +18,7 @@ class Progress:
         """Put the text in the place of what was there, cut to the terminal's width."""
         if sys.stderr.isatty():
             self._shown = True
-            width = shutil.get_terminal_size().columns - 1
+            width = terminal_size()[0] - 1
             # Blanks, as a dumb terminal shows an escape sequence as text.
             line = f"{cut(in_cells(in_line(text)), width):{width}}".replace(SECOND_CELL, "")
             print(f"\r{line}", end="", file=sys.stderr, flush=True)

@@ -11,6 +11,11 @@ _MIDDLEWARE_OF_WHEELS = "rmw_fastrtps_cpp"
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 
+def from_wheels() -> bool:
+    """Whether rclpy comes from pip, with one middleware."""
+    return any(map(_installed, _WHEELS))
+
+
 def _installed(distribution: str) -> bool:
     try:
         return bool(version(distribution))
@@ -21,7 +26,7 @@ def _installed(distribution: str) -> bool:
 # A shell set up for another ROS installation often asks for a middleware that the wheels lack;
 # rclpy then kills the process as it is imported, so this must come before.
 _wanted = os.environ.get("RMW_IMPLEMENTATION") or _MIDDLEWARE_OF_WHEELS
-if _wanted != _MIDDLEWARE_OF_WHEELS and any(map(_installed, _WHEELS)):
+if _wanted != _MIDDLEWARE_OF_WHEELS and from_wheels():
     raise SystemExit(
         f"error: RMW_IMPLEMENTATION is {_wanted}, but ROS from wheels has "
         f"{_MIDDLEWARE_OF_WHEELS} alone; type: unset RMW_IMPLEMENTATION"

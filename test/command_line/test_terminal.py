@@ -1,10 +1,15 @@
 """Which terminals get escape sequences, and which colours."""
 
 import io
+import os
 
 import pytest
 
-from ros2_captioner.command_line.terminal import moves_its_cursor, shows_colours
+from ros2_captioner.command_line.terminal import (
+    moves_its_cursor,
+    shows_colours,
+    terminal_size,
+)
 
 
 class Screen(io.StringIO):
@@ -30,3 +35,12 @@ def test_colours_go_where_somebody_asks_for_none(value, monkeypatch):
     else:
         monkeypatch.setenv("NO_COLOR", value)
     assert shows_colours() is (value in ("", None))
+
+
+@pytest.mark.parametrize("known", [(0, 0), (0, 50), (132, 0), (132, 50)])
+def test_a_terminal_without_a_size_has_the_usual_one(known, monkeypatch):
+    """Up to Python 3.10 shutil says 0, as which nothing could be shown."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size(known))
+    assert terminal_size() == (known[0] or 80, known[1] or 24)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +14,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from ros2_captioner.command_line.terminal import moves_its_cursor, shows_colours
+from ros2_captioner.command_line.terminal import (
+    moves_its_cursor,
+    shows_colours,
+    terminal_size,
+)
 from ros2_captioner.errors import CaptionerError
 from ros2_captioner.ros.process.overrides import warn_of_unknown_names
 from ros2_captioner.ros.process.qos_overrides import qos_overrides, warn_of_unused_overrides
@@ -74,7 +77,7 @@ class Watch(Node):
         if not self._terminal:
             self._say_what_it_waits_for()
             return
-        width, height = shutil.get_terminal_size()
+        width, height = terminal_size()
         view = self._board.view(width, height, time.monotonic(), colour=shows_colours())
         # The rest of a line before its text: after a full one it would be the last character.
         lines = "".join(f"{_REST_OF_LINE}{line}\n" for line in view.splitlines())

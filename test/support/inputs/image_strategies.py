@@ -4,6 +4,7 @@ import io
 
 import cv2
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -72,6 +73,7 @@ def _encoded(draw):
     dtype = draw(st.sampled_from([np.uint8, np.uint16])) if suffix in _WIDE else np.uint8
     noise = np.random.default_rng(draw(st.integers(0, 2**16)))
     shape = (draw(st.integers(1, 40)), draw(st.integers(1, 40)), channels)
+    assume(shape[:2] != (1, 1))  # of which OpenCV 4.5.4 writes no TIFF
     picture = noise.integers(0, np.iinfo(dtype).max, shape, dtype)
     options = [cv2.IMWRITE_JPEG_PROGRESSIVE, draw(st.integers(0, 1)),
                cv2.IMWRITE_JPEG_RST_INTERVAL, draw(st.integers(0, 3))]  # fmt: skip

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy import get_rmw_implementation_identifier
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_harness import Client, Process
 from sensor_msgs.msg import CompressedImage, Image
@@ -208,6 +209,9 @@ def test_a_camera_that_stops_is_asked_after_and_if_raw_its_size_too(
     assert client.spin_until(lambda: client.send(photograph, topic) and arrives in node.log)
 
 
+@pytest.mark.skipif(
+    "fastrtps" not in get_rmw_implementation_identifier(), reason="others lose no large frames"
+)
 def test_frames_that_are_lost_on_the_way_are_told(start, client, tmp_path, monkeypatch):
     node = start()
     node.wait_for_log("captioning")
