@@ -124,7 +124,8 @@ def test_a_senseless_override_ends_it_in_a_line(tmp_path):
 def test_into_a_pipe_it_says_beside_it_what_it_waits_for():
     command = [sys.executable, str(SCRIPTS / "captioner_watch")]
     watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert b"waiting for captions on topics that end in" in watch.stderr.readline()
+    said, _, _ = select.select([watch.stderr], [], [], START_TIMEOUT_S)
+    assert said and b"waiting for captions on topics that end in" in watch.stderr.readline()
     watch.send_signal(signal.SIGINT)
     assert watch.communicate(timeout=30)[0] == b""
 
